@@ -1,0 +1,54 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Warnings are errors where nobody is watching; at the desk they stay warnings.
+let strict = Context.environment["CI"] != nil || Context.environment["TIDEMARK_STRICT"] != nil
+
+let swiftSettings: [SwiftSetting] =
+  [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+  ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+let package = Package(
+  name: "Tidemark",
+  products: [
+    .library(name: "Tidemark", targets: ["Tidemark"]),
+    .library(name: "TidemarkTesting", targets: ["TidemarkTesting"]),
+    .executable(name: "tidemark", targets: ["TidemarkCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .target(name: "CChecksum"),
+    .target(name: "Changelog", dependencies: ["CChecksum"], swiftSettings: swiftSettings),
+    .target(
+      name: "CRocksDB",
+      cxxSettings: [.define("ROCKSDB_PLATFORM_POSIX")],
+      linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
+    .target(name: "RocksDB", dependencies: ["CRocksDB"], swiftSettings: swiftSettings),
+    .target(name: "Tidemark", dependencies: ["Changelog", "RocksDB"], swiftSettings: swiftSettings),
+    .target(name: "TidemarkTesting", dependencies: ["Tidemark"], swiftSettings: swiftSettings),
+    .target(name: "RowInput", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "TidemarkCommand",
+      dependencies: [
+        "Tidemark", "RowInput", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "BankProcess", dependencies: ["Tidemark"], path: "Tests/BankProcess", swiftSettings: swiftSettings),
+    .testTarget(name: "ChangelogTests", dependencies: ["Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
+    .testTarget(name: "RocksDBTests", dependencies: ["RocksDB"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "TidemarkTests", dependencies: ["Tidemark", "TidemarkTesting", "BankProcess"], swiftSettings: swiftSettings),
+    .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
+    .testTarget(name: "CommandTests", dependencies: ["TidemarkCommand"], swiftSettings: swiftSettings),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,66 @@
+internal import Glibc
+
+/// The one lock of the library: a `pthread_mutex` around a value.
+///
+/// `Synchronization.Mutex` is not used because the thread sanitizer reports false races through it on Linux. Never hold
+/// it across a C call that calls back.
+@safe
+package final class Mutex<Value>: @unchecked Sendable {
+  // Proof of `@unchecked Sendable`: `value` is touched only between lock and unlock.
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let condition: UnsafeMutablePointer<pthread_cond_t>
+  private var value: Value
+
+  package init(_ value: sending Value) {
+    self.value = value
+    unsafe mutex = .allocate(capacity: 1)
+    unsafe condition = .allocate(capacity: 1)
+    unsafe pthread_mutex_init(mutex, nil)
+    var attributes = pthread_condattr_t()
+    unsafe pthread_condattr_init(&attributes)
+    unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    unsafe pthread_cond_init(condition, &attributes)
+    unsafe pthread_condattr_destroy(&attributes)
+  }
+
+  deinit {
+    unsafe pthread_cond_destroy(condition)
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe condition.deallocate()
+    unsafe mutex.deallocate()
+  }
+
+  /// Runs `body` with the value, alone.
+  package func withLock<R: ~Copyable, E: Error>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    return try body(&value)
+  }
+
+  /// Waits, with the lock released meanwhile, until `condition` holds or `timeout` has passed, then runs `body`.
+  ///
+  /// The condition is looked at again after each ``wake()``. Returns what `body` returns, in both cases.
+  package func wait<R, E: Error>(
+    timeout: Duration? = nil, until holds: (inout Value) -> Bool, _ body: (inout Value) throws(E) -> R
+  ) throws(E) -> R {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    if let timeout {
+      var deadline = timespec()
+      unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)
+      let (seconds, attoseconds) = timeout.components
+      let nanoseconds = Int(deadline.tv_nsec) + Int(attoseconds / 1_000_000_000)
+      deadline.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000
+      deadline.tv_nsec = nanoseconds % 1_000_000_000
+      while !holds(&value) {
+        if unsafe pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT { break }
+      }
+    } else {
+      while !holds(&value) { unsafe pthread_cond_wait(condition, mutex) }
+    }
+    return try body(&value)
+  }
+
+  /// Makes every waiter look at its condition again.
+  package func wake() { unsafe pthread_cond_broadcast(condition) }
+}

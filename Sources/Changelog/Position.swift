@@ -1,0 +1,28 @@
+/// How far each input partition has been consumed: partition → the next record to read.
+public struct Position: Sendable, Hashable {
+  /// The offsets by partition.
+  public var offsets: [TopicPartition: Offset]
+
+  /// Makes a position of offsets.
+  public init(_ offsets: [TopicPartition: Offset] = [:]) { self.offsets = offsets }
+
+  /// The next record to read from a partition; `nil` if nothing of it was consumed.
+  public subscript(partition: TopicPartition) -> Offset? {
+    get { offsets[partition] }
+    set { offsets[partition] = newValue }
+  }
+
+  /// Takes over the offsets of another position, which win.
+  public mutating func merge(_ other: Position) { offsets.merge(other.offsets) { $1 } }
+}
+
+extension Position: ExpressibleByDictionaryLiteral, CustomStringConvertible {
+  /// Lets `[TopicPartition("orders", 0): 42]` stand for a position.
+  public init(dictionaryLiteral elements: (TopicPartition, Offset)...) {
+    self.init(Dictionary(elements) { $1 })
+  }
+  /// `topic-partition: offset`, in order.
+  public var description: String {
+    "[" + offsets.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ") + "]"
+  }
+}
