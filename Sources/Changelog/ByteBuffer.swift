@@ -29,6 +29,9 @@ public struct ByteBuffer: ~Copyable {
     }
   }
 
+  /// Calls `body` with the bytes: for buffers in an object, whose bytes can't leave one access.
+  public func withBytes<R: ~Copyable, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R { try body(bytes) }
+
   /// Empties it and keeps the storage.
   public mutating func removeAll() { count = 0 }
 

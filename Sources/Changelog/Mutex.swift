@@ -5,13 +5,13 @@ internal import Glibc
 /// `Synchronization.Mutex` is not used because the thread sanitizer reports false races through it on Linux. Never hold
 /// it across a C call that calls back.
 @safe
-package final class Mutex<Value>: @unchecked Sendable {
+package final class Mutex<Value: ~Copyable>: @unchecked Sendable {
   // Proof of `@unchecked Sendable`: `value` is touched only between lock and unlock.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   private var value: Value
 
-  package init(_ value: sending Value) {
+  package init(_ value: consuming sending Value) {
     self.value = value
     unsafe mutex = .allocate(capacity: 1)
     unsafe condition = .allocate(capacity: 1)

@@ -1,0 +1,40 @@
+internal import Glibc
+
+extension [UInt8] {
+  /// The bytes, for as long as the array is borrowed.
+  public var rawSpan: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      // Proof: bytes have no padding and no invalid patterns, which is what `bytes` is unsafe for.
+      let bytes = unsafe span.bytes
+      return unsafe _overrideLifetime(bytes, borrowing: self)
+    }
+  }
+}
+
+extension RawSpan {
+  /// One byte; the index is checked.
+  package func byte(at index: Int) -> UInt8 {
+    precondition(index >= 0 && index < byteCount)
+    // Proof: the precondition checked the bounds.
+    return unsafe unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
+  }
+
+  /// A copy.
+  package var array: [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
+
+  /// Whether both hold the same bytes.
+  package func equals(_ other: RawSpan) -> Bool { compare(other) == 0 }
+
+  /// Less than, equal to or greater than 0 as this sorts before, with or after the other.
+  package func compare(_ other: RawSpan) -> Int {
+    let common = Swift.min(byteCount, other.byteCount)
+    let order = unsafe withUnsafeBytes { mine in
+      unsafe other.withUnsafeBytes { theirs in
+        // Proof: both ranges are at least `common` bytes long.
+        common == 0 ? 0 : Int(unsafe memcmp(mine.baseAddress!, theirs.baseAddress!, common))
+      }
+    }
+    return order != 0 ? order : byteCount - other.byteCount
+  }
+}

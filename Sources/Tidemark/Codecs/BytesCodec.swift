@@ -1,0 +1,18 @@
+public import Changelog
+
+/// Bytes as they are.
+public struct BytesCodec: KeyCodec {
+  /// `bytes`.
+  public var name: String { "bytes" }
+
+  /// Appends the bytes.
+  public func encode(_ value: [UInt8], into bytes: inout ByteBuffer) { bytes.append(value.rawSpan) }
+
+  /// Copies the bytes.
+  public func decode(_ bytes: RawSpan) -> [UInt8] { bytes.array }
+}
+
+extension Codec where Self == BytesCodec {
+  /// Bytes as they are.
+  public static var bytes: Self { Self() }
+}

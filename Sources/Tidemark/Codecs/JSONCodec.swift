@@ -1,0 +1,38 @@
+public import Changelog
+internal import Foundation
+
+/// `Codable` values as JSON with sorted keys.
+///
+/// Collections without an order of their own (`Set`) must be encoded in a fixed one by their type: the same value has to
+/// give the same bytes.
+public struct JSONCodec<Value: Codable & Sendable>: Codec {
+  /// `json`.
+  public var name: String { "json" }
+
+  /// Appends the JSON text.
+  public func encode(_ value: Value, into bytes: inout ByteBuffer) throws(StoreError) {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    do {
+      bytes.append(try encoder.encode(value).bytes)
+    } catch {
+      throw StoreError(.invalidArgument, "a value can't be encoded as JSON", ["type": "\(Value.self)"], cause: error)
+    }
+  }
+
+  /// Reads the JSON text.
+  public func decode(_ bytes: RawSpan) throws(StoreError) -> Value {
+    do {
+      return try JSONDecoder().decode(Value.self, from: Data(bytes.array))
+    } catch {
+      throw StoreError(.corrupted, "JSON doesn't fit the type", ["type": "\(Value.self)"], cause: error)
+    }
+  }
+}
+
+extension Codec {
+  /// `Codable` values as JSON with sorted keys.
+  public static func json<Value: Codable & Sendable>(_ type: Value.Type) -> Self where Self == JSONCodec<Value> {
+    Self()
+  }
+}

@@ -1,0 +1,51 @@
+public import Changelog
+
+/// A list of values of one kind, of any length, sorted element by element; a prefix sorts first.
+///
+/// Each element is led by `01`, and `00` ends the list.
+public struct ListCodec<Element: KeyCodec>: KeyCodec {
+  /// The elements' codec.
+  public let element: Element
+
+  /// `list(…)`.
+  public var name: String { "list(\(element.name))" }
+
+  /// Appends the elements.
+  public func encode(_ value: [Element.Value], into bytes: inout ByteBuffer) throws(StoreError) {
+    for part in value {
+      bytes.append(1)
+      try element.encodeComponent(part, into: &bytes)
+    }
+    bytes.append(0)
+  }
+
+  /// Reads the elements.
+  public func decode(_ bytes: RawSpan) throws(StoreError) -> [Element.Value] {
+    var reader = ByteReader(bytes)
+    return try decodeWhole(&reader)
+  }
+
+  /// Appends the elements: the list ends itself.
+  public func encodeComponent(_ value: [Element.Value], into bytes: inout ByteBuffer) throws(StoreError) {
+    try encode(value, into: &bytes)
+  }
+
+  /// Reads the elements.
+  public func decodeComponent(_ reader: inout ByteReader) throws(StoreError) -> [Element.Value] {
+    var value: [Element.Value] = []
+    while true {
+      switch reader.integer(UInt8.self) {
+      case 0: return value
+      case 1: value.append(try element.decodeComponent(&reader))
+      default: throw StoreError(.corrupted, "a list has no end")
+      }
+    }
+  }
+}
+
+extension Codec {
+  /// Lists of any length as one key.
+  public static func list<Element: KeyCodec>(_ element: Element) -> Self where Self == ListCodec<Element> {
+    Self(element: element)
+  }
+}

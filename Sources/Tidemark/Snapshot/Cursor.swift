@@ -1,0 +1,33 @@
+public import Changelog
+
+/// The rows of a scan, one after the other; never an array.
+///
+/// In a transaction each step sees the transaction as it then is: rows ahead that are written are seen, rows that are
+/// deleted are not. Use it on the thread that uses the transaction.
+public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
+  private let table: Table<Key, Value>
+  private var rows: RowCursor
+
+  init(_ table: Table<Key, Value>, _ rows: consuming RowCursor) {
+    self.table = table
+    self.rows = rows
+  }
+
+  /// The next row; `nil` at the end.
+  public mutating func next() throws(StoreError) -> (key: Key.Value, value: Value.Value)? {
+    let table = table
+    let row: Result<(key: Key.Value, value: Value.Value), StoreError>? = try rows.withNext { key, value in
+      Result { () throws(StoreError) in (try table.key.decode(key), try table.value.decode(value)) }
+    }
+    return try row?.get()
+  }
+
+  /// Calls `body` with the bytes of the next row; `nil` at the end.
+  public mutating func withNext<R>(_ body: (_ key: RawSpan, _ value: RawSpan) throws -> R) throws -> R? {
+    let result: Result<R, any Error>? = try rows.withNext { key, value in Result { try body(key, value) } }
+    return try result?.get()
+  }
+
+  /// Where the scan stands, to go on from in another call or another process; `nil` before the first row.
+  public var continuation: ScanContinuation? { rows.continuation }
+}

@@ -1,0 +1,79 @@
+public import Changelog
+internal import RocksDB
+
+/// A read-committed view of all tables at one commit, with the offset and the positions that it reflects.
+///
+/// A value that shares one view: copy it, send it to other threads, read from many at once. What it pins on disk and in
+/// memory goes with its last copy, or when it expires (``StoreOptions/snapshotExpiry``).
+public struct Snapshot: Sendable {
+  let view: View
+
+  /// The changelog offset up to which the view is the replay of the changelog; without a changelog, how many commits
+  /// there were.
+  public var offset: Offset { view.state.offset }
+  /// How far each input partition was consumed.
+  public var position: Position { view.state.position }
+  /// The greatest event timestamp seen.
+  public var streamTime: Timestamp? { view.state.streamTime }
+
+  /// The value of a key; `nil` if there is none.
+  public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
+    let found: Result<V.Value, StoreError>? = try withFoundBytes(key, in: table) { bytes in
+      Result { () throws(StoreError) in try table.value.decode(bytes) }
+    }
+    return try found?.get()
+  }
+
+  /// Calls `body` with the bytes of a key's value, without a copy; `nil` if there is none.
+  public func withBytes<K, V, R>(
+    _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
+  ) throws -> R? {
+    let result: Result<R, any Error>? = try withFoundBytes(key, in: table) { bytes in Result { try body(bytes) } }
+    return try result?.get()
+  }
+
+  /// The values of many keys, in their order; `nil` where there is none.
+  public func multiGet<K, V>(_ keys: [K.Value], in table: Table<K, V>) throws(StoreError) -> [V.Value?] {
+    let open = try view.engine.table(table)
+    var encoded = RocksDB.KeyList()
+    var buffer = ByteBuffer(capacity: 64)
+    for key in keys {
+      buffer.removeAll()
+      try table.key.encode(key, into: &buffer)
+      encoded.append(buffer.bytes)
+    }
+    var results = [Result<V.Value, StoreError>?](repeating: nil, count: keys.count)
+    try view.read { (snapshot) throws(RocksDBError) in
+      try view.engine.database.handle.withValues(encoded, in: open.family, at: snapshot) { index, bytes in
+        if let bytes { results[index] = Result { () throws(StoreError) in try table.value.decode(bytes) } }
+      }
+    }
+    var values: [V.Value?] = []
+    for result in results { values.append(try result?.get()) }
+    return values
+  }
+
+  /// Scans the rows of a range in order, lazily.
+  ///
+  /// `after` goes on behind the last row of an earlier scan over the same range, also one of another process.
+  public func scan<K, V>(
+    _ table: Table<K, V>, _ range: ScanRange<K> = .all, _ order: ScanOrder = .ascending,
+    after: ScanContinuation? = nil
+  ) throws(StoreError) -> Cursor<K, V> {
+    Cursor(
+      table,
+      try RowCursor(
+        .view(view), try view.engine.table(table), range: try range.bounds(table.key), order: order, after: after))
+  }
+
+  private func withFoundBytes<K, V, R>(
+    _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) -> R
+  ) throws(StoreError) -> R? {
+    let open = try view.engine.table(table)
+    var buffer = ByteBuffer(capacity: 64)
+    try table.key.encode(key, into: &buffer)
+    return try view.read { (snapshot) throws(RocksDBError) in
+      try view.engine.database.handle.withValue(buffer.bytes, in: open.family, at: snapshot, body)
+    }
+  }
+}

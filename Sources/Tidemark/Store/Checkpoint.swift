@@ -1,0 +1,135 @@
+public import Changelog
+internal import Foundation
+internal import RocksDB
+
+/// A copy of a store with its offsets, taken while it runs: hard links of its table files where the file system allows.
+///
+/// It has the layout of a store's directory and needs no changelog to be read.
+public struct Checkpoint: Sendable {
+  /// Its directory.
+  public let directory: String
+  /// The changelog offset up to which it is the replay.
+  public let offset: Offset
+  /// The receipt of the commit that ends there.
+  public let receipt: Receipt
+
+  /// The changelog that it belongs to, as ``OffsetsFamily`` has it.
+  let identity: [UInt8]
+
+  /// Opens a checkpoint and verifies it: `HEAD`, the stored offset, and the checksums of all blocks.
+  ///
+  /// Throws `corrupted` if anything is damaged.
+  public static func verified(_ path: String) throws(StoreError) -> Checkpoint {
+    let directory = StoreDirectory(path: path)
+    guard let bytes = try Files.read(directory.head), directory.hasDatabase else {
+      throw StoreError(.invalidArgument, "there is no checkpoint", ["directory": path])
+    }
+    let head = try Head(parsing: bytes, file: directory.head)
+    let options = StoreOptions()
+    guard let stored = try StoredState.read(directory, options), let must = head.stored,
+      stored.state.offset == must.offset, stored.state.receipt == must.receipt
+    else { throw StoreError(.corrupted, "the checkpoint isn't what its HEAD says", ["directory": path]) }
+    try mappingErrors(to: "the checkpoint is damaged", ["directory": path]) { () throws(RocksDBError) in
+      let families = try RocksDB.Database.columnFamilyNames(at: directory.database)
+      let handle = try RocksDB.Database.openReadOnly(
+        directory.database, options: StoredState.settings(options), columnFamilies: families)
+      try handle.verifyChecksums()
+    }
+    return Checkpoint(
+      directory: path, offset: must.offset, receipt: must.receipt, identity: stored.identity)
+  }
+
+  /// Copies the checkpoint to a directory that isn't there yet, as a store to be opened: the rest is restored from the
+  /// changelog then.
+  public func copy(to path: String) throws(StoreError) {
+    let target = StoreDirectory(path: path)
+    guard !target.exists else {
+      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
+    }
+    let source = StoreDirectory(path: directory)
+    let manager = FileManager.default
+    do {
+      try manager.createDirectory(
+        atPath: target.database, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      for name in try manager.contentsOfDirectory(atPath: source.database) {
+        let (from, to) = (source.database + "/" + name, target.database + "/" + name)
+        // Table files never change, so they can be shared.
+        if name.hasSuffix(".sst"), (try? manager.linkItem(atPath: from, toPath: to)) != nil { continue }
+        try manager.copyItem(atPath: from, toPath: to)
+      }
+      try manager.copyItem(atPath: source.head, toPath: target.head)
+    } catch {
+      throw Files.error(error, "a checkpoint can't be copied", path)
+    }
+    try Files.syncDirectory(of: target.head)
+  }
+}
+
+extension StateStore {
+  /// Takes a checkpoint while the store runs, and verifies it.
+  ///
+  /// Commits wait for the last part only; most of what is in memory is written before. The directory must not be there
+  /// yet; it appears under its name once it is whole.
+  public func checkpoint(to path: String) throws(StoreError) -> Checkpoint {
+    let engine = try opened()
+    try engine.health.check()
+    guard !StoreDirectory(path: path).exists else {
+      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
+    }
+    let partial = StoreDirectory(path: path + ".partial")
+    do throws(StoreError) {
+      try? FileManager.default.removeItem(atPath: partial.path)
+      try partial.create()
+      try engine.flush()
+      try engine.withoutCommits { () throws(StoreError) in
+        try mappingErrors(to: "a checkpoint can't be taken", ["directory": path]) { () throws(RocksDBError) in try engine.database.handle.checkpoint(to: partial.database) }
+      }
+      guard let stored = try StoredState.read(partial, engine.options),
+        let manifest = try partial.manifestNumber()
+      else { throw StoreError(.corrupted, "a checkpoint holds no stored offset", ["directory": path]) }
+      let head = Head(stored: (stored.state.offset, stored.state.receipt), manifest: manifest)
+      try Files.replace(partial.head, with: Array(head.text.utf8))
+      guard unsafe rename(partial.path, path) == 0 else {
+        throw Files.error(errno, "a checkpoint can't be given its name", path)
+      }
+      try Files.syncDirectory(of: path)
+    } catch {
+      try? FileManager.default.removeItem(atPath: partial.path)
+      throw error
+    }
+    return try Checkpoint.verified(path)
+  }
+
+  /// Lets the changelog delete what a checkpoint covers, after verifying the checkpoint.
+  ///
+  /// The checkpoint must lie outside the store's directory, belong to the store's changelog, and agree with it. The
+  /// changelog keeps at least the commit that ends at the stored offset, and all of it if anything is in doubt. From then
+  /// on ``verify(in:)`` and a rebuilt store start from the checkpoint, whose place is remembered in the file `BASE`.
+  ///
+  /// Returns where the changelog starts afterwards.
+  @discardableResult
+  public func deleteChangelog(coveredBy directory: String) throws(StoreError) -> Offset {
+    let engine = try opened()
+    try engine.health.check()
+    guard let changelog = engine.changelog else {
+      throw StoreError(.invalidArgument, "the store has no changelog")
+    }
+    let place = URL(fileURLWithPath: directory).resolvingSymlinksInPath().path
+    let home = URL(fileURLWithPath: engine.directory.path).resolvingSymlinksInPath().path
+    guard place != home, !place.hasPrefix(home + "/") else {
+      throw StoreError(
+        .invalidArgument, "a checkpoint inside the store's directory would be lost with it; take one elsewhere",
+        ["checkpoint": directory, "store": engine.directory.path])
+    }
+    let checkpoint = try Checkpoint.verified(directory)
+    guard checkpoint.identity == OffsetsFamily.encode(changelog.identity),
+      try changelog.receipt(endingAt: checkpoint.offset) == checkpoint.receipt
+    else {
+      throw StoreError(
+        .wrongChangelog, "the checkpoint is of another changelog", ["checkpoint": directory])
+    }
+    guard let stored = try engine.database.state(tier: .persisted) else { return try changelog.offsets().start }
+    try Files.replace(engine.directory.base, with: Array((place + "\n").utf8))
+    return try changelog.deleteCommits(below: min(checkpoint.offset, stored.offset))
+  }
+}

@@ -1,0 +1,225 @@
+internal import Changelog
+internal import RocksDB
+
+/// An open store without its threads: the database, the tables, the changelog's writer, and the path of a commit.
+final class Engine: Sendable {
+  let directory: StoreDirectory
+  let options: StoreOptions
+  let database: SharedDatabase
+  let changelog: (any Changelog)?
+  let writer: any ChangelogWriter
+  let health: Health
+  let signals: MaintenanceSignals
+  /// What was declared at open.
+  let tables: [OpenTable]
+  private let lock: FileLock
+  private let pipeline: Mutex<CommitPipeline>
+  private let shared: Mutex<Shared>
+  private let head: Mutex<Head?>
+
+  /// What readers and the transaction ask for beside a commit under way.
+  private struct Shared {
+    var committed: CommittedState
+    var hasTransaction = false
+    var views: [WeakView] = []
+  }
+
+  private struct WeakView {
+    weak var view: View?
+  }
+
+  /// What only one commit, flush or checkpoint at a time may use.
+  private struct CommitPipeline: ~Copyable {
+    let applier: Applier
+    var commit = Commit()
+  }
+
+  init(_ parts: consuming OpenedParts, tables: [OpenTable], lock: FileLock) {
+    directory = parts.directory
+    options = parts.options
+    database = parts.database
+    changelog = parts.changelog
+    writer = parts.writer
+    health = parts.health
+    signals = parts.signals
+    self.tables = tables
+    self.lock = lock
+    shared = Mutex(Shared(committed: parts.state))
+    head = Mutex(nil)
+    pipeline = Mutex(CommitPipeline(applier: parts.applier))
+  }
+
+  /// The last commit.
+  var committed: CommittedState { shared.withLock { $0.committed } }
+
+  /// The open table of a declaration; throws `invalidArgument` if it wasn't declared at open.
+  func table<K, V>(_ table: Table<K, V>) throws(StoreError) -> OpenTable {
+    // A store has a few tables; comparing names that short is faster than hashing one.
+    for open in tables where open.name == table.name { return open }
+    throw StoreError(
+      .invalidArgument, "the table wasn't declared when the store was opened; pass it in `tables`",
+      ["table": table.name])
+  }
+
+  // MARK: The one transaction
+
+  func beginTransaction() throws(StoreError) {
+    try health.check()
+    try shared.withLock { shared throws(StoreError) in
+      guard !shared.hasTransaction else {
+        throw StoreError(.locked, "a transaction of this store is open; a store has one writer")
+      }
+      shared.hasTransaction = true
+    }
+  }
+
+  func transactionEnded() { shared.withLock { $0.hasTransaction = false } }
+
+  /// The commit: net changes, the log, the database, and then the readers.
+  func commit(_ transaction: TransactionCore, _ position: Position) throws(StoreError) {
+    try pipeline.withLock { pipeline throws(StoreError) in
+      let former = committed
+      pipeline.commit.records.removeAll()
+      for table in tables {
+        transaction.batch.forEachNetEntry(in: table.family) { key, value in
+          pipeline.commit.records.append(table.id, key: key, value: value)
+        }
+      }
+      pipeline.commit.position = former.position
+      pipeline.commit.position.merge(position)
+      pipeline.commit.streamTime = transaction.streamTime
+      if pipeline.commit.records.count == 0, pipeline.commit.position == former.position,
+        pipeline.commit.streamTime == former.streamTime
+      {
+        return
+      }
+      try append(pipeline.commit, pipeline.applier)
+    }
+  }
+
+  /// Logs, applies and publishes a commit.
+  private func append(_ commit: borrowing Commit, _ applier: Applier) throws(StoreError) {
+    let appended: AppendedCommit
+    do throws(StoreError) {
+      appended = try writer.append(commit)
+    } catch {
+      if error.kind == .commitUnknown || error.kind == .fenced { health.fail(error) }
+      throw error
+    }
+    let state = CommittedState(
+      offset: appended.endOffset, receipt: appended.receipt, position: commit.position,
+      streamTime: commit.streamTime)
+    do throws(StoreError) {
+      try applier.stage(commit.records.records)
+      try applier.install(state)
+    } catch {
+      let unknown = StoreError(
+        .commitUnknown, "a commit is in the log but could not be applied; reopen the store to restore it",
+        ["offset": appended.baseOffset], cause: error)
+      health.fail(unknown)
+      throw unknown
+    }
+    shared.withLock { $0.committed = state }
+    signals.committed(bytes: commit.records.byteCount, flushAt: options.storedLagBytes)
+  }
+
+  /// Defines tables that the store doesn't know yet, in a commit of their own.
+  func define(_ records: [TableRecord]) throws(StoreError) {
+    guard !records.isEmpty else { return }
+    try pipeline.withLock { pipeline throws(StoreError) in
+      let former = committed
+      pipeline.commit.records.removeAll()
+      var key = ByteBuffer()
+      var value = ByteBuffer()
+      for record in records {
+        key.removeAll()
+        value.removeAll()
+        record.encodeKey(into: &key)
+        record.encodeValue(into: &value)
+        pipeline.commit.records.append(.system, key: key.bytes, value: value.bytes)
+      }
+      pipeline.commit.position = former.position
+      pipeline.commit.streamTime = former.streamTime
+      try append(pipeline.commit, pipeline.applier)
+    }
+  }
+
+  // MARK: Views
+
+  func makeView() throws(StoreError) -> View {
+    try health.checkOpen()
+    let view = try View(self)
+    if options.snapshotExpiry != nil {
+      shared.withLock { shared in
+        shared.views.removeAll { $0.view == nil }
+        shared.views.append(WeakView(view: view))
+      }
+      signals.wake()
+    }
+    return view
+  }
+
+  /// Ends the views that are too old; answers when the next one will be.
+  func expireViews() -> ContinuousClock.Instant? {
+    guard let expiry = options.snapshotExpiry else { return nil }
+    let views = shared.withLock { $0.views.compactMap(\.view) }
+    let now = ContinuousClock.now
+    var next: ContinuousClock.Instant?
+    for view in views {
+      let end = view.takenAt.advanced(by: expiry)
+      if end <= now { view.expire() } else { next = min(next ?? end, end) }
+    }
+    shared.withLock { shared in shared.views.removeAll { $0.view.map { $0.takenAt.advanced(by: expiry) <= now } ?? true } }
+    return next
+  }
+
+  // MARK: What is stored
+
+  /// Starts writing all memtables to table files, and doesn't wait.
+  ///
+  /// No commit runs meanwhile: a flush may otherwise leave out a family that receives its first write while it waits
+  /// (RocksDB issue 11148, mended in 8.1).
+  func startFlush() throws(StoreError) {
+    try pipeline.withLock { _ throws(StoreError) in
+      signals.flushStarted()
+      try mappingErrors(to: "a flush can't be started") { () throws(RocksDBError) in try database.handle.flush(wait: false) }
+    }
+  }
+
+  /// Writes all memtables to table files and `HEAD` with them.
+  func flush() throws(StoreError) {
+    try pipeline.withLock { _ throws(StoreError) in
+      signals.flushStarted()
+      try mappingErrors(to: "a flush failed") { () throws(RocksDBError) in try database.handle.flush(wait: true) }
+    }
+    try writeHead()
+  }
+
+  /// Runs `body` while no commit, flush or checkpoint runs.
+  func withoutCommits<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+    try pipeline.withLock { _ throws(StoreError) in try body() }
+  }
+
+  /// Writes `HEAD` if table files hold more than it says.
+  func writeHead() throws(StoreError) {
+    try head.withLock { head throws(StoreError) in
+      // The offset is read first: whatever it says is in the MANIFEST that CURRENT names now, or in a later one.
+      let stored = try database.state(tier: .persisted)
+      guard let manifest = try directory.manifestNumber() else {
+        throw StoreError(.corrupted, "CURRENT is gone; reopen the store", ["file": directory.current])
+      }
+      let current = Head(stored: stored.map { ($0.offset, $0.receipt) }, manifest: manifest)
+      if head == current { return }
+      try Files.replace(directory.head, with: Array(current.text.utf8))
+      head = current
+    }
+  }
+}
+
+extension Engine: BudgetedStore {
+  var memtableBytes: Int {
+    tables.reduce(0) { $0 + (database.integerProperty("rocksdb.cur-size-all-mem-tables", in: $1.family)) }
+  }
+
+  func requestFlush() { signals.requestFlush() }
+}

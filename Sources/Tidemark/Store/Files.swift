@@ -1,0 +1,63 @@
+internal import Changelog
+internal import Foundation
+
+/// Small files, written whole: a reader sees the former contents or the latter, also after a loss of power.
+enum Files {
+  /// The bytes of a file; `nil` if there is none.
+  static func read(_ path: String) throws(StoreError) -> [UInt8]? {
+    do {
+      return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    } catch let error as CocoaError where error.code == .fileReadNoSuchFile {
+      return nil
+    } catch {
+      throw Self.error(error, "a file can't be read", path)
+    }
+  }
+
+  /// Replaces a file: written under another name, synced, renamed, the directory synced.
+  static func replace(_ path: String, with bytes: [UInt8]) throws(StoreError) {
+    let temporary = path + ".tmp"
+    let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw error(errno, "a file can't be made", temporary) }
+    var written = 0
+    var failure: Int32 = 0
+    while written < bytes.count, failure == 0 {
+      let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress! + written, $0.count - written) }
+      if count < 0 { failure = errno } else { written += count }
+    }
+    if failure == 0, fsync(descriptor) != 0 { failure = errno }
+    close(descriptor)
+    if failure == 0, unsafe rename(temporary, path) != 0 { failure = errno }
+    guard failure == 0 else { throw error(failure, "a file can't be written", path) }
+    try syncDirectory(of: path)
+  }
+
+  /// Makes the names in the directory that holds `path` survive a loss of power.
+  static func syncDirectory(of path: String) throws(StoreError) {
+    let directory = (path as NSString).deletingLastPathComponent
+    let descriptor = unsafe open(directory.isEmpty ? "." : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw error(errno, "a directory can't be opened", directory) }
+    defer { close(descriptor) }
+    if fsync(descriptor) != 0 { throw error(errno, "a directory can't be synced", directory) }
+  }
+
+  /// What the operating system said, as the store says it.
+  static func error(_ code: Int32, _ message: String, _ path: String) -> StoreError {
+    let kind: StoreError.Kind =
+      switch code {
+      case ENOSPC, EDQUOT, EFBIG: .outOfSpace
+      case EACCES, EPERM, EROFS: .permissionDenied
+      default: .inputOutput
+      }
+    return unsafe StoreError(kind, message, ["file": path, "reason": String(cString: strerror(code))])
+  }
+
+  /// What Foundation said, as the store says it.
+  static func error(_ error: any Error, _ message: String, _ path: String) -> StoreError {
+    var inner: any Error = error
+    while let underlying = (inner as NSError).userInfo[NSUnderlyingErrorKey] as? any Error { inner = underlying }
+    let code = inner as NSError
+    if code.domain == NSPOSIXErrorDomain { return Self.error(Int32(code.code), message, path) }
+    return StoreError(.inputOutput, message, ["file": path], cause: error)
+  }
+}

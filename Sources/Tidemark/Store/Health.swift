@@ -1,0 +1,41 @@
+internal import Changelog
+
+/// Whether a store takes writes. The first failure stays: only reopening mends it.
+final class Health: Sendable {
+  private enum State {
+    case open
+    case failed(StoreError)
+    case closed
+  }
+
+  private let state = Mutex(State.open)
+
+  /// Throws what stopped the store, if anything did.
+  func check() throws(StoreError) {
+    try state.withLock { state throws(StoreError) in
+      switch state {
+      case .open: return
+      case .failed(let error): throw error
+      case .closed: throw StoreError(.closed, "the store is closed")
+      }
+    }
+  }
+
+  /// Throws `closed` if the store is closed; a store that failed still answers reads.
+  func checkOpen() throws(StoreError) {
+    if state.withLock({ if case .closed = $0 { true } else { false } }) {
+      throw StoreError(.closed, "the store is closed")
+    }
+  }
+
+  /// What stopped the store, if anything did.
+  var failure: StoreError? { state.withLock { if case .failed(let error) = $0 { error } else { nil } } }
+
+  /// Stops all writes.
+  func fail(_ error: StoreError) {
+    state.withLock { state in if case .open = state { state = .failed(error) } }
+  }
+
+  /// Stops everything, for good.
+  func close() { state.withLock { $0 = .closed } }
+}

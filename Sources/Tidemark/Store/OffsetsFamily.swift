@@ -1,0 +1,46 @@
+internal import Changelog
+internal import Foundation
+
+/// The rows of the column family `offsets`. Every write of a commit contains the first two, so data and offset are one.
+///
+/// | key (UTF-8) | value |
+/// |---|---|
+/// | `topic-partition` | the stored offset, int64 big-endian: the layout that Kafka Streams has used since 4.3 (KIP-1035) |
+/// | `tidemark:commit` | int64 offset, uint64 receipt, both big-endian, then position and stream time as in a ``Commit`` |
+/// | `tidemark:format` | the version of this layout, a varint |
+/// | `tidemark:identity` | the changelog's id, 16 bytes, then its `topic-partition` |
+/// | `tidemark:table:` and an id in decimal | a ``TableRecord`` |
+///
+/// A colon is no character of a topic, so the store's own keys can't meet a partition's.
+enum OffsetsFamily {
+  static let name = "offsets"
+  static let formatVersion: UInt64 = 1
+
+  static let commitKey = Array("tidemark:commit".utf8)
+  static let formatKey = Array("tidemark:format".utf8)
+  static let identityKey = Array("tidemark:identity".utf8)
+  static let tablePrefix = Array("tidemark:table:".utf8)
+
+  static func offsetKey(_ partition: TopicPartition) -> [UInt8] { Array(partition.description.utf8) }
+  static func tableKey(_ id: TableID) -> [UInt8] { tablePrefix + Array(id.description.utf8) }
+
+  static func encode(_ state: CommittedState, into buffer: inout ByteBuffer) {
+    buffer.append(bigEndian: state.offset.value)
+    buffer.append(bigEndian: state.receipt.value)
+    encodeMetadata(position: state.position, streamTime: state.streamTime, into: &buffer)
+  }
+
+  static func decodeCommit(_ bytes: RawSpan) -> CommittedState? {
+    var reader = ByteReader(bytes)
+    guard let offset = reader.integer(Int64.self), let receipt = reader.integer(UInt64.self),
+      let rest = reader.take(reader.remaining), let (position, streamTime) = decodeMetadata(rest)
+    else { return nil }
+    return CommittedState(
+      offset: Offset(offset), receipt: Receipt(receipt), position: position, streamTime: streamTime)
+  }
+
+  static func encode(_ identity: ChangelogIdentity) -> [UInt8] {
+    let id = identity.id.uuid
+    return unsafe withUnsafeBytes(of: id) { unsafe Array($0) } + Array(identity.topicPartition.description.utf8)
+  }
+}

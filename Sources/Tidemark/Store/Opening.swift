@@ -1,0 +1,330 @@
+internal import Changelog
+internal import RocksDB
+
+/// What opening has put together when the engine starts.
+struct OpenedParts {
+  let directory: StoreDirectory
+  let options: StoreOptions
+  let database: SharedDatabase
+  let changelog: (any Changelog)?
+  let writer: any ChangelogWriter
+  let health: Health
+  let signals: MaintenanceSignals
+  let applier: Applier
+  let state: CommittedState
+}
+
+extension StateStore {
+  /// Opens a store: recovers what is on the local disk, then restores the rest from the changelog.
+  ///
+  /// Tables that the store doesn't know yet are made; tables that it knows and that aren't declared are kept and restored,
+  /// out of sight. Nothing is ever wiped: what doesn't fit is an error, and the files stay as they are.
+  ///
+  /// Throws `locked` while another holds the store or the changelog, `wrongChangelog` if the state belongs to another
+  /// changelog or to one that was cut, recreated or forked, `corrupted` if files are damaged, `invalidArgument` if a table
+  /// was made with other codecs.
+  ///
+  /// - Parameters:
+  ///   - path: the store's directory, made if there is none.
+  ///   - tables: the tables to use.
+  ///   - changelog: the store's changelog; without one, RocksDB's write-ahead log keeps the commits.
+  ///   - options: how the store behaves.
+  ///   - progress: called now and then on the calling thread.
+  /// - Returns: the open store.
+  public static func open(
+    _ path: String, tables: [any TableDefinition], changelog: (any Changelog)? = nil,
+    options: StoreOptions = StoreOptions(), progress: (OpenProgress) -> Void = { _ in }
+  ) throws(StoreError) -> StateStore {
+    for table in tables { try table.validate() }
+    guard Set(tables.map(\.name)).count == tables.count else {
+      throw StoreError(
+        .invalidArgument, "two tables have the same name", ["tables": tables.map(\.name).joined(separator: ", ")])
+    }
+    let opening = try Opening(StoreDirectory(path: path), changelog, options)
+    return StateStore(try opening.run(tables, progress))
+  }
+
+  /// Moves the database of a closed store aside, so that the next open restores all of it from the changelog.
+  ///
+  /// What to do about a damaged database. The files are kept for inspection, in the directory that is returned.
+  public static func setAside(_ path: String) throws(StoreError) -> String {
+    let directory = StoreDirectory(path: path)
+    let lock = try FileLock(directory.lock, "the store")
+    return try withExtendedLifetime(lock) { () throws(StoreError) in try directory.setAside() }
+  }
+}
+
+/// The steps of opening, in their order: nothing is written before everything was checked.
+private struct Opening {
+  let directory: StoreDirectory
+  let changelog: (any Changelog)?
+  let options: StoreOptions
+  let lock: FileLock
+  let health = Health()
+  let signals = MaintenanceSignals()
+  let begin = ContinuousClock.now
+
+  init(_ directory: StoreDirectory, _ changelog: (any Changelog)?, _ options: StoreOptions) throws(StoreError) {
+    if !options.createIfMissing, !directory.exists {
+      throw StoreError(.invalidArgument, "there is no store", ["directory": directory.path])
+    }
+    try directory.create()
+    lock = try FileLock(directory.lock, "the store")
+    self.directory = directory
+    self.changelog = changelog
+    self.options = options
+  }
+
+  func run(_ tables: [any TableDefinition], _ progress: (OpenProgress) -> Void) throws(StoreError) -> Engine {
+    let stored = try checkDatabase()
+    try checkChangelog(stored?.state, stored?.identity)
+    let writer: any ChangelogWriter = try changelog?.openWriter() ?? LocalWriter(stored?.state)
+    do throws(StoreError) {
+      return try open(tables, writer, progress)
+    } catch {
+      try? writer.close()
+      throw error
+    }
+  }
+
+  // MARK: Checks, which write nothing
+
+  /// What the database holds, seen read-only and compared with `HEAD`; `nil` before anything was stored.
+  private func checkDatabase() throws(StoreError) -> StoredState? {
+    guard let bytes = try Files.read(directory.head) else {
+      guard !directory.hasDatabase else {
+        throw StoreError(
+          .corrupted, "HEAD is gone, so nobody can tell what the database must contain; rebuild the store from its"
+            + " changelog, or put back a copy of the file", ["file": directory.head])
+      }
+      // The promise of `HEAD` comes before the database: from here on a database without it is a damaged store.
+      try Files.replace(directory.head, with: Array(Head(stored: nil, manifest: 0).text.utf8))
+      return nil
+    }
+    let head = try Head(parsing: bytes, file: directory.head)
+    let found = try StoredState.read(directory, options)
+    guard try directory.manifestNumber() ?? 0 >= head.manifest else {
+      throw lostData("CURRENT is gone or names an older MANIFEST than HEAD", head, found: found?.state)
+    }
+    guard let must = head.stored else { return found }
+    guard let found else { throw lostData("the database is empty", head, found: nil) }
+    guard found.state.offset >= must.offset, found.state.offset > must.offset || found.state.receipt == must.receipt
+    else { throw lostData("the database holds less than HEAD says, or something else", head, found: found.state) }
+    return found
+  }
+
+  private func lostData(_ message: String, _ head: Head, found: CommittedState?) -> StoreError {
+    StoreError(
+      .corrupted, message + "; nothing was changed; rebuild the store from its changelog, or put back a copy",
+      [
+        "directory": directory.path, "HEAD's offset": head.stored?.offset.description ?? "none",
+        "found": found?.offset.description ?? "none", "HEAD's MANIFEST": head.manifest,
+      ])
+  }
+
+  /// Whether the changelog is the one that the state is a replay of.
+  private func checkChangelog(_ stored: CommittedState?, _ identity: [UInt8]?) throws(StoreError) {
+    guard let stored, let identity else {
+      guard let changelog else { return }
+      let start = try changelog.offsets().start
+      guard start == .zero else {
+        throw StoreError(
+          .wrongChangelog, "the changelog was deleted below an offset, so an empty store can't be restored from it;"
+            + " start from the checkpoint that covers it", ["changelog": changelog.identity, "start": start])
+      }
+      return
+    }
+    guard let changelog else {
+      guard identity.isEmpty else {
+        throw StoreError(
+          .wrongChangelog, "the store has a changelog; open it with that", ["directory": directory.path])
+      }
+      return
+    }
+    guard identity == OffsetsFamily.encode(changelog.identity) else {
+      throw StoreError(
+        .wrongChangelog, "the store belongs to another changelog, or the changelog was recreated",
+        ["directory": directory.path, "changelog": changelog.identity])
+    }
+    let offsets = try changelog.offsets()
+    guard stored.offset <= offsets.end else {
+      throw StoreError(
+        .wrongChangelog, "the changelog ends before the stored offset: it was cut or replaced by an older copy",
+        ["directory": directory.path, "stored offset": stored.offset, "end": offsets.end])
+    }
+    let receipt: Receipt?
+    do throws(StoreError) {
+      receipt = try changelog.receipt(endingAt: stored.offset)
+    } catch where error.kind == .invalidArgument {
+      receipt = nil
+    }
+    guard let receipt else {
+      throw StoreError(
+        .wrongChangelog, "no commit of the changelog ends at the stored offset",
+        ["directory": directory.path, "stored offset": stored.offset, "start": offsets.start])
+    }
+    guard receipt == stored.receipt else {
+      throw StoreError(
+        .wrongChangelog, "the changelog's history is another than the store's: it was forked",
+        [
+          "directory": directory.path, "stored offset": stored.offset, "stored receipt": stored.receipt,
+          "changelog's receipt": receipt,
+        ])
+    }
+  }
+
+  // MARK: Opening
+
+  private func open(
+    _ declared: [any TableDefinition], _ writer: any ChangelogWriter, _ progress: (OpenProgress) -> Void
+  ) throws(StoreError) -> Engine {
+    let database = try SharedDatabase(try openDatabase(writer))
+    let partition = changelog?.identity.topicPartition ?? LocalWriter.partition
+    var tables: [OpenTable] = []
+    for record in try database.tableRecords() {
+      tables.append(OpenTable(record: record, family: try database.family(record.familyName)))
+    }
+    let applier = Applier(
+      database: database, partition: partition,
+      log: changelog != nil ? .off : options.syncsWithoutChangelog ? .synced : .unsynced, tables: tables)
+    var state: CommittedState
+    if let stored = try database.state() { state = stored } else { state = try initialize(database, applier) }
+    if let changelog {
+      // R3 also for what restore applies: it may come from a log whose end was never synced.
+      try writer.sync()
+      let restore = Restore(changelog, applier, since: begin)
+      state = try restore.run(from: state, to: writer.endOffset, progress)
+    }
+    let parts = OpenedParts(
+      directory: directory, options: options, database: database, changelog: changelog, writer: writer, health: health,
+      signals: signals, applier: applier, state: state)
+    let engine = try defineTables(declared, parts)
+    try engine.writeHead()
+    options.budget.join(engine)
+    return engine
+  }
+
+  private func openDatabase(_ writer: any ChangelogWriter) throws(StoreError) -> RocksDB.Database {
+    var settings = StoredState.settings(options)
+    let (health, signals) = (health, signals)
+    settings.tableFileSync = {
+      do throws(StoreError) {
+        try writer.sync()
+        return nil
+      } catch {
+        health.fail(error)
+        return RocksDBError(.ioError, message: "the changelog can't be synced: \(error)")
+      }
+    }
+    settings.onFlushCompleted = { signals.flushCompleted() }
+    settings.onBackgroundError = { error in
+      health.fail(StoreError(error, "the database failed in the background; reopen the store once that is mended"))
+    }
+    return try mappingErrors(to: "the database can't be opened", ["directory": directory.path]) { () throws(RocksDBError) in
+      let families = directory.hasDatabase ? try RocksDB.Database.columnFamilyNames(at: directory.database) : []
+      return try RocksDB.Database.open(directory.database, options: settings, columnFamilies: families)
+    }
+  }
+
+  /// The first rows of a store, written to table files before anything else.
+  private func initialize(_ database: SharedDatabase, _ applier: Applier) throws(StoreError) -> CommittedState {
+    let state = CommittedState(
+      offset: .zero, receipt: changelog.map { Receipt(startOf: $0.identity) } ?? LocalWriter.startReceipt)
+    var batch = RocksDB.WriteBatch()
+    var version = ByteBuffer()
+    version.append(varint: OffsetsFamily.formatVersion)
+    let (formatKey, identityKey) = (OffsetsFamily.formatKey, OffsetsFamily.identityKey)
+    batch.put(formatKey.rawSpan, version.bytes, in: database.offsets)
+    let identity = changelog.map { OffsetsFamily.encode($0.identity) } ?? []
+    batch.put(identityKey.rawSpan, identity.rawSpan, in: database.offsets)
+    try mappingErrors(to: "the store's first rows can't be written") { () throws(RocksDBError) in
+      try database.handle.write(batch, log: changelog == nil ? .synced : .off)
+    }
+    try applier.install(state)
+    try mappingErrors(to: "the store's first rows can't be flushed") { () throws(RocksDBError) in try database.handle.flush(wait: true) }
+    return state
+  }
+
+  /// Matches the declared tables with the known ones, and makes those that are missing.
+  private func defineTables(_ declared: [any TableDefinition], _ parts: OpenedParts) throws(StoreError) -> Engine {
+    var known: [String: TableRecord] = [:]
+    var nextID: UInt32 = 1
+    for table in parts.applier.tables {
+      known[table.name] = table.record
+      nextID = max(nextID, table.id.value + 1)
+    }
+    var records: [TableRecord] = []
+    var missing: [TableRecord] = []
+    for table in declared {
+      let asked = TableRecord(
+        id: known[table.name]?.id ?? TableID(nextID), name: table.name, keyFormat: table.keyFormat,
+        valueFormat: table.valueFormat)
+      if let record = known[table.name] {
+        guard record == asked else {
+          throw StoreError(
+            .invalidArgument, "a table was made with other codecs; declare it as it was made, or under another name",
+            [
+              "table": table.name, "made with": "\(record.keyFormat) -> \(record.valueFormat)",
+              "declared": "\(asked.keyFormat) -> \(asked.valueFormat)",
+            ])
+        }
+      } else {
+        missing.append(asked)
+        nextID += 1
+      }
+      records.append(asked)
+    }
+    var tables: [OpenTable] = []
+    for record in records {
+      // A missing table's family is made here and found by the applier when its definition is applied.
+      tables.append(OpenTable(record: record, family: try parts.database.family(record.familyName)))
+    }
+    let engine = Engine(parts, tables: tables, lock: lock)
+    try engine.define(missing)
+    return engine
+  }
+}
+
+/// What a database shows when it is opened read-only, which alters nothing.
+struct StoredState {
+  let state: CommittedState
+  /// The changelog that it belongs to, as ``OffsetsFamily`` has it; empty without one.
+  let identity: [UInt8]
+
+  /// `nil` if there is no database, or none that anything was stored in.
+  static func read(_ directory: StoreDirectory, _ options: StoreOptions) throws(StoreError) -> StoredState? {
+    guard directory.hasDatabase else { return nil }
+    let handle = try mappingErrors(
+      to: "the database can't be read; nothing was changed; rebuild the store from its changelog, or put back a copy",
+      ["directory": directory.path]
+    ) { () throws(RocksDBError) -> RocksDB.Database? in
+      let families = try RocksDB.Database.columnFamilyNames(at: directory.database)
+      guard families.contains(OffsetsFamily.name) else { return nil }
+      return try RocksDB.Database.openReadOnly(
+        directory.database, options: settings(options), columnFamilies: families)
+    }
+    guard let handle else { return nil }
+    return try read(try SharedDatabase(handle), directory)
+  }
+
+  private static func read(_ database: SharedDatabase, _ directory: StoreDirectory) throws(StoreError) -> StoredState? {
+    guard let state = try database.state() else { return nil }
+    let format = try database.row(OffsetsFamily.formatKey)
+    guard format == [UInt8(OffsetsFamily.formatVersion)] else {
+      throw StoreError(
+        .unsupported, "the store's format is newer than this version",
+        ["directory": directory.path, "format": format.map { "\($0)" } ?? "none"])
+    }
+    return StoredState(state: state, identity: try database.row(OffsetsFamily.identityKey) ?? [])
+  }
+
+  /// RocksDB's settings for a store: the same at each open.
+  static func settings(_ options: StoreOptions) -> RocksDB.DatabaseOptions {
+    var settings = RocksDB.DatabaseOptions()
+    settings.blockCache = options.budget.cache
+    settings.writeBufferManager = options.budget.writeBuffers
+    settings.overrides = options.databaseOptions
+    settings.columnFamilyOverrides = options.columnFamilyOptions
+    return settings
+  }
+}

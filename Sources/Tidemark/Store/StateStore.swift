@@ -1,0 +1,70 @@
+public import Changelog
+internal import RocksDB
+
+/// One directory, one RocksDB instance, one writer, one changelog partition: the state of a stream processor, always
+/// exactly the replay of its changelog up to the offset stored beside it.
+///
+/// Calls block; any thread may make them. ``open(_:tables:changelog:options:progress:)`` gets one.
+public final class StateStore: Sendable {
+  private let engine: Mutex<Engine?>
+  private let signals: MaintenanceSignals
+
+  init(_ engine: Engine) {
+    self.engine = Mutex(engine)
+    signals = engine.signals
+    Maintenance.start(engine)
+  }
+
+  deinit { if engine.withLock({ $0 != nil }) { signals.stop() } }
+
+  /// Begins the store's transaction; there is one at a time, and it may be used for many commits.
+  ///
+  /// Throws `locked` while another is alive.
+  public func begin() throws(StoreError) -> Transaction {
+    let engine = try opened()
+    try engine.beginTransaction()
+    return Transaction(TransactionCore(engine, owner: self))
+  }
+
+  /// Runs `body` in a transaction of its own, commits when it returns and aborts when it throws.
+  @discardableResult
+  public func write<R>(_ position: Position = [:], _ body: (inout Transaction) throws -> R) throws -> R {
+    var transaction = try begin()
+    let result = try body(&transaction)
+    try transaction.commit(position)
+    return result
+  }
+
+  /// A view of the last commit. Never waits for a commit under way.
+  public func snapshot() throws(StoreError) -> Snapshot { Snapshot(view: try opened().makeView()) }
+
+  /// Writes what is committed to table files, so that a crash right afterwards has nothing to restore.
+  public func flush() throws(StoreError) {
+    let engine = try opened()
+    try engine.health.check()
+    try engine.flush()
+  }
+
+  /// Closes the store: what is committed is written to table files, and the changelog's writer is closed.
+  ///
+  /// The directory is free for another once the last transaction, snapshot and cursor of the store are gone. Throws what
+  /// stopped the store, if anything did; it is closed all the same.
+  public func close() throws(StoreError) {
+    guard let engine = engine.withLock({ $0 }) else { return }
+    signals.stop()
+    var failure = engine.health.failure
+    if failure == nil {
+      do throws(StoreError) { try engine.flush() } catch { failure = error }
+    }
+    engine.health.close()
+    do throws(StoreError) { try engine.writer.close() } catch { failure = failure ?? error }
+    self.engine.withLock { $0 = nil }
+    if let failure { throw failure }
+  }
+
+  /// The engine; throws `closed` after ``close()``.
+  func opened() throws(StoreError) -> Engine {
+    guard let engine = engine.withLock({ $0 }) else { throw StoreError(.closed, "the store is closed") }
+    return engine
+  }
+}

@@ -1,0 +1,63 @@
+internal import Changelog
+internal import Foundation
+
+/// The files of a store.
+///
+/// ```
+/// DIR/LOCK         held for life by the process that has the store open
+/// DIR/HEAD         what the database must at least contain (``Head``)
+/// DIR/BASE         the checkpoint below which the changelog was deleted, if it was
+/// DIR/db/          RocksDB
+/// ```
+struct StoreDirectory: Sendable {
+  let path: String
+
+  var database: String { path + "/db" }
+  var head: String { path + "/HEAD" }
+  var lock: String { path + "/LOCK" }
+  var base: String { path + "/BASE" }
+  var current: String { database + "/CURRENT" }
+
+  /// Makes the directory, for its owner alone, unless it is there.
+  func create() throws(StoreError) {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+      throw Files.error(error, "the state directory can't be made", path)
+    }
+  }
+
+  var exists: Bool { FileManager.default.fileExists(atPath: path) }
+  var hasDatabase: Bool { FileManager.default.fileExists(atPath: current) }
+
+  /// The number of the MANIFEST that CURRENT names; `nil` if there is none.
+  func manifestNumber() throws(StoreError) -> UInt64? {
+    guard let bytes = try Files.read(current) else { return nil }
+    guard let text = String(validating: bytes, as: UTF8.self), text.hasPrefix("MANIFEST-"), text.hasSuffix("\n"),
+      let number = UInt64(text.dropFirst(9).dropLast())
+    else {
+      throw StoreError(
+        .corrupted, "CURRENT doesn't name a MANIFEST; rebuild the store from its changelog", ["file": current])
+    }
+    return number
+  }
+
+  /// Moves the database and `HEAD` to a directory `damaged-N` beside them, which is returned.
+  func setAside() throws(StoreError) -> String {
+    let manager = FileManager.default
+    var number = 1
+    while manager.fileExists(atPath: path + "/damaged-\(number)") { number += 1 }
+    let aside = path + "/damaged-\(number)"
+    do {
+      try manager.createDirectory(atPath: aside, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+      // The database first: without `HEAD` an open would refuse it, with `HEAD` alone too. Neither is ever taken for new.
+      if manager.fileExists(atPath: database) { try manager.moveItem(atPath: database, toPath: aside + "/db") }
+      if manager.fileExists(atPath: head) { try manager.moveItem(atPath: head, toPath: aside + "/HEAD") }
+    } catch {
+      throw Files.error(error, "the database can't be moved aside", path)
+    }
+    try Files.syncDirectory(of: head)
+    return aside
+  }
+}

@@ -1,0 +1,78 @@
+public import Changelog
+internal import Foundation
+internal import RocksDB
+
+/// What a store tells about itself.
+public struct StoreInfo: Sendable {
+  /// A table, as its column family tells.
+  public struct TableInfo: Sendable {
+    /// The table's name.
+    public let name: String
+    /// Its id in the changelog.
+    public let id: TableID
+    /// The key codec.
+    public let keyFormat: String
+    /// The value codec.
+    public let valueFormat: String
+    /// RocksDB's estimate of the number of rows.
+    public let estimatedRows: Int
+    /// Bytes of live table files.
+    public let tableFileBytes: Int
+    /// Bytes of memtables.
+    public let memtableBytes: Int
+  }
+
+  /// The store's directory.
+  public let directory: String
+  /// The changelog's identity, if it has one.
+  public let changelog: ChangelogIdentity?
+  /// Where the changelog starts, is durable and ends.
+  public let changelogOffsets: ChangelogOffsets?
+  /// The writer's epoch.
+  public let epoch: Int32
+  /// The next changelog record to apply.
+  public let committedOffset: Offset
+  /// The offset that table files hold: a crash right now replays from here.
+  public let storedOffset: Offset
+  /// The receipt of the last commit.
+  public let receipt: Receipt
+  /// How far each input partition was consumed.
+  public let position: Position
+  /// The greatest event timestamp seen.
+  public let streamTime: Timestamp?
+  /// The declared tables.
+  public let tables: [TableInfo]
+  /// The shared memory budget, and how much of it is used by all stores of the process.
+  public let budgetBytes: Int
+  /// How much of the budget is used.
+  public let usedBudgetBytes: Int
+  /// RocksDB's effective options.
+  public let effectiveOptions: [String: String]
+}
+
+extension StateStore {
+  /// What the store holds at the moment.
+  public func info() throws(StoreError) -> StoreInfo {
+    let engine = try opened()
+    let committed = engine.committed
+    let handle = engine.database
+    let tables = engine.tables.map { table in
+      func number(_ name: String) -> Int { handle.integerProperty(name, in: table.family) }
+      return StoreInfo.TableInfo(
+        name: table.name, id: table.id, keyFormat: table.record.keyFormat, valueFormat: table.record.valueFormat,
+        estimatedRows: number("rocksdb.estimate-num-keys"), tableFileBytes: number("rocksdb.live-sst-files-size"),
+        memtableBytes: number("rocksdb.cur-size-all-mem-tables"))
+    }
+    let effective = try mappingErrors(to: "the effective options can't be read") { () throws(RocksDBError) in
+      try handle.handle.effectiveOptions()
+    }
+    return StoreInfo(
+      directory: engine.directory.path, changelog: engine.changelog?.identity,
+      changelogOffsets: try engine.changelog?.offsets(), epoch: engine.writer.epoch,
+      committedOffset: committed.offset,
+      storedOffset: try handle.state(tier: .persisted)?.offset ?? .zero, receipt: committed.receipt,
+      position: committed.position, streamTime: committed.streamTime, tables: tables,
+      budgetBytes: engine.options.budget.bytes, usedBudgetBytes: engine.options.budget.usedBytes,
+      effectiveOptions: effective)
+  }
+}

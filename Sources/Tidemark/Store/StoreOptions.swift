@@ -1,0 +1,41 @@
+/// How a store behaves. The same options are to be used at each open.
+public struct StoreOptions: Sendable {
+  /// The memory that this store shares with the others of the process.
+  public var budget: MemoryBudget = .shared
+  /// When a transaction should be committed, and when it must.
+  public var transactionLimits = TransactionLimits()
+  /// The stored offset lags the committed one by at most this many changelog bytes, before table files are written.
+  public var storedLagBytes = 64 << 20
+  /// The stored offset lags the committed one by at most this time, also when the store is quiet.
+  public var storedLagTime: Duration = .seconds(30)
+  /// Snapshots older than this throw `snapshotExpired`, so that what they hold can go; `nil`: never.
+  public var snapshotExpiry: Duration?
+  /// Whether a directory without a store becomes one.
+  public var createIfMissing = true
+  /// Without a changelog: whether each commit waits for the disk (`true`: survives power loss) or only for the
+  /// operating system (`false`: survives the death of the process).
+  public var syncsWithoutChangelog = true
+  /// RocksDB's database-wide options by name, over those of the store.
+  public var databaseOptions: [String: String] = [:]
+  /// RocksDB's column family options by name, over those of the store.
+  public var columnFamilyOptions: [String: String] = [:]
+
+  /// The defaults.
+  public init() {}
+}
+
+/// When a transaction should be committed (soft), and when it must (hard).
+public struct TransactionLimits: Sendable {
+  /// `shouldCommit` from this many uncommitted bytes on.
+  public var softBytes = 16 << 20
+  /// `shouldCommit` from this many uncommitted entries on.
+  public var softEntries = 100_000
+  /// `shouldCommit` this long after the transaction's first change; `nil`: never by time.
+  public var softInterval: Duration?
+  /// Writes throw `overBudget` beyond this many uncommitted bytes. A commit may take 64 MiB in a changelog, so more makes
+  /// sense only without one.
+  public var hardBytes = 48 << 20
+
+  /// The defaults.
+  public init() {}
+}

@@ -1,0 +1,162 @@
+public import Changelog
+internal import Foundation
+internal import RocksDB
+
+/// What a verification found.
+public struct VerifyReport: Sendable {
+  /// One row in which the store and the replay differ.
+  public struct Difference: Sendable, CustomStringConvertible {
+    /// The table's name.
+    public let table: String
+    /// The encoded key.
+    public let key: [UInt8]
+    /// What the store has; `nil` if the row is missing.
+    public let store: [UInt8]?
+    /// What the replay has; `nil` if the row is missing.
+    public let replay: [UInt8]?
+
+    /// One line, bytes in hexadecimal.
+    public var description: String {
+      func hex(_ bytes: [UInt8]?) -> String {
+        bytes.map { $0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() } ?? "nothing"
+      }
+      return "table \(table), key \(hex(key)): the store has \(hex(store)), the replay \(hex(replay))"
+    }
+  }
+
+  /// The commit that was compared.
+  public var offset: Offset
+  /// Where the replay began: 0, or the checkpoint below which the changelog was deleted.
+  public var startOffset: Offset
+  /// How many changelog records were replayed.
+  public var records = 0
+  /// How many rows were compared.
+  public var rows = 0
+  /// Whether positions, stream time and receipt agree.
+  public var stateAgrees = true
+  /// How many rows differ.
+  public var differenceCount = 0
+  /// The first of them, at most ten.
+  public var differences: [Difference] = []
+
+  /// Whether the store is exactly the replay.
+  public var agrees: Bool { stateAgrees && differenceCount == 0 }
+}
+
+extension StateStore {
+  /// Replays the changelog into a scratch store and compares every row with this store's last commit.
+  ///
+  /// `scratch` must not be there; it is removed afterwards. Commits may go on meanwhile. Where the changelog was deleted
+  /// below a checkpoint, the replay begins with that checkpoint.
+  public func verify(
+    in scratch: String, progress: (OpenProgress) -> Void = { _ in }
+  ) throws(StoreError) -> VerifyReport {
+    let engine = try opened()
+    guard let changelog = engine.changelog else {
+      throw StoreError(.invalidArgument, "a store without a changelog has nothing to be verified against")
+    }
+    let directory = StoreDirectory(path: scratch)
+    guard !directory.exists else {
+      throw StoreError(.invalidArgument, "the scratch directory is there already", ["directory": scratch])
+    }
+    defer { try? FileManager.default.removeItem(atPath: scratch) }
+    let view = try engine.makeView()
+    var start = CommittedState(offset: .zero, receipt: Receipt(startOf: changelog.identity))
+    if try changelog.offsets().start > .zero {
+      let checkpoint = try baseCheckpoint(engine)
+      try checkpoint.copy(to: scratch)
+      start.offset = checkpoint.offset
+      start.receipt = checkpoint.receipt
+    } else {
+      try directory.create()
+    }
+    let replay = try Replay(directory, changelog, engine.options)
+    let replayed = try replay.run(from: start, to: view.state.offset, progress)
+    var report = VerifyReport(offset: view.state.offset, startOffset: start.offset)
+    report.records = replayed.records
+    report.stateAgrees = replayed.state == view.state
+    for table in engine.tables { try compare(table, view, replay, &report) }
+    return report
+  }
+
+  private func baseCheckpoint(_ engine: Engine) throws(StoreError) -> Checkpoint {
+    guard let bytes = try Files.read(engine.directory.base), let text = String(validating: bytes, as: UTF8.self) else {
+      throw StoreError(
+        .invalidArgument, "the changelog was deleted below an offset, and no checkpoint is known that covers it",
+        ["file": engine.directory.base])
+    }
+    return try Checkpoint.verified(String(text.dropLast()))
+  }
+
+  /// Walks both tables in key order.
+  private func compare(
+    _ table: OpenTable, _ view: View, _ replay: Replay, _ report: inout VerifyReport
+  ) throws(StoreError) {
+    typealias Row = (key: [UInt8], value: [UInt8])
+    var mine = try RowCursor(.view(view), table, range: KeyRange(), order: .ascending, after: nil)
+    var theirs = try replay.rows(of: table.id)
+    func takeMine() throws(StoreError) -> Row? { try mine.withNext { ($0.array, $1.array) } }
+    func takeTheirs() throws(StoreError) -> Row? {
+      try theirs.advance() ? (theirs.key.array, theirs.value.array) : nil
+    }
+    var (a, b) = (try takeMine(), try takeTheirs())
+    while a != nil || b != nil {
+      report.rows += 1
+      let key = [a?.key, b?.key].compactMap { $0 }.min { $0.lexicographicallyPrecedes($1) }!
+      let (left, right) = (a?.key == key ? a?.value : nil, b?.key == key ? b?.value : nil)
+      if left != right {
+        report.differenceCount += 1
+        if report.differences.count < 10 {
+          report.differences.append(.init(table: table.name, key: key, store: left, replay: right))
+        }
+      }
+      if left != nil { a = try takeMine() }
+      if right != nil { b = try takeTheirs() }
+    }
+  }
+}
+
+/// A scratch database that changelog records are replayed into.
+private final class Replay {
+  private let database: SharedDatabase
+  private let applier: Applier
+  private let changelog: any Changelog
+
+  init(_ directory: StoreDirectory, _ changelog: any Changelog, _ options: StoreOptions) throws(StoreError) {
+    self.changelog = changelog
+    database = try SharedDatabase(
+      try mappingErrors(to: "the scratch store can't be opened", ["directory": directory.path]) {
+        () throws(RocksDBError) in
+        let families = directory.hasDatabase ? try RocksDB.Database.columnFamilyNames(at: directory.database) : []
+        return try RocksDB.Database.open(
+          directory.database, options: StoredState.settings(options), columnFamilies: families)
+      })
+    var tables: [OpenTable] = []
+    for record in try database.tableRecords() {
+      tables.append(OpenTable(record: record, family: try database.family(record.familyName)))
+    }
+    applier = Applier(
+      database: database, partition: changelog.identity.topicPartition, log: .off, tables: tables)
+  }
+
+  func run(
+    from start: CommittedState, to end: Offset, _ progress: (OpenProgress) -> Void
+  ) throws(StoreError) -> (state: CommittedState, records: Int) {
+    var records = 0
+    let stored = try database.state() ?? start
+    let restore = Restore(changelog, applier, since: .now)
+    let state = try restore.run(from: stored, to: end) { step in
+      records = step.records
+      progress(step)
+    }
+    return (state, records)
+  }
+
+  /// The rows of a table; throws `corrupted` if the changelog doesn't define it.
+  func rows(of id: TableID) throws(StoreError) -> ByteCursor {
+    guard let table = applier.table(id) else {
+      throw StoreError(.corrupted, "the changelog doesn't define a table of the store", ["table": id])
+    }
+    return database.rows(in: table.family)
+  }
+}

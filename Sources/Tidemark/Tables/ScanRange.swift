@@ -1,0 +1,116 @@
+internal import Changelog
+
+/// Which rows a scan visits.
+public struct ScanRange<Key: KeyCodec> {
+  /// Writes the bounds' bytes: the first key of the range, and the first beyond it.
+  let bounds: (_ codec: Key) throws(StoreError) -> KeyRange
+
+  /// Every row.
+  public static var all: Self { Self { _ throws(StoreError) in KeyRange() } }
+
+  /// Rows from a key on.
+  public static func from(_ lower: Key.Value) -> Self {
+    Self { codec throws(StoreError) in KeyRange(lower: try codec.bytes(lower)) }
+  }
+
+  /// Rows before a key.
+  public static func upTo(_ upper: Key.Value) -> Self {
+    Self { codec throws(StoreError) in KeyRange(upper: try codec.bytes(upper)) }
+  }
+
+  /// Rows from a key on and before another.
+  public static func between(_ lower: Key.Value, _ upper: Key.Value) -> Self {
+    Self { codec throws(StoreError) in KeyRange(lower: try codec.bytes(lower), upper: try codec.bytes(upper)) }
+  }
+
+  /// Rows whose key, a tuple, starts with the given part or parts.
+  ///
+  /// ```swift
+  /// view.scan(sales, .prefix("Berlin", as: .string))        // keys .tuple(.string, .int64)
+  /// ```
+  public static func prefix<Part: KeyCodec>(_ part: Part.Value, as codec: Part) -> Self {
+    Self { _ throws(StoreError) in
+      var buffer = ByteBuffer()
+      try codec.encodeComponent(part, into: &buffer)
+      return KeyRange(prefix: buffer.bytes.array)
+    }
+  }
+}
+
+extension ScanRange where Key == StringCodec {
+  /// Rows whose key starts with the text.
+  public static func prefix(_ text: String) -> Self {
+    Self { _ throws(StoreError) in KeyRange(prefix: Array(text.utf8)) }
+  }
+}
+
+extension ScanRange where Key == BytesCodec {
+  /// Rows whose key starts with the bytes.
+  public static func prefix(_ bytes: [UInt8]) -> Self {
+    Self { _ throws(StoreError) in KeyRange(prefix: bytes) }
+  }
+}
+
+/// The order in which a scan visits rows.
+public enum ScanOrder: String, Sendable, Codable {
+  /// Smallest key first.
+  case ascending
+  /// Greatest key first.
+  case descending
+}
+
+/// Where a scan stands, as a value that can be stored and carried to another process.
+public struct ScanContinuation: Sendable, Hashable, Codable {
+  /// The key of the last row that was given out.
+  public let lastKey: [UInt8]
+}
+
+/// A half-open range of encoded keys.
+struct KeyRange: Sendable, Equatable {
+  var lower: [UInt8] = []
+  /// The first key beyond the range; `nil` without an end.
+  var upper: [UInt8]?
+
+  init(lower: [UInt8] = [], upper: [UInt8]? = nil) {
+    self.lower = lower
+    self.upper = upper
+  }
+
+  /// All keys that start with `prefix`.
+  init(prefix: [UInt8]) {
+    lower = prefix
+    var next = prefix
+    while let last = next.popLast() {
+      if last < 0xFF {
+        upper = next + [last + 1]
+        return
+      }
+    }
+    upper = nil
+  }
+
+  /// The rest of the range behind a key that was visited.
+  func continued(after lastKey: [UInt8], _ order: ScanOrder) -> KeyRange {
+    switch order {
+    case .ascending: KeyRange(lower: max(lower, lastKey + [0], by: lexicographic), upper: upper)
+    case .descending: KeyRange(lower: lower, upper: min(upper ?? lastKey, lastKey, by: lexicographic))
+    }
+  }
+}
+
+private func lexicographic(_ a: [UInt8], _ b: [UInt8]) -> Bool { a.lexicographicallyPrecedes(b) }
+private func max(_ a: [UInt8], _ b: [UInt8], by precedes: ([UInt8], [UInt8]) -> Bool) -> [UInt8] {
+  precedes(a, b) ? b : a
+}
+private func min(_ a: [UInt8], _ b: [UInt8], by precedes: ([UInt8], [UInt8]) -> Bool) -> [UInt8] {
+  precedes(b, a) ? b : a
+}
+
+extension Codec {
+  /// The bytes of one value.
+  func bytes(_ value: Value) throws(StoreError) -> [UInt8] {
+    var buffer = ByteBuffer()
+    try encode(value, into: &buffer)
+    return buffer.bytes.array
+  }
+}

@@ -1,0 +1,50 @@
+internal import Changelog
+
+/// A named, typed key space of a store. A value; needs no store.
+///
+/// ```swift
+/// let balances = Table("balances", key: .string, value: .int64)
+/// ```
+public struct Table<Key: KeyCodec, Value: Codec>: TableDefinition {
+  /// 1 to 100 characters of `a-z A-Z 0-9 . _ -`.
+  public let name: String
+  /// How keys are encoded.
+  public let key: Key
+  /// How values are encoded.
+  public let value: Value
+
+  /// Names a table.
+  public init(_ name: String, key: Key, value: Value) {
+    self.name = name
+    self.key = key
+    self.value = value
+  }
+
+  /// The name of the keys' codec.
+  public var keyFormat: String { key.name }
+  /// The name of the values' codec.
+  public var valueFormat: String { value.name }
+}
+
+/// What a store needs to know of a table to open it.
+public protocol TableDefinition: Sendable {
+  /// The table's name.
+  var name: String { get }
+  /// The name of the keys' codec.
+  var keyFormat: String { get }
+  /// The name of the values' codec.
+  var valueFormat: String { get }
+}
+
+extension TableDefinition {
+  /// Throws `invalidArgument` unless the name may name a table.
+  func validate() throws(StoreError) {
+    do throws(StoreError) { try TopicPartition(name, 0).validate() } catch {
+      throw StoreError(
+        .invalidArgument, "a table is named by 1 to 100 of a-z A-Z 0-9 . _ -", ["table": name])
+    }
+    guard name.utf8.count <= 100 else {
+      throw StoreError(.invalidArgument, "a table's name has at most 100 characters", ["table": name])
+    }
+  }
+}

@@ -1,0 +1,77 @@
+internal import Changelog
+
+/// How a table is known to the changelog and to the store: its id names the column family, its formats are checked at
+/// each open.
+///
+/// In the changelog a record of the table id 0 with this key and value; in `offsets` a row with this value:
+///
+/// | bytes | field |
+/// |---|---|
+/// | key: 1 | 1, a table's definition |
+/// | key: varint | the table's id |
+/// | value: 1 | version, 1 |
+/// | value: varint, … | length and UTF-8 of the name |
+/// | value: varint, … | length and UTF-8 of the key format |
+/// | value: varint, … | length and UTF-8 of the value format |
+struct TableRecord: Sendable, Equatable {
+  static let kind: UInt8 = 1
+
+  var id: TableID
+  var name: String
+  var keyFormat: String
+  var valueFormat: String
+
+  /// Ids are assigned once, so the family of a table that comes later can't meet what an earlier one left.
+  var familyName: String { Self.familyName(id) }
+  static func familyName(_ id: TableID) -> String { "table-\(id)" }
+
+  func encodeKey(into buffer: inout ByteBuffer) {
+    buffer.append(Self.kind)
+    buffer.append(varint: UInt64(id.value))
+  }
+
+  func encodeValue(into buffer: inout ByteBuffer) {
+    buffer.append(1)
+    for text in [name, keyFormat, valueFormat] {
+      buffer.append(varint: UInt64(text.utf8.count))
+      buffer.append(utf8: text)
+    }
+  }
+
+  /// The definition of a record of the table id 0; throws `unsupported` for one of another kind or version.
+  init(key: RawSpan, value: RawSpan?) throws(StoreError) {
+    var keyReader = ByteReader(key)
+    guard keyReader.integer(UInt8.self) == Self.kind, let id = keyReader.varint(), keyReader.remaining == 0,
+      (1...UInt64(UInt32.max)).contains(id)
+    else {
+      throw StoreError(
+        .unsupported, "the changelog holds a system record that this version doesn't know; use a newer version")
+    }
+    try self.init(id: TableID(UInt32(id)), value: value)
+  }
+
+  /// The definition of a row of `offsets`.
+  init(id: TableID, value: RawSpan?) throws(StoreError) {
+    guard let value else {
+      throw StoreError(.unsupported, "a table's definition has no value; use a newer version", ["table": id])
+    }
+    var reader = ByteReader(value)
+    guard reader.integer(UInt8.self) == 1 else {
+      throw StoreError(.unsupported, "a table's definition is newer than this version", ["table": id])
+    }
+    var texts: [String] = []
+    for _ in 0..<3 {
+      guard let length = reader.varint(), length <= UInt64(reader.remaining), let text = reader.string(Int(length))
+      else { throw StoreError(.corrupted, "a table's definition is cut short", ["table": id]) }
+      texts.append(text)
+    }
+    self.init(id: id, name: texts[0], keyFormat: texts[1], valueFormat: texts[2])
+  }
+
+  init(id: TableID, name: String, keyFormat: String, valueFormat: String) {
+    self.id = id
+    self.name = name
+    self.keyFormat = keyFormat
+    self.valueFormat = valueFormat
+  }
+}

@@ -1,0 +1,164 @@
+internal import Changelog
+internal import RocksDB
+
+/// What a transaction holds: the uncommitted changes and the buffers it encodes with. Bytes in, bytes out.
+///
+/// Proof of `@unchecked Sendable`: it belongs to one `Transaction`, which isn't copyable, so one thread at a time uses it;
+/// cursors of the transaction are used on the same thread (``Cursor``).
+final class TransactionCore: @unchecked Sendable {
+  let engine: Engine
+  /// Keeps the store's threads alive for as long as there is a transaction.
+  private let owner: StateStore
+  private(set) var batch = RocksDB.IndexedWriteBatch()
+  private var keyBuffer = ByteBuffer()
+  private var valueBuffer = ByteBuffer()
+  /// Counts the changes of the batch, for cursors.
+  private(set) var version: UInt64 = 0
+  private(set) var streamTime: Timestamp?
+  private var firstChangeAt: ContinuousClock.Instant?
+  private var reservedBytes = 0
+  private var isEnded = false
+
+  private static let reservationBytes = 64 << 10
+  /// What RocksDB's index takes beside the batch's bytes, for each entry.
+  private static let indexEntryBytes = 64
+
+  init(_ engine: Engine, owner: StateStore) {
+    self.engine = engine
+    self.owner = owner
+    streamTime = engine.committed.streamTime
+  }
+
+  // MARK: Reading
+
+  /// Encodes the key that the next calls without a key are about.
+  func encodeKey<K: KeyCodec>(_ key: K.Value, with codec: K) throws(StoreError) {
+    keyBuffer.removeAll()
+    try codec.encode(key, into: &keyBuffer)
+  }
+
+  /// Calls `body` with the encoded key's value as the transaction sees it.
+  func withValue<R>(in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
+    try keyBuffer.withBytes { (key) throws(StoreError) in try withValue(key, in: table, body) }
+  }
+
+  private func withValue<R>(_ key: RawSpan, in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
+    switch batch.lookUp(key, in: table.family, body) {
+    case .value(let result): return result
+    case .deleted: return nil
+    case .absent:
+      return try mappingErrors(to: "a read failed") { () throws(RocksDBError) in
+        try engine.database.handle.withValue(key, in: table.family, body)
+      }
+    }
+  }
+
+  /// The merged rows of the batch and the committed state; valid until the batch changes.
+  func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
+    let base = engine.database.handle.makeIterator(in: table.family)
+    return ByteCursor(batch.makeIterator(in: table.family, over: base), range: range, order: order)
+  }
+
+  // MARK: Writing
+
+  /// Sets the encoded key's value.
+  func put<V: Codec>(_ value: V.Value, with codec: V, in table: OpenTable) throws(StoreError) {
+    valueBuffer.removeAll()
+    try codec.encode(value, into: &valueBuffer)
+    try willChange(adding: keyBuffer.count + valueBuffer.count)
+    keyBuffer.withBytes { key in valueBuffer.withBytes { value in batch.put(key, value, in: table.family) } }
+  }
+
+  /// Deletes the encoded key.
+  func delete(in table: OpenTable) throws(StoreError) {
+    try keyBuffer.withBytes { (key) throws(StoreError) in try delete(key, in: table) }
+  }
+
+  func delete(_ key: RawSpan, in table: OpenTable) throws(StoreError) {
+    try willChange(adding: key.byteCount)
+    batch.delete(key, in: table.family)
+  }
+
+  /// Checks the limits before a change, so that a refused one changes nothing.
+  private func willChange(adding count: Int) throws(StoreError) {
+    try check()
+    let bytes = uncommittedBytes + count + Self.indexEntryBytes
+    let limit = engine.options.transactionLimits.hardBytes
+    guard bytes <= limit else {
+      throw StoreError(
+        .overBudget, "the transaction's hard limit is reached; commit or abort it",
+        ["uncommitted bytes": uncommittedBytes, "limit": limit])
+    }
+    if bytes > reservedBytes {
+      let more = max(Self.reservationBytes, bytes - reservedBytes)
+      try engine.options.budget.reserve(more)
+      reservedBytes += more
+    }
+    version &+= 1
+    if firstChangeAt == nil { firstChangeAt = .now }
+  }
+
+  func advance(streamTime time: Timestamp) { streamTime = max(streamTime ?? time, time) }
+
+  // MARK: Accounting
+
+  var uncommittedEntries: Int { batch.count }
+  var uncommittedBytes: Int { batch.byteCount + batch.count * Self.indexEntryBytes }
+
+  var shouldCommit: Bool {
+    guard let firstChangeAt else { return false }
+    let limits = engine.options.transactionLimits
+    if uncommittedBytes >= limits.softBytes || batch.count >= limits.softEntries { return true }
+    if let interval = limits.softInterval, firstChangeAt.duration(to: .now) >= interval { return true }
+    return engine.options.budget.asksForCommit
+  }
+
+  // MARK: Ending
+
+  /// Throws `closed` if the transaction is over, and what stopped the store if it takes no writes.
+  func check() throws(StoreError) {
+    if isEnded { throw StoreError(.closed, "the transaction is over") }
+    try engine.health.check()
+  }
+
+  func setSavepoint() -> Savepoint {
+    batch.setSavepoint()
+    return Savepoint(streamTime: streamTime)
+  }
+
+  func rollBack(to savepoint: Savepoint) {
+    batch.rollBackToSavepoint()
+    version &+= 1
+    streamTime = savepoint.streamTime
+  }
+
+  func releaseSavepoint() { batch.popSavepoint() }
+
+  struct Savepoint {
+    fileprivate let streamTime: Timestamp?
+  }
+
+  /// Commits; after a throw all is staged as it was.
+  func commit(_ position: Position) throws(StoreError) {
+    try check()
+    try engine.commit(self, position)
+    clear()
+  }
+
+  /// Drops the uncommitted changes; the transaction can be used again.
+  func clear() {
+    batch.clear()
+    version &+= 1
+    firstChangeAt = nil
+    engine.options.budget.release(reservedBytes)
+    reservedBytes = 0
+    streamTime = engine.committed.streamTime
+  }
+
+  /// Ends the transaction for good, so that the store can begin another.
+  func end() {
+    clear()
+    isEnded = true
+    engine.transactionEnded()
+  }
+}
