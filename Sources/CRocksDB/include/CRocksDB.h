@@ -1,1 +1,238 @@
+// The C face of RocksDB for the Swift module `RocksDB`.
+//
+// Invariants:
+// - Every handle that belongs to a database keeps it open; the database closes when the last of them is destroyed, so
+//   handles can be destroyed in any order.
+// - No C++ exception escapes; each call that can fail returns an RDBStatus, whose message the caller frees.
+// - Bytes go in as pointer and length (the pointer may be null if the length is 0), and never outlive the call. Bytes
+//   that come out belong to the handle named beside them.
+// - Column families are flushed all together or not at all: there is no call for one.
 #pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// MARK: Status
+
+/// The numbers are those of rocksdb::Status; `message` is null if there is none, else freed by rdb_status_free.
+typedef struct RDBStatus {
+  uint8_t code;
+  uint8_t subcode;
+  uint8_t severity;
+  char *_Nullable message;
+} RDBStatus;
+
+/// Copies `message`.
+RDBStatus rdb_status_make(uint8_t code, uint8_t subcode, uint8_t severity, const char *_Nonnull message);
+void rdb_status_free(RDBStatus status);
+
+typedef struct RDBSlice {
+  const void *_Nonnull bytes;
+  size_t length;
+} RDBSlice;
+
+// MARK: Lists of strings
+
+typedef struct RDBStrings RDBStrings;
+size_t rdb_strings_count(const RDBStrings *_Nonnull strings);
+/// Lives as long as the list.
+RDBSlice rdb_strings_at(const RDBStrings *_Nonnull strings, size_t index);
+void rdb_strings_destroy(RDBStrings *_Nonnull strings);
+
+// MARK: Memory that databases share
+
+typedef struct RDBCache RDBCache;
+RDBStatus rdb_cache_create(size_t capacity_bytes, RDBCache *_Nullable *_Nonnull out);
+void rdb_cache_destroy(RDBCache *_Nonnull cache);
+size_t rdb_cache_used_bytes(const RDBCache *_Nonnull cache);
+size_t rdb_cache_capacity_bytes(const RDBCache *_Nonnull cache);
+
+typedef struct RDBWriteBufferManager RDBWriteBufferManager;
+RDBStatus rdb_write_buffer_manager_create(
+    size_t buffer_bytes, const RDBCache *_Nullable cache, RDBWriteBufferManager *_Nullable *_Nonnull out);
+void rdb_write_buffer_manager_destroy(RDBWriteBufferManager *_Nonnull manager);
+size_t rdb_write_buffer_manager_used_bytes(const RDBWriteBufferManager *_Nonnull manager);
+
+// MARK: Options
+
+/// Calls out of RocksDB's threads. `release` is called once, when no other call can come any more.
+typedef struct RDBHooks {
+  void *_Nullable context;
+  void (*_Nullable release)(void *_Nullable context);
+  /// Before the sync of each SST file; its message is freed by the caller.
+  RDBStatus (*_Nullable table_file_sync)(void *_Nullable context);
+  void (*_Nullable flush_completed)(void *_Nullable context);
+  /// The status' message is freed by the callee.
+  void (*_Nullable background_error)(void *_Nullable context, RDBStatus status);
+} RDBHooks;
+
+typedef struct RDBOptions RDBOptions;
+RDBStatus rdb_options_create(
+    bool create_if_missing, size_t write_buffer_bytes, int max_background_jobs, const RDBCache *_Nullable cache,
+    const RDBWriteBufferManager *_Nullable manager, RDBHooks hooks, RDBOptions *_Nullable *_Nonnull out);
+/// Sets an option of the database by RocksDB's name.
+RDBStatus rdb_options_override_database(
+    RDBOptions *_Nonnull options, const char *_Nonnull name, const char *_Nonnull value);
+/// Sets an option of every column family by RocksDB's name.
+RDBStatus rdb_options_override_family(
+    RDBOptions *_Nonnull options, const char *_Nonnull name, const char *_Nonnull value);
+RDBStatus rdb_options_add_family(RDBOptions *_Nonnull options, const char *_Nonnull name);
+void rdb_options_destroy(RDBOptions *_Nonnull options);
+
+// MARK: Database
+
+typedef struct RDBDatabase RDBDatabase;
+typedef struct RDBFamily RDBFamily;
+typedef struct RDBSnapshot RDBSnapshot;
+typedef struct RDBBatch RDBBatch;
+typedef struct RDBIndexedBatch RDBIndexedBatch;
+typedef struct RDBIterator RDBIterator;
+
+/// Opens the families that were added to the options.
+RDBStatus rdb_open(
+    const char *_Nonnull path, const RDBOptions *_Nonnull options, bool read_only,
+    RDBDatabase *_Nullable *_Nonnull out);
+void rdb_close(RDBDatabase *_Nonnull database);
+RDBStatus rdb_list_families(const char *_Nonnull path, RDBStrings *_Nullable *_Nonnull out);
+
+/// Null if no family of this name is open.
+RDBFamily *_Nullable rdb_family(RDBDatabase *_Nonnull database, const char *_Nonnull name);
+RDBStatus rdb_family_create(
+    RDBDatabase *_Nonnull database, const char *_Nonnull name, RDBFamily *_Nullable *_Nonnull out);
+RDBStatus rdb_family_drop(RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family);
+uint32_t rdb_family_id(const RDBFamily *_Nonnull family);
+/// Lives as long as the handle.
+RDBSlice rdb_family_name(const RDBFamily *_Nonnull family);
+void rdb_family_destroy(RDBFamily *_Nonnull family);
+
+/// Flushes every column family, atomically.
+RDBStatus rdb_flush(RDBDatabase *_Nonnull database, bool wait);
+RDBStatus rdb_checkpoint(RDBDatabase *_Nonnull database, const char *_Nonnull path);
+RDBStatus rdb_verify_checksums(RDBDatabase *_Nonnull database);
+RDBStatus rdb_compact(RDBDatabase *_Nonnull database);
+RDBStatus rdb_wait_for_compaction(RDBDatabase *_Nonnull database);
+/// Names and values by turns, prefixed with "db." and "cf.".
+RDBStatus rdb_effective_options(RDBDatabase *_Nonnull database, RDBStrings *_Nullable *_Nonnull out);
+/// `out` holds one string, or none if there is no such property.
+RDBStatus rdb_property(
+    RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const char *_Nonnull name,
+    RDBStrings *_Nullable *_Nonnull out);
+bool rdb_integer_property(
+    RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const char *_Nonnull name,
+    uint64_t *_Nonnull out);
+
+RDBStatus rdb_snapshot_create(RDBDatabase *_Nonnull database, RDBSnapshot *_Nullable *_Nonnull out);
+uint64_t rdb_snapshot_sequence_number(const RDBSnapshot *_Nonnull snapshot);
+void rdb_snapshot_destroy(RDBSnapshot *_Nonnull snapshot);
+
+// MARK: Reads
+
+enum { RDBReadTierAll = 0, RDBReadTierPersisted = 2 };
+
+/// A value that was found. `pin` is null if there is none; else it is given back with rdb_unpin, on the same thread.
+typedef struct RDBPinned {
+  void *_Nullable pin;
+  const void *_Nullable bytes;
+  size_t length;
+} RDBPinned;
+
+RDBStatus rdb_get(
+    RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const RDBSnapshot *_Nullable snapshot, int tier,
+    const void *_Nullable key, size_t key_length, RDBPinned *_Nonnull out);
+void rdb_unpin(void *_Nonnull pin);
+
+typedef struct RDBValues RDBValues;
+/// `keys` holds all keys one after the other, `ends` where each of them ends.
+RDBStatus rdb_multi_get(
+    RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const RDBSnapshot *_Nullable snapshot, int tier,
+    const void *_Nullable keys, const size_t *_Nullable ends, size_t count, RDBValues *_Nullable *_Nonnull out);
+/// False if there is no such key; the bytes live as long as the values.
+bool rdb_values_at(const RDBValues *_Nonnull values, size_t index, RDBSlice *_Nonnull out);
+void rdb_values_destroy(RDBValues *_Nonnull values);
+
+// MARK: Iterators
+
+/// Where an iterator stands; the bytes are good until it moves.
+typedef struct RDBEntry {
+  const void *_Nullable key;
+  size_t key_length;
+  const void *_Nullable value;
+  size_t value_length;
+  bool valid;
+  bool deleted;
+} RDBEntry;
+
+RDBStatus rdb_iterator_create(
+    RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const RDBSnapshot *_Nullable snapshot,
+    bool fill_cache, RDBIterator *_Nullable *_Nonnull out);
+void rdb_iterator_destroy(RDBIterator *_Nonnull iterator);
+void rdb_iterator_seek_to_first(RDBIterator *_Nonnull iterator, RDBEntry *_Nonnull out);
+void rdb_iterator_seek_to_last(RDBIterator *_Nonnull iterator, RDBEntry *_Nonnull out);
+/// The first key at or after `key`.
+void rdb_iterator_seek(
+    RDBIterator *_Nonnull iterator, const void *_Nullable key, size_t key_length, RDBEntry *_Nonnull out);
+/// The last key at or before `key`.
+void rdb_iterator_seek_for_previous(
+    RDBIterator *_Nonnull iterator, const void *_Nullable key, size_t key_length, RDBEntry *_Nonnull out);
+/// Only while valid.
+void rdb_iterator_next(RDBIterator *_Nonnull iterator, RDBEntry *_Nonnull out);
+/// Only while valid.
+void rdb_iterator_previous(RDBIterator *_Nonnull iterator, RDBEntry *_Nonnull out);
+RDBStatus rdb_iterator_status(const RDBIterator *_Nonnull iterator);
+
+// MARK: Batches
+
+enum { RDBLogOff = 0, RDBLogUnsynced = 1, RDBLogSynced = 2 };
+
+RDBStatus rdb_batch_create(size_t reserve_bytes, RDBBatch *_Nullable *_Nonnull out);
+void rdb_batch_destroy(RDBBatch *_Nonnull batch);
+RDBStatus rdb_batch_put(
+    RDBBatch *_Nonnull batch, const RDBFamily *_Nonnull family, const void *_Nullable key, size_t key_length,
+    const void *_Nullable value, size_t value_length);
+RDBStatus rdb_batch_delete(
+    RDBBatch *_Nonnull batch, const RDBFamily *_Nonnull family, const void *_Nullable key, size_t key_length);
+void rdb_batch_clear(RDBBatch *_Nonnull batch);
+size_t rdb_batch_count(const RDBBatch *_Nonnull batch);
+size_t rdb_batch_byte_count(const RDBBatch *_Nonnull batch);
+RDBStatus rdb_write(RDBDatabase *_Nonnull database, RDBBatch *_Nonnull batch, int log);
+
+RDBStatus rdb_indexed_batch_create(size_t reserve_bytes, RDBIndexedBatch *_Nullable *_Nonnull out);
+void rdb_indexed_batch_destroy(RDBIndexedBatch *_Nonnull batch);
+RDBStatus rdb_indexed_batch_put(
+    RDBIndexedBatch *_Nonnull batch, const RDBFamily *_Nonnull family, const void *_Nullable key, size_t key_length,
+    const void *_Nullable value, size_t value_length);
+RDBStatus rdb_indexed_batch_delete(
+    RDBIndexedBatch *_Nonnull batch, const RDBFamily *_Nonnull family, const void *_Nullable key, size_t key_length);
+RDBStatus rdb_indexed_batch_clear(RDBIndexedBatch *_Nonnull batch);
+size_t rdb_indexed_batch_count(const RDBIndexedBatch *_Nonnull batch);
+size_t rdb_indexed_batch_byte_count(const RDBIndexedBatch *_Nonnull batch);
+RDBStatus rdb_indexed_batch_set_savepoint(RDBIndexedBatch *_Nonnull batch);
+RDBStatus rdb_indexed_batch_roll_back_to_savepoint(RDBIndexedBatch *_Nonnull batch);
+RDBStatus rdb_indexed_batch_pop_savepoint(RDBIndexedBatch *_Nonnull batch);
+RDBStatus rdb_write_indexed(RDBDatabase *_Nonnull database, RDBIndexedBatch *_Nonnull batch, int log);
+
+/// The entry of one key; not valid if the batch has none. The bytes live until the batch changes.
+RDBStatus rdb_indexed_batch_look_up(
+    RDBIndexedBatch *_Nonnull batch, const RDBFamily *_Nonnull family, const void *_Nullable key, size_t key_length,
+    RDBEntry *_Nonnull out);
+/// Lays the batch over `base`, which is consumed in every case.
+RDBStatus rdb_indexed_batch_iterator(
+    RDBIndexedBatch *_Nonnull batch, const RDBFamily *_Nonnull family, RDBIterator *_Nonnull base,
+    RDBIterator *_Nullable *_Nonnull out);
+
+/// Walks the batch alone, one entry per key, in key order.
+typedef struct RDBNetEntries RDBNetEntries;
+RDBStatus rdb_net_entries_create(
+    RDBIndexedBatch *_Nonnull batch, const RDBFamily *_Nonnull family, RDBNetEntries *_Nullable *_Nonnull out,
+    RDBEntry *_Nonnull first);
+RDBStatus rdb_net_entries_next(RDBNetEntries *_Nonnull entries, RDBEntry *_Nonnull out);
+void rdb_net_entries_destroy(RDBNetEntries *_Nonnull entries);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,234 @@
+// Opening and closing, column families, flush, checkpoint, compaction, properties, snapshots.
+#include <chrono>
+#include <thread>
+
+#include "Handles.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/utilities/checkpoint.h"
+
+using rocksdb::Status;
+using shim::guarded;
+
+namespace shim {
+
+Database::~Database() {
+  families.clear();
+  if (db) db->Close().PermitUncheckedError();
+}
+
+std::vector<std::shared_ptr<FamilyHandle>> Database::allFamilies() {
+  std::lock_guard<std::mutex> lock(mutex);
+  std::vector<std::shared_ptr<FamilyHandle>> all;
+  for (const auto& [name, family] : families) all.push_back(family);
+  return all;
+}
+
+}  // namespace shim
+
+RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, RDBDatabase** out) {
+  return guarded([&] {
+    auto shared = std::make_shared<shim::Database>();
+    rocksdb::DBOptions databaseOptions = options->database;
+    shared->familyOptions = options->family;
+    if (readOnly) {
+      // With it, RocksDB creates a missing directory even here.
+      databaseOptions.create_if_missing = false;
+      shared->fileSystem = shim::makeReadOnlyFileSystem();
+    } else {
+      databaseOptions.listeners.push_back(shim::makeListener(options->hooks, shared->refusal));
+      if (options->hooks->syncsTableFiles()) shared->fileSystem = shim::makeTableSyncFileSystem(options->hooks);
+    }
+    if (shared->fileSystem) {
+      shared->environment = rocksdb::NewCompositeEnv(shared->fileSystem);
+      databaseOptions.env = shared->environment.get();
+    }
+    std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+    for (const auto& name : options->families) descriptors.emplace_back(name, options->family);
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* db = nullptr;
+    Status status = readOnly ? rocksdb::DB::OpenForReadOnly(databaseOptions, path, descriptors, &handles, &db)
+                             : rocksdb::DB::Open(databaseOptions, path, descriptors, &handles, &db);
+    if (!status.ok()) return status;
+    shared->db.reset(db);
+    for (size_t i = 0; i < handles.size(); i++) {
+      shared->families[options->families[i]] = std::make_shared<shim::FamilyHandle>(handles[i]);
+    }
+    *out = new RDBDatabase{std::move(shared)};
+    return Status::OK();
+  });
+}
+
+void rdb_close(RDBDatabase* database) { delete database; }
+
+RDBStatus rdb_list_families(const char* path, RDBStrings** out) {
+  return guarded([&] {
+    auto strings = std::make_unique<RDBStrings>();
+    Status status = rocksdb::DB::ListColumnFamilies(rocksdb::DBOptions(), path, &strings->strings);
+    if (status.ok()) *out = strings.release();
+    return status;
+  });
+}
+
+RDBFamily* rdb_family(RDBDatabase* database, const char* name) {
+  RDBFamily* result = nullptr;
+  RDBStatus status = guarded([&] {
+    std::lock_guard<std::mutex> lock(database->shared->mutex);
+    auto found = database->shared->families.find(name);
+    if (found != database->shared->families.end()) result = new RDBFamily{database->shared, found->second, name};
+    return Status::OK();
+  });
+  rdb_status_free(status);
+  return result;
+}
+
+RDBStatus rdb_family_create(RDBDatabase* database, const char* name, RDBFamily** out) {
+  return guarded([&] {
+    shim::Database& shared = *database->shared;
+    Status status = shared.refusal->status();
+    if (!status.ok()) return status;
+    rocksdb::ColumnFamilyHandle* handle = nullptr;
+    status = shared.db->CreateColumnFamily(shared.familyOptions, name, &handle);
+    if (!status.ok()) return status;
+    auto family = std::make_shared<shim::FamilyHandle>(handle);
+    std::lock_guard<std::mutex> lock(shared.mutex);
+    shared.families[name] = family;
+    *out = new RDBFamily{database->shared, std::move(family), name};
+    return Status::OK();
+  });
+}
+
+RDBStatus rdb_family_drop(RDBDatabase* database, const RDBFamily* family) {
+  return guarded([&] {
+    shim::Database& shared = *database->shared;
+    Status status = shim::checkOwner(database, family, nullptr);
+    if (status.ok()) status = shared.refusal->status();
+    if (status.ok()) status = shared.db->DropColumnFamily(family->family->handle);
+    if (!status.ok()) return status;
+    std::lock_guard<std::mutex> lock(shared.mutex);
+    auto found = shared.families.find(family->name);
+    if (found != shared.families.end() && found->second == family->family) shared.families.erase(found);
+    return Status::OK();
+  });
+}
+
+uint32_t rdb_family_id(const RDBFamily* family) { return family->family->handle->GetID(); }
+RDBSlice rdb_family_name(const RDBFamily* family) { return RDBSlice{family->name.data(), family->name.size()}; }
+void rdb_family_destroy(RDBFamily* family) { delete family; }
+
+namespace {
+
+Status flushAll(shim::Database& shared, bool wait) {
+  Status status = shared.refusal->status();
+  if (!status.ok()) return status;
+  rocksdb::FlushOptions options;
+  options.wait = wait;
+  options.allow_write_stall = true;
+  const auto families = shared.allFamilies();
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  for (const auto& family : families) handles.push_back(family->handle);
+  return shared.db->Flush(options, handles);
+}
+
+}  // namespace
+
+RDBStatus rdb_flush(RDBDatabase* database, bool wait) {
+  return guarded([&] { return flushAll(*database->shared, wait); });
+}
+
+RDBStatus rdb_checkpoint(RDBDatabase* database, const char* path) {
+  return guarded([&] {
+    shim::Database& shared = *database->shared;
+    Status status = flushAll(shared, true);
+    if (!status.ok()) return status;
+    rocksdb::Checkpoint* checkpoint = nullptr;
+    status = rocksdb::Checkpoint::Create(shared.db.get(), &checkpoint);
+    if (!status.ok()) return status;
+    std::unique_ptr<rocksdb::Checkpoint> owner(checkpoint);
+    // A log size of 0 flushes in every case, so that what was written without a WAL is in the checkpoint.
+    return checkpoint->CreateCheckpoint(path, /* log_size_for_flush */ 0);
+  });
+}
+
+RDBStatus rdb_verify_checksums(RDBDatabase* database) {
+  return guarded([&] { return database->shared->db->VerifyChecksum(rocksdb::ReadOptions()); });
+}
+
+RDBStatus rdb_compact(RDBDatabase* database) {
+  return guarded([&] {
+    shim::Database& shared = *database->shared;
+    // CompactRange flushes what overlaps; after this there is nothing left for it to flush.
+    Status status = flushAll(shared, true);
+    for (const auto& family : shared.allFamilies()) {
+      if (!status.ok()) break;
+      status = shared.db->CompactRange(rocksdb::CompactRangeOptions(), family->handle, nullptr, nullptr);
+    }
+    return status;
+  });
+}
+
+RDBStatus rdb_wait_for_compaction(RDBDatabase* database) {
+  return guarded([&] {
+    shim::Database& shared = *database->shared;
+    using Properties = rocksdb::DB::Properties;
+    // RocksDB 7.8 can't wait for compactions (DB::WaitForCompact is public since 8.2), so its counters are polled.
+    while (true) {
+      Status status = shared.refusal->status();
+      if (!status.ok()) return status;
+      bool busy = false;
+      for (const auto& family : shared.allFamilies()) {
+        const bool compacts = !shared.db->GetOptions(family->handle).disable_auto_compactions;
+        for (const auto& [name, counts] : {std::pair<const std::string&, bool>(Properties::kMemTableFlushPending, true),
+                                           {Properties::kNumRunningFlushes, true},
+                                           {Properties::kCompactionPending, compacts},
+                                           {Properties::kNumRunningCompactions, true}}) {
+          uint64_t value = 0;
+          if (counts && shared.db->GetIntProperty(family->handle, name, &value) && value != 0) busy = true;
+        }
+      }
+      if (!busy) return Status::OK();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+}
+
+RDBStatus rdb_property(RDBDatabase* database, const RDBFamily* family, const char* name, RDBStrings** out) {
+  return guarded([&] {
+    Status status = shim::checkOwner(database, family, nullptr);
+    if (!status.ok()) return status;
+    auto strings = std::make_unique<RDBStrings>();
+    std::string value;
+    if (database->shared->db->GetProperty(family->family->handle, name, &value)) {
+      strings->strings.push_back(std::move(value));
+    }
+    *out = strings.release();
+    return Status::OK();
+  });
+}
+
+bool rdb_integer_property(RDBDatabase* database, const RDBFamily* family, const char* name, uint64_t* out) {
+  bool found = false;
+  RDBStatus status = guarded([&] {
+    Status owner = shim::checkOwner(database, family, nullptr);
+    if (owner.ok()) found = database->shared->db->GetIntProperty(family->family->handle, name, out);
+    return owner;
+  });
+  rdb_status_free(status);
+  return found;
+}
+
+RDBStatus rdb_snapshot_create(RDBDatabase* database, RDBSnapshot** out) {
+  return guarded([&] {
+    auto result = std::make_unique<RDBSnapshot>(RDBSnapshot{database->shared, nullptr});
+    result->snapshot = database->shared->db->GetSnapshot();
+    if (!result->snapshot) return Status::NotSupported("the memtable of a column family supports no snapshots");
+    *out = result.release();
+    return Status::OK();
+  });
+}
+
+uint64_t rdb_snapshot_sequence_number(const RDBSnapshot* snapshot) { return snapshot->snapshot->GetSequenceNumber(); }
+
+void rdb_snapshot_destroy(RDBSnapshot* snapshot) {
+  snapshot->database->db->ReleaseSnapshot(snapshot->snapshot);
+  delete snapshot;
+}

@@ -1,0 +1,192 @@
+// What stands behind the handles of CRocksDB.h, and how a rocksdb::Status crosses to C.
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "CRocksDB.h"
+#include "rocksdb/cache.h"
+#include "rocksdb/db.h"
+#include "rocksdb/env.h"
+#include "rocksdb/file_system.h"
+#include "rocksdb/options.h"
+#include "rocksdb/utilities/write_batch_with_index.h"
+#include "rocksdb/write_batch.h"
+#include "rocksdb/write_buffer_manager.h"
+
+namespace shim {
+
+RDBStatus toC(const rocksdb::Status& status) noexcept;
+rocksdb::Status fromC(RDBStatus status);
+
+/// Runs `body`, which returns a rocksdb::Status; what it throws becomes a status.
+template <class Body>
+RDBStatus guarded(Body&& body) noexcept {
+  try {
+    return toC(body());
+  } catch (const std::bad_alloc&) {
+    return rdb_status_make(rocksdb::Status::kAborted, rocksdb::Status::kMemoryLimit, 0, "out of memory");
+  } catch (const std::exception& error) {
+    return rdb_status_make(rocksdb::Status::kAborted, 0, 0, error.what());
+  } catch (...) {
+    return rdb_status_make(rocksdb::Status::kAborted, 0, 0, "unknown C++ exception");
+  }
+}
+
+/// RocksDB asserts that a slice's pointer isn't null, also of an empty one.
+inline rocksdb::Slice slice(const void* bytes, size_t length) {
+  return rocksdb::Slice(length == 0 ? "" : static_cast<const char*>(bytes), length);
+}
+
+/// Swift's closures, called from RocksDB's threads, and what the first fatal background error was.
+class Hooks {
+ public:
+  explicit Hooks(RDBHooks hooks) : hooks_(hooks) {}
+  ~Hooks() {
+    if (hooks_.release) hooks_.release(hooks_.context);
+  }
+  Hooks(const Hooks&) = delete;
+  Hooks& operator=(const Hooks&) = delete;
+
+  bool syncsTableFiles() const { return hooks_.table_file_sync != nullptr; }
+  rocksdb::IOStatus tableFileSync() const;
+  void flushCompleted() const {
+    if (hooks_.flush_completed) hooks_.flush_completed(hooks_.context);
+  }
+  void backgroundError(const rocksdb::Status& status) const {
+    if (hooks_.background_error) hooks_.background_error(hooks_.context, toC(status));
+  }
+
+ private:
+  RDBHooks hooks_;
+};
+
+/// The first background error after which a database takes no more writes.
+class Refusal {
+ public:
+  void set(const rocksdb::Status& status) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (refused_.load(std::memory_order_relaxed)) return;
+    status_ = status;
+    refused_.store(true, std::memory_order_release);
+  }
+  rocksdb::Status status() const {
+    if (!refused_.load(std::memory_order_acquire)) return rocksdb::Status::OK();
+    std::lock_guard<std::mutex> lock(mutex_);
+    return status_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::atomic<bool> refused_{false};
+  rocksdb::Status status_;
+};
+
+std::shared_ptr<rocksdb::FileSystem> makeTableSyncFileSystem(std::shared_ptr<Hooks> hooks);
+std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem();
+std::shared_ptr<rocksdb::EventListener> makeListener(std::shared_ptr<Hooks> hooks, std::shared_ptr<Refusal> refusal);
+
+/// A column family handle of RocksDB; it is destroyed before the database, whose owner every user of it keeps.
+struct FamilyHandle {
+  rocksdb::ColumnFamilyHandle* handle;
+  explicit FamilyHandle(rocksdb::ColumnFamilyHandle* handle) : handle(handle) {}
+  ~FamilyHandle() { delete handle; }
+  FamilyHandle(const FamilyHandle&) = delete;
+  FamilyHandle& operator=(const FamilyHandle&) = delete;
+};
+
+/// An open database and all that must live as long as it does. Members are destroyed from the last to the first.
+struct Database {
+  std::shared_ptr<rocksdb::FileSystem> fileSystem;
+  std::unique_ptr<rocksdb::Env> environment;
+  std::shared_ptr<Refusal> refusal = std::make_shared<Refusal>();
+  rocksdb::ColumnFamilyOptions familyOptions;
+  std::unique_ptr<rocksdb::DB> db;
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<FamilyHandle>> families;  // under `mutex`
+
+  ~Database();
+  std::vector<std::shared_ptr<FamilyHandle>> allFamilies();
+};
+
+}  // namespace shim
+
+struct RDBStrings {
+  std::vector<std::string> strings;
+};
+
+struct RDBCache {
+  std::shared_ptr<rocksdb::Cache> cache;
+};
+
+struct RDBWriteBufferManager {
+  std::shared_ptr<rocksdb::WriteBufferManager> manager;
+};
+
+struct RDBOptions {
+  rocksdb::DBOptions database;
+  rocksdb::ColumnFamilyOptions family;
+  std::vector<std::string> families;
+  std::shared_ptr<shim::Hooks> hooks;
+};
+
+struct RDBDatabase {
+  std::shared_ptr<shim::Database> shared;
+};
+
+struct RDBFamily {
+  std::shared_ptr<shim::Database> database;
+  std::shared_ptr<shim::FamilyHandle> family;
+  std::string name;
+};
+
+struct RDBSnapshot {
+  std::shared_ptr<shim::Database> database;
+  const rocksdb::Snapshot* snapshot;
+};
+
+struct RDBBatch {
+  std::mutex writing;  // RocksDB stamps the sequence number into a batch while it writes it
+  rocksdb::WriteBatch batch;
+  explicit RDBBatch(size_t reserveBytes) : batch(reserveBytes) {}
+};
+
+namespace shim {
+struct IndexedBatch {
+  std::mutex writing;
+  rocksdb::WriteBatchWithIndex batch;
+  explicit IndexedBatch(size_t reserveBytes) : batch(rocksdb::BytewiseComparator(), reserveBytes, true) {}
+};
+}  // namespace shim
+
+struct RDBIndexedBatch {
+  std::shared_ptr<shim::IndexedBatch> shared;  // also held by each iterator over it
+};
+
+struct RDBIterator {
+  std::shared_ptr<shim::Database> database;
+  std::shared_ptr<shim::FamilyHandle> family;
+  std::shared_ptr<shim::IndexedBatch> batch;
+  std::unique_ptr<rocksdb::Iterator> iterator;
+};
+
+namespace shim {
+
+/// Fails if a family or a snapshot is of another database.
+inline rocksdb::Status checkOwner(const RDBDatabase* database, const RDBFamily* family, const RDBSnapshot* snapshot) {
+  if (family && family->database != database->shared) {
+    return rocksdb::Status::InvalidArgument("the column family belongs to another database", family->name);
+  }
+  if (snapshot && snapshot->database != database->shared) {
+    return rocksdb::Status::InvalidArgument("the snapshot belongs to another database");
+  }
+  return rocksdb::Status::OK();
+}
+
+}  // namespace shim

@@ -1,0 +1,171 @@
+// Options that hold for every database, the memory that databases share, and overrides by name.
+#include <algorithm>
+#include <unordered_map>
+
+#include "Handles.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/filter_policy.h"
+#include "rocksdb/slice_transform.h"
+#include "rocksdb/table.h"
+
+using rocksdb::Status;
+using shim::guarded;
+
+RDBStatus rdb_cache_create(size_t capacityBytes, RDBCache** out) {
+  return guarded([&] {
+    *out = new RDBCache{rocksdb::NewLRUCache(capacityBytes)};
+    return Status::OK();
+  });
+}
+
+void rdb_cache_destroy(RDBCache* cache) { delete cache; }
+size_t rdb_cache_used_bytes(const RDBCache* cache) { return cache->cache->GetUsage(); }
+size_t rdb_cache_capacity_bytes(const RDBCache* cache) { return cache->cache->GetCapacity(); }
+
+RDBStatus rdb_write_buffer_manager_create(size_t bufferBytes, const RDBCache* cache, RDBWriteBufferManager** out) {
+  return guarded([&] {
+    // Stalls are off: a stall behind a database that is idle never ends.
+    *out = new RDBWriteBufferManager{std::make_shared<rocksdb::WriteBufferManager>(
+        bufferBytes, cache ? cache->cache : nullptr, /* allow_stall */ false)};
+    return Status::OK();
+  });
+}
+
+void rdb_write_buffer_manager_destroy(RDBWriteBufferManager* manager) { delete manager; }
+size_t rdb_write_buffer_manager_used_bytes(const RDBWriteBufferManager* manager) {
+  return manager->manager->memory_usage();
+}
+
+namespace {
+
+bool isSupported(rocksdb::CompressionType type) {
+  const auto types = rocksdb::GetSupportedCompressions();
+  return std::find(types.begin(), types.end(), type) != types.end();
+}
+
+rocksdb::DBOptions databaseDefaults() {
+  rocksdb::DBOptions options;
+  options.create_missing_column_families = false;
+  options.atomic_flush = true;           // data and the offset beside it reach the disk together
+  options.max_bgerror_resume_count = 0;  // a failed flush stays failed
+  options.paranoid_checks = true;        // else RocksDB ignores errors of flushes
+  options.avoid_flush_during_shutdown = true;
+  options.max_log_file_size = 1 << 20;
+  options.keep_log_file_num = 2;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.info_log_level = rocksdb::INFO_LEVEL;  // the default depends on how the headers are compiled
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions familyDefaults(size_t writeBufferBytes, const RDBCache* cache) {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = writeBufferBytes;
+  options.level_compaction_dynamic_level_bytes = true;
+  // One hint for all keys: in a batch in key order each insertion is a short search from the one before.
+  options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
+  options.compression =
+      isSupported(rocksdb::kLZ4Compression) ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.checksum = rocksdb::kXXH3;
+  if (cache) {
+    // Indexes and filters count against the cache, so that its size bounds them.
+    table.block_cache = cache->cache;
+    table.cache_index_and_filter_blocks = true;
+    table.cache_index_and_filter_blocks_with_high_priority = true;
+    table.pin_l0_filter_and_index_blocks_in_cache = true;
+  }
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+rocksdb::ConfigOptions strictConfiguration() {
+  rocksdb::ConfigOptions configuration;
+  configuration.ignore_unknown_options = false;
+  configuration.ignore_unsupported_options = false;
+  return configuration;
+}
+
+/// RocksDB's message doesn't always name the option.
+Status naming(const Status& status, const char* name) {
+  if (status.ok()) return status;
+  return Status::InvalidArgument(std::string("option ") + name, status.ToString());
+}
+
+}  // namespace
+
+RDBStatus rdb_options_create(bool createIfMissing, size_t writeBufferBytes, int maxBackgroundJobs,
+                             const RDBCache* cache, const RDBWriteBufferManager* manager, RDBHooks hooks,
+                             RDBOptions** out) {
+  return guarded([&] {
+    // First of all the hooks, so that they are released whatever fails.
+    auto shared = std::make_shared<shim::Hooks>(hooks);
+    auto options = std::make_unique<RDBOptions>();
+    options->hooks = std::move(shared);
+    options->database = databaseDefaults();
+    options->database.create_if_missing = createIfMissing;
+    options->database.max_background_jobs = maxBackgroundJobs;
+    if (manager) options->database.write_buffer_manager = manager->manager;
+    options->family = familyDefaults(writeBufferBytes, cache);
+    *out = options.release();
+    return Status::OK();
+  });
+}
+
+RDBStatus rdb_options_override_database(RDBOptions* options, const char* name, const char* value) {
+  return guarded([&] {
+    rocksdb::DBOptions changed;
+    Status status =
+        rocksdb::GetDBOptionsFromMap(strictConfiguration(), options->database, {{name, value}}, &changed);
+    if (status.ok()) options->database = changed;
+    return naming(status, name);
+  });
+}
+
+RDBStatus rdb_options_override_family(RDBOptions* options, const char* name, const char* value) {
+  return guarded([&] {
+    rocksdb::ColumnFamilyOptions changed;
+    Status status =
+        rocksdb::GetColumnFamilyOptionsFromMap(strictConfiguration(), options->family, {{name, value}}, &changed);
+    if (status.ok()) options->family = changed;
+    return naming(status, name);
+  });
+}
+
+RDBStatus rdb_options_add_family(RDBOptions* options, const char* name) {
+  return guarded([&] {
+    options->families.emplace_back(name);
+    return Status::OK();
+  });
+}
+
+void rdb_options_destroy(RDBOptions* options) { delete options; }
+
+RDBStatus rdb_effective_options(RDBDatabase* database, RDBStrings** out) {
+  return guarded([&] {
+    rocksdb::DB& db = *database->shared->db;
+    std::string databaseText, familyText;
+    std::unordered_map<std::string, std::string> databaseMap, familyMap;
+    const rocksdb::ConfigOptions configuration;
+    Status status = rocksdb::GetStringFromDBOptions(configuration, db.GetDBOptions(), &databaseText);
+    if (status.ok()) {
+      status = rocksdb::GetStringFromColumnFamilyOptions(configuration, db.GetOptions(), &familyText);
+    }
+    if (status.ok()) status = rocksdb::StringToMap(databaseText, &databaseMap);
+    if (status.ok()) status = rocksdb::StringToMap(familyText, &familyMap);
+    if (!status.ok()) return status;
+    auto strings = std::make_unique<RDBStrings>();
+    for (const auto& [name, value] : databaseMap) {
+      strings->strings.push_back("db." + name);
+      strings->strings.push_back(value);
+    }
+    for (const auto& [name, value] : familyMap) {
+      strings->strings.push_back("cf." + name);
+      strings->strings.push_back(value);
+    }
+    *out = strings.release();
+    return Status::OK();
+  });
+}

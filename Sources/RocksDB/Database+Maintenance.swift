@@ -1,0 +1,33 @@
+internal import CRocksDB
+
+extension Database {
+  /// Reads every block of every SST file and compares its checksum.
+  public func verifyChecksums() throws(RocksDBError) { unsafe try check(rdb_verify_checksums(handle)) }
+
+  /// Compacts every column family as a whole.
+  ///
+  /// It flushes first, so like ``flush(wait:)`` it must run alone.
+  public func compactRange() throws(RocksDBError) { unsafe try check(rdb_compact(handle)) }
+
+  /// Waits until no flush and no compaction runs or is due.
+  public func waitForCompaction() throws(RocksDBError) { unsafe try check(rdb_wait_for_compaction(handle)) }
+
+  /// A property by RocksDB's name, as `rocksdb.levelstats`; nil if it has none of this name.
+  public func property(_ name: String, in family: borrowing ColumnFamily) -> String? {
+    unsafe (try? takeStrings { out in unsafe rdb_property(handle, family.handle, name, out) })?.first
+  }
+
+  /// A property that is a number, by RocksDB's name, as `rocksdb.estimate-num-keys`; nil if it has none of this name.
+  public func integerProperty(_ name: String, in family: borrowing ColumnFamily) -> UInt64? {
+    var value: UInt64 = 0
+    return unsafe rdb_integer_property(handle, family.handle, name, &value) ? value : nil
+  }
+
+  /// The options in effect: RocksDB's names after `db.`, and after `cf.` those that every column family has.
+  public func effectiveOptions() throws(RocksDBError) -> [String: String] {
+    let strings = unsafe try takeStrings { out in unsafe rdb_effective_options(handle, out) }
+    var options: [String: String] = [:]
+    for index in stride(from: 0, to: strings.count, by: 2) { options[strings[index]] = strings[index + 1] }
+    return options
+  }
+}

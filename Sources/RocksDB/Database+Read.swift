@@ -1,0 +1,126 @@
+internal import CRocksDB
+
+/// Which data a point read looks at.
+public enum ReadTier: Sendable {
+  /// Everything.
+  case all
+  /// What survives the end of the process: with the write-ahead log off, only what is in SST files.
+  ///
+  /// RocksDB leaves memtables out as soon as one write went past the log since the database was opened.
+  case persisted
+
+  var value: Int32 { self == .all ? Int32(RDBReadTierAll) : Int32(RDBReadTierPersisted) }
+}
+
+extension Database {
+  /// Reads the value of a key, without a copy of it; nil if there is none.
+  ///
+  /// `body` gets the value's bytes, which are pinned until it returns.
+  @inlinable
+  public func withValue<R: ~Copyable>(
+    _ key: RawSpan, in family: borrowing ColumnFamily, tier: ReadTier = .all, _ body: (RawSpan) -> R
+  ) throws(RocksDBError) -> R? {
+    let value = try pin(key, family, tier)
+    return value.isPresent ? body(value.bytes) : nil
+  }
+
+  /// Reads the value that a key has in a snapshot, without a copy of it; nil if there is none.
+  ///
+  /// `body` gets the value's bytes, which are pinned until it returns.
+  @inlinable
+  public func withValue<R: ~Copyable>(
+    _ key: RawSpan, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot, tier: ReadTier = .all,
+    _ body: (RawSpan) -> R
+  ) throws(RocksDBError) -> R? {
+    let value = try pin(key, family, snapshot, tier)
+    return value.isPresent ? body(value.bytes) : nil
+  }
+
+  @usableFromInline
+  func pin(_ key: RawSpan, _ family: borrowing ColumnFamily, _ tier: ReadTier) throws(RocksDBError) -> PinnedValue {
+    unsafe try pin(key, family.handle, nil, tier)
+  }
+
+  @usableFromInline
+  func pin(
+    _ key: RawSpan, _ family: borrowing ColumnFamily, _ snapshot: borrowing Snapshot, _ tier: ReadTier
+  ) throws(RocksDBError) -> PinnedValue {
+    unsafe try pin(key, family.handle, snapshot.handle, tier)
+  }
+
+  private func pin(
+    _ key: RawSpan, _ family: OpaquePointer, _ snapshot: OpaquePointer?, _ tier: ReadTier
+  ) throws(RocksDBError) -> PinnedValue {
+    var pinned = unsafe RDBPinned()
+    // Proof: the handles are borrowed by the callers, and the key is lent for the call.
+    unsafe try check(key.lend { unsafe rdb_get(handle, family, snapshot, tier.value, $0, $1, &pinned) })
+    return unsafe PinnedValue(pin: pinned.pin, start: pinned.bytes, count: pinned.length)
+  }
+
+  /// Reads many keys of one column family together, which takes less than one by one.
+  ///
+  /// `body` is called once for each key, in their order, with its index and its value, nil if there is none.
+  public func withValues(
+    _ keys: borrowing KeyList, in family: borrowing ColumnFamily, tier: ReadTier = .all,
+    _ body: (Int, RawSpan?) -> Void
+  ) throws(RocksDBError) {
+    unsafe try readMany(keys, family.handle, nil, tier, body)
+  }
+
+  /// Reads many keys of one column family together, as they are in a snapshot.
+  ///
+  /// `body` is called once for each key, in their order, with its index and its value, nil if there is none.
+  public func withValues(
+    _ keys: borrowing KeyList, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot,
+    tier: ReadTier = .all, _ body: (Int, RawSpan?) -> Void
+  ) throws(RocksDBError) {
+    unsafe try readMany(keys, family.handle, snapshot.handle, tier, body)
+  }
+
+  private func readMany(
+    _ keys: borrowing KeyList, _ family: OpaquePointer, _ snapshot: OpaquePointer?, _ tier: ReadTier,
+    _ body: (Int, RawSpan?) -> Void
+  ) throws(RocksDBError) {
+    // Proof: the handles are borrowed by the callers; keys and ends are lent for the call; the values live until the
+    // end of this function.
+    let values = unsafe try makeHandle { out in
+      unsafe keys.lend { unsafe rdb_multi_get(handle, family, snapshot, tier.value, $0, $1, $2, out) }
+    }
+    defer { unsafe rdb_values_destroy(values) }
+    for index in 0..<keys.count {
+      var slice = unsafe RDBSlice(bytes: UnsafeRawPointer(bitPattern: 1)!, length: 0)
+      if unsafe rdb_values_at(values, index, &slice) {
+        body(index, unsafe RawSpan(_unsafeStart: slice.bytes, byteCount: slice.length))
+      } else {
+        body(index, nil)
+      }
+    }
+  }
+
+  /// Takes a snapshot of all column families.
+  public func makeSnapshot() -> Snapshot {
+    unsafe Snapshot(taking: requireHandle { out in unsafe rdb_snapshot_create(handle, out) })
+  }
+
+  /// Makes an iterator over a column family as it is at this moment; it stands nowhere yet.
+  ///
+  /// What fails when it is made shows in ``Iterator/checkStatus()``. Without `fillCache` the blocks that it reads don't push others out of the cache.
+  public func makeIterator(
+    in family: borrowing ColumnFamily, fillCache: Bool = true
+  ) -> Iterator {
+    unsafe Iterator(
+      taking: requireHandle { out in unsafe rdb_iterator_create(handle, family.handle, nil, fillCache, out) })
+  }
+
+  /// Makes an iterator over a column family as it is in a snapshot; it stands nowhere yet.
+  ///
+  /// It stays what it is when the snapshot goes.
+  public func makeIterator(
+    in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot, fillCache: Bool = true
+  ) -> Iterator {
+    unsafe Iterator(
+      taking: requireHandle { out in
+        unsafe rdb_iterator_create(handle, family.handle, snapshot.handle, fillCache, out)
+      })
+  }
+}

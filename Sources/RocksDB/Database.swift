@@ -1,0 +1,72 @@
+internal import CRocksDB
+
+/// An open database, with atomic flush over all of its column families.
+///
+/// It may be used by many threads. Column families, snapshots and iterators keep it open: it closes, and its lock is
+/// released, when the last of them is gone. Closing doesn't flush.
+///
+/// After a flush or a write of the MANIFEST failed, every write, flush and checkpoint throws that first error until the
+/// database is opened again; reads go on.
+@safe
+public struct Database: ~Copyable {
+  let handle: OpaquePointer
+
+  init(taking handle: OpaquePointer) { unsafe self.handle = handle }
+
+  deinit { unsafe rdb_close(handle) }
+
+  /// Opens a database for reading and writing, and locks it.
+  ///
+  /// All column families that it has must be named; `default` is added if it is missing.
+  public static func open(
+    _ path: String, options: DatabaseOptions, columnFamilies: [String]
+  ) throws(RocksDBError) -> Database {
+    try open(path, options, columnFamilies, readOnly: false)
+  }
+
+  /// Opens the state that is in the files of a database, without a lock, and changes nothing in its directory.
+  ///
+  /// Some column families may be left out. If another process writes to it meanwhile, files can be gone.
+  public static func openReadOnly(
+    _ path: String, options: DatabaseOptions, columnFamilies: [String]
+  ) throws(RocksDBError) -> Database {
+    try open(path, options, columnFamilies, readOnly: true)
+  }
+
+  private static func open(
+    _ path: String, _ options: DatabaseOptions, _ columnFamilies: [String], readOnly: Bool
+  ) throws(RocksDBError) -> Database {
+    let names = columnFamilies.contains("default") ? columnFamilies : ["default"] + columnFamilies
+    let handle = unsafe try options.withHandle(names) { (options) throws(RocksDBError) in
+      unsafe try makeHandle { out in unsafe rdb_open(path, options, readOnly, out) }
+    }
+    return unsafe Database(taking: handle)
+  }
+
+  /// The names of the column families of a database that may be closed.
+  public static func columnFamilyNames(at path: String) throws(RocksDBError) -> [String] {
+    unsafe try takeStrings { out in unsafe rdb_list_families(path, out) }
+  }
+
+  /// A handle of a column family that is open; nil if none has this name.
+  public func columnFamily(_ name: String) -> ColumnFamily? {
+    guard let family = unsafe rdb_family(handle, name) else { return nil }
+    return unsafe ColumnFamily(taking: family)
+  }
+
+  /// Makes a column family; it is durable on return.
+  public func createColumnFamily(_ name: String) throws(RocksDBError) -> ColumnFamily {
+    unsafe ColumnFamily(taking: try makeHandle { out in unsafe rdb_family_create(handle, name, out) })
+  }
+
+  /// Drops a column family; its data goes when its last handle and iterator are gone.
+  public func dropColumnFamily(_ family: borrowing ColumnFamily) throws(RocksDBError) {
+    unsafe try check(rdb_family_drop(handle, family.handle))
+  }
+
+  /// Gives this handle up; the database closes once its column families, snapshots and iterators are gone as well.
+  public consuming func close() {}
+}
+
+// Proof: the pointer never changes, and RocksDB's database may be used by any thread.
+extension Database: @unchecked Sendable {}

@@ -1,0 +1,67 @@
+internal import CRocksDB
+
+/// How a database is opened; the same at each open.
+///
+/// Fixed are: atomic flush over all column families; no automatic recovery from background errors; paranoid checks; no
+/// flush when it closes; a Bloom filter of 10 bits a key; XXH3 checksums; LZ4 where RocksDB has it; an insert hint for
+/// batches in key order.
+public struct DatabaseOptions: Sendable {
+  /// Whether a directory without a database becomes one.
+  public var createIfMissing = true
+  /// The size of one column family's memtable before it is flushed, in bytes.
+  public var writeBufferBytes = 64 << 20
+  /// How many flushes and compactions run at the same time.
+  public var maxBackgroundJobs = 2
+  /// The cache of blocks, indexes and filters; without one the database makes its own, of RocksDB's default size.
+  public var blockCache: BlockCache?
+  /// The limit of the memtables of all databases that share it.
+  public var writeBufferManager: WriteBufferManager?
+  /// Options of the database by RocksDB's names, as in its OPTIONS file.
+  public var overrides: [String: String] = [:]
+  /// Options of every column family by RocksDB's names, as in its OPTIONS file.
+  public var columnFamilyOverrides: [String: String] = [:]
+  /// Called before the sync of each SST file, of flushes and of compactions; an error makes that sync fail with it.
+  ///
+  /// It runs on RocksDB's threads, or on the one that opens a database with a log to recover. Once it failed for a
+  /// flush, the database takes no more writes and nothing of that flush is installed. It must not use the database.
+  public var tableFileSync: (@Sendable () -> RocksDBError?)?
+  /// Called after each flush of a column family, on RocksDB's threads; it must not wait for the database.
+  public var onFlushCompleted: (@Sendable () -> Void)?
+  /// Called when work in the background failed, on RocksDB's threads; it must not wait for the database.
+  public var onBackgroundError: (@Sendable (RocksDBError) -> Void)?
+
+  /// Makes the default options.
+  public init() {}
+
+  /// Names that can't be overridden: what the promises of ``Database`` rest on, and what has a property of its own.
+  static let fixedNames: Set<String> = [
+    "atomic_flush", "max_bgerror_resume_count", "paranoid_checks", "avoid_flush_during_shutdown", "create_if_missing",
+    "create_missing_column_families", "error_if_exists", "comparator",
+  ]
+
+  /// Makes the shim's options for the column families named.
+  func withHandle<R>(
+    _ columnFamilies: [String], _ body: (OpaquePointer) throws(RocksDBError) -> R
+  ) throws(RocksDBError) -> R {
+    let names = overrides.keys.sorted() + columnFamilyOverrides.keys.sorted()
+    if let name = names.first(where: Self.fixedNames.contains) {
+      throw RocksDBError(.invalidArgument, message: "option \(name) is fixed")
+    }
+    let hooks = unsafe Hooks(self).handle
+    let options = unsafe try makeHandle { out in
+      unsafe rdb_options_create(
+        createIfMissing, max(0, writeBufferBytes), Int32(clamping: maxBackgroundJobs), blockCache?.handle,
+        writeBufferManager?.handle, hooks, out)
+    }
+    // Proof: the handle is used only up to here.
+    defer { unsafe rdb_options_destroy(options) }
+    for (name, value) in overrides.sorted(by: { $0.key < $1.key }) {
+      unsafe try check(rdb_options_override_database(options, name, value))
+    }
+    for (name, value) in columnFamilyOverrides.sorted(by: { $0.key < $1.key }) {
+      unsafe try check(rdb_options_override_family(options, name, value))
+    }
+    for name in columnFamilies { unsafe try check(rdb_options_add_family(options, name)) }
+    return unsafe try body(options)
+  }
+}

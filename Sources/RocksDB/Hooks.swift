@@ -1,0 +1,41 @@
+internal import CRocksDB
+
+/// The closures of ``DatabaseOptions``, held by the shim until no thread of RocksDB can call them any more.
+final class Hooks: Sendable {
+  let tableFileSync: (@Sendable () -> RocksDBError?)?
+  let onFlushCompleted: (@Sendable () -> Void)?
+  let onBackgroundError: (@Sendable (RocksDBError) -> Void)?
+
+  init(_ options: DatabaseOptions) {
+    tableFileSync = options.tableFileSync
+    onFlushCompleted = options.onFlushCompleted
+    onBackgroundError = options.onBackgroundError
+  }
+
+  /// What the shim calls; it owns one reference, and gives it back through `release`.
+  var handle: RDBHooks {
+    // Proof: each context below is the reference retained here, which `release` gives back after the last call.
+    var hooks = unsafe RDBHooks()
+    unsafe hooks.context = Unmanaged.passRetained(self).toOpaque()
+    unsafe hooks.release = { context in unsafe Unmanaged<Hooks>.fromOpaque(context!).release() }
+    if tableFileSync != nil {
+      unsafe hooks.table_file_sync = { context in
+        unsafe Hooks.from(context).tableFileSync?()?.status ?? RDBStatus()
+      }
+    }
+    if onFlushCompleted != nil {
+      unsafe hooks.flush_completed = { context in unsafe Hooks.from(context).onFlushCompleted?() }
+    }
+    if onBackgroundError != nil {
+      unsafe hooks.background_error = { context, status in
+        unsafe Hooks.from(context).onBackgroundError?(RocksDBError(taking: status))
+      }
+    }
+    return unsafe hooks
+  }
+
+  private static func from(_ context: UnsafeMutableRawPointer?) -> Hooks {
+    // Proof: see `handle`.
+    unsafe Unmanaged<Hooks>.fromOpaque(context!).takeUnretainedValue()
+  }
+}
