@@ -1,0 +1,106 @@
+// JSON strings (RFC 8259, section 7), in both directions.
+
+/// Appends UTF-8 bytes as a JSON string, with its quotes.
+///
+/// Escapes quotes, backslashes and control characters; everything else stays UTF-8. Bytes that aren't UTF-8 become
+/// U+FFFD, so that what is appended is always valid.
+package func appendJSONString(_ bytes: RawSpan, to output: inout [UInt8]) {
+  output.reserveCapacity(output.count + bytes.byteCount + 2)
+  output.append(Byte.quote)
+  var at = 0
+  while at < bytes.byteCount {
+    let byte = bytes.byte(at)
+    if byte >= 0x80 {
+      let length = bytes.lengthOfUTF8(at: at, to: bytes.byteCount)
+      if length > 0 {
+        for place in at..<at + length { output.append(bytes.byte(place)) }
+      } else {
+        output.append(contentsOf: [0xEF, 0xBF, 0xBD])
+      }
+      at += abs(length)
+      continue
+    }
+    at += 1
+    switch byte {
+    case Byte.quote, Byte.backslash: output.append(contentsOf: [Byte.backslash, byte])
+    case Byte.newline: output.append(contentsOf: "\\n".utf8)
+    case Byte.carriageReturn: output.append(contentsOf: "\\r".utf8)
+    case Byte.tab: output.append(contentsOf: "\\t".utf8)
+    case 0x08: output.append(contentsOf: "\\b".utf8)
+    case 0x0C: output.append(contentsOf: "\\f".utf8)
+    case 0..<0x20:
+      let digits = Array("0123456789abcdef".utf8)
+      output.append(contentsOf: "\\u00".utf8)
+      output.append(digits[Int(byte >> 4)])
+      output.append(digits[Int(byte & 15)])
+    default: output.append(byte)
+    }
+  }
+  output.append(Byte.quote)
+}
+
+/// Replaces the escapes of a JSON string in place; returns how many bytes are left.
+///
+/// The string must be valid. What it stands for is never longer.
+func unescapeJSON(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
+  var from = 0
+  var to = 0
+  // Proof, for all accesses: the buffer checks the bounds in debug builds, and `to <= from < count` holds throughout,
+  // because `JSONScanner` found every escape complete.
+  while from < bytes.count {
+    let byte = unsafe bytes[from]
+    from += 1
+    guard byte == Byte.backslash else {
+      unsafe bytes[to] = byte
+      to += 1
+      continue
+    }
+    let escape = unsafe bytes[from]
+    from += 1
+    guard escape == UInt8(ascii: "u") else {
+      unsafe bytes[to] = unescaped(escape)
+      to += 1
+      continue
+    }
+    var code = unsafe codeUnit(bytes, at: from)
+    from += 4
+    if 0xD800...0xDBFF ~= code {
+      let low = unsafe codeUnit(bytes, at: from + 2)
+      from += 6
+      code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
+    }
+    // Proof: the scanner let no lone surrogate pass, so that every code is a scalar.
+    for unit in UTF8.encode(Unicode.Scalar(code) ?? "\u{FFFD}")! {
+      unsafe bytes[to] = unit
+      to += 1
+    }
+  }
+  return to
+}
+
+private func unescaped(_ escape: UInt8) -> UInt8 {
+  switch escape {
+  case UInt8(ascii: "b"): 0x08
+  case UInt8(ascii: "f"): 0x0C
+  case UInt8(ascii: "n"): Byte.newline
+  case UInt8(ascii: "r"): Byte.carriageReturn
+  case UInt8(ascii: "t"): Byte.tab
+  default: escape
+  }
+}
+
+private func codeUnit(_ bytes: UnsafeMutableRawBufferPointer, at index: Int) -> UInt32 {
+  var code: UInt32 = 0
+  for place in index..<index + 4 { code = unsafe code << 4 | (hexValue(bytes[place]) ?? 0) }
+  return code
+}
+
+/// The value of a hexadecimal digit.
+func hexValue(_ byte: UInt8) -> UInt32? {
+  switch byte {
+  case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte) - 0x30
+  case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt32(byte) - 0x57
+  case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt32(byte) - 0x37
+  default: nil
+  }
+}

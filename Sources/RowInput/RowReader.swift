@@ -1,0 +1,148 @@
+/// Reads the rows of a CSV or newline-delimited JSON file, one after the other.
+///
+/// A row's fields are spans of the reader's buffer, valid until the next call of ``next()``; nothing is allocated for a
+/// field. Memory is one buffer, at least twice as long as the longest row needs, never the file. The file may grow while
+/// it is read: after ``next()`` answered `false`, it can be called again.
+///
+/// ```swift
+/// var reader = try RowReader.open("orders.csv", columns: ["customer", "price"])
+/// while try reader.next() {
+///   count(reader.field(0), try reader.decimal(1))
+/// }
+/// save(reader.position)
+/// ```
+package struct RowReader: ~Copyable, Sendable {
+  /// The path, as it was given; it names the file in errors.
+  package let path: String
+  /// How the rows are written.
+  package private(set) var format: RowFormat
+  /// The names of all columns in the header; of a JSON file, none.
+  package internal(set) var header: [String] = []
+  /// Where the current row starts: the one that ``field(_:)`` reads.
+  package internal(set) var row = RowPosition.start
+
+  let maximumRowBytes: Int
+  /// The wanted columns, as they were given.
+  let wanted: [String]
+  let columns: ColumnTable
+  var window: FileWindow
+  /// Where in the window the next row starts.
+  var cursor = 0
+  /// The line and the number of the next row.
+  var nextLine = 1
+  var nextRecord = 1
+  /// Whether the row before ended with the file instead of a line break.
+  var isRowOpen = false
+  /// Whether it is known that all wanted columns exist.
+  var areColumnsChecked = false
+  var fields = FieldList(room: 64)
+  /// For each wanted column, the field it is found in.
+  var fieldOfColumn: [Int] = []
+  /// The fields that are wanted, each once.
+  var wantedFields: [Int] = []
+
+  /// Opens a file, resolves the columns and goes to where reading starts.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - format: how the rows are written; without it the name decides, and failing that the first byte (`{` is JSON).
+  ///   - columns: the names of the columns to read, byte for byte; ``field(_:)`` takes an index of this array. A name may
+  ///     come twice.
+  ///   - start: where to go on: the ``position`` of a former reader of this file. At offset 0, reading starts with the
+  ///     first row, whatever the line.
+  ///   - bufferBytes: how much to read at once.
+  ///   - maximumRowBytes: a longer row is an error, so that a quote that nothing closes doesn't pull a whole file into
+  ///     memory.
+  /// - Returns: a reader before the first row to read.
+  /// - Throws: if the file can't be read, has no header, lacks a column, or doesn't reach to `start`.
+  package static func open(
+    _ path: String, format: RowFormat? = nil, columns: [String], from start: RowPosition = .start,
+    bufferBytes: Int = 1 << 20, maximumRowBytes: Int = 64 << 20
+  ) throws(InputError) -> RowReader {
+    // An initializer can't throw once `self`, which can't be copied, is complete.
+    let window = try FileWindow(path: path, bufferBytes: bufferBytes)
+    var reader = RowReader(path: path, window: window, columns: columns, maximumRowBytes: maximumRowBytes)
+    let prologue = try FilePrologue(reading: &reader.window, path: path)
+    reader.format = format ?? RowFormat(fileName: path) ?? prologue.format
+    reader.cursor = prologue.byteOrderMarkBytes
+    switch reader.format {
+    case .csv: try reader.readHeader()
+    case .ndjson: reader.useJSONColumns()
+    }
+    reader.nextRecord = start.record
+    if start.offset > 0 { try reader.move(to: start) }
+    return reader
+  }
+
+  private init(path: String, window: consuming FileWindow, columns: [String], maximumRowBytes: Int) {
+    self.path = path
+    self.window = window
+    self.maximumRowBytes = maximumRowBytes
+    format = .csv
+    wanted = columns
+    self.columns = ColumnTable(columns)
+  }
+
+  /// Where the next row starts: what to keep for going on later, once the current row is dealt with.
+  package var position: RowPosition {
+    RowPosition(offset: window.offset + cursor, line: nextLine, record: nextRecord)
+  }
+
+  /// The value of a wanted column in the current row, unescaped; empty if a JSON row lacks it or has `null`.
+  ///
+  /// JSON numbers, `true`, `false`, arrays and objects are their text.
+  @_lifetime(borrow self)
+  package func field(_ column: Int) -> RawSpan {
+    let range = fields[fieldOfColumn[column]]
+    return window.bytes.extracting(range.start..<range.end)
+  }
+
+  /// Whether the value stands in quotes, which tells an empty text from no value.
+  package func isQuoted(_ column: Int) -> Bool { fields[fieldOfColumn[column]].form == .quoted }
+
+  /// The value of a wanted column as a copy.
+  package func text(_ column: Int) -> String {
+    let bytes = field(column)
+    // Proof: the bytes are used only inside the closure; that they are UTF-8 was checked with the row.
+    return unsafe bytes.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// The value of a wanted column as a number; `nil` if it is empty or blank.
+  package func decimal(_ column: Int) throws(InputError) -> ExactDecimal? {
+    do {
+      return try ExactDecimal.parse(field(column))
+    } catch {
+      throw self.error(
+        error == .outOfRange
+          ? .numberOutOfRange(column: wanted[column], value: text(column))
+          : .notANumber(column: wanted[column], value: text(column)))
+    }
+  }
+
+  /// An error about the current row.
+  package func error(_ kind: InputError.Kind) -> InputError { InputError(kind, file: path, line: row.line) }
+}
+
+/// What the first bytes of a file tell.
+private struct FilePrologue {
+  var byteOrderMarkBytes = 0
+  var format = RowFormat.csv
+
+  init(reading window: inout FileWindow, path: String) throws(InputError) {
+    do {
+      while window.count < 3 { if try window.fill(dropping: 0) == 0 { break } }
+      byteOrderMarkBytes = window.startsWithByteOrderMark ? 3 : 0
+      var at = byteOrderMarkBytes
+      // More than a page of blanks is no reason to read on.
+      while at < 4096 {
+        if at == window.count, try window.fill(dropping: 0) == 0 { return }
+        let byte = window.bytes.byte(at)
+        if byte > Byte.space {
+          format = byte == Byte.openBrace ? .ndjson : .csv
+          return
+        }
+        at += 1
+      }
+    } catch { throw InputError(.init(errno: error.code), file: path) }
+  }
+}
