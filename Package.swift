@@ -32,7 +32,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
     .target(name: "RocksDB", dependencies: ["CRocksDB"], swiftSettings: swiftSettings),
     .target(name: "Tidemark", dependencies: ["Changelog", "RocksDB"], swiftSettings: swiftSettings),
-    .target(name: "TidemarkTesting", dependencies: ["Tidemark"], swiftSettings: swiftSettings),
+    .target(name: "TidemarkTesting", dependencies: ["Tidemark", "Changelog"], swiftSettings: swiftSettings),
     .target(name: "RowInput", swiftSettings: swiftSettings),
     .executableTarget(
       name: "TidemarkCommand",

@@ -1,0 +1,152 @@
+/// A batch that holds one commit: its commit record, decoded, and the records that follow.
+package struct CommitBatch: ~Escapable {
+  package static let version: UInt8 = 1
+  package static let kind: UInt8 = 0
+
+  package let header: RecordBatchHeader
+  /// Below it, commits were durable when this one was written.
+  package let durableOffset: Offset
+  package let previousReceipt: Receipt
+  /// The canonical encoding of position and stream time.
+  package let metadata: RawSpan
+  package let recordBytes: RawSpan
+
+  package var baseOffset: Offset { Offset(header.baseOffset) }
+  package var endOffset: Offset { Offset(header.endOffset) }
+
+  /// Why an intact batch isn't a commit of ours.
+  package enum Fault: Error {
+    case damaged(String)
+    case unsupported(String)
+  }
+
+  /// Decodes the commit record; `batch` is intact already.
+  @_lifetime(copy batch)
+  package init(_ batch: RecordBatch) throws(Fault) {
+    header = batch.header
+    if let attribute = header.unsupportedAttribute { throw .unsupported(attribute) }
+    var reader = ByteReader(batch.recordBytes)
+    guard let length = reader.zigzag(), length >= 0, length <= reader.remaining, let record = reader.take(Int(length))
+    else { throw .damaged("the first record is cut short") }
+    recordBytes = batch.recordBytes.extracting(reader.position...)
+
+    var fields = ByteReader(record)
+    guard fields.integer(UInt8.self) != nil, fields.zigzag() != nil, fields.zigzag() != nil,
+      let keyLength = fields.zigzag(), keyLength >= -1, keyLength <= fields.remaining
+    else { throw .damaged("the first record has impossible fields") }
+    guard keyLength == 2, fields.integer(UInt8.self) == 0, fields.integer(UInt8.self) == Self.kind else {
+      throw .unsupported("a batch without a commit record")
+    }
+    guard let valueLength = fields.zigzag(), valueLength >= 1, valueLength <= fields.remaining,
+      let value = fields.take(Int(valueLength))
+    else { throw .damaged("the commit record has impossible fields") }
+
+    var commit = ByteReader(value)
+    guard commit.integer(UInt8.self) == Self.version else { throw .unsupported("another version of the commit record") }
+    guard let durable = commit.integer(Int64.self), let base = commit.integer(Int64.self),
+      let epoch = commit.integer(Int32.self), let previous = commit.integer(UInt64.self)
+    else { throw .damaged("the commit record is cut short") }
+    guard base == header.baseOffset, epoch == header.epoch else {
+      throw .damaged("the header's offset or epoch isn't the one under the checksum")
+    }
+    guard header.recordCount == header.lastOffsetDelta + 1, Int(header.recordCount) <= batch.bytes.byteCount else {
+      throw .damaged("the number of records is impossible")
+    }
+    durableOffset = Offset(durable)
+    previousReceipt = Receipt(previous)
+    metadata = value.extracting(commit.position...)
+  }
+
+  /// The commit's receipt.
+  package var receipt: Receipt { previousReceipt.followed(byMetadata: metadata, records: recordBytes) }
+
+  /// The changes.
+  package var records: RecordSpan {
+    @_lifetime(copy self) get {
+      RecordSpan(bytes: recordBytes, count: Int(header.recordCount) - 1, firstDelta: 1)
+    }
+  }
+}
+
+/// What a commit record says besides position and stream time, and where its batch goes.
+package struct CommitPlacement: Sendable {
+  package var baseOffset: Offset
+  package var durableOffset: Offset
+  package var epoch: Int32
+  package var previousReceipt: Receipt
+  package var timestamp: Timestamp
+}
+
+/// Encodes batches into storage that it uses again.
+package struct CommitEncoder: ~Copyable {
+  private var metadata = ByteBuffer(capacity: 256)
+  private var head = ByteBuffer(capacity: 512)
+
+  package init() {}
+
+  /// How many bytes of header and commit record were encoded last; the commit's records follow them.
+  package var headBytes: Int { head.count }
+
+  /// How many bytes the batch of a commit takes, encoding its metadata on the way.
+  package mutating func measure(_ commit: borrowing Commit) -> Int {
+    metadata.removeAll()
+    encodeMetadata(position: commit.position, streamTime: commit.streamTime, into: &metadata)
+    let length = Self.recordLength(metadataBytes: metadata.count)
+    return RecordBatchHeader.byteCount + zigzagLength(Int64(length)) + length + commit.records.byteCount
+  }
+
+  /// Encodes the head of the commit that was just measured; returns its receipt.
+  package mutating func encode(_ commit: borrowing Commit, _ placement: CommitPlacement) -> Receipt {
+    let lastDelta = Int32(commit.records.count)
+    head.removeAll()
+    head.append(bigEndian: placement.baseOffset.value)
+    head.append(bigEndian: Int32(0))
+    head.append(bigEndian: placement.epoch)
+    head.append(2)
+    head.append(bigEndian: UInt32(0))
+    head.append(bigEndian: UInt16(0))
+    head.append(bigEndian: lastDelta)
+    head.append(bigEndian: placement.timestamp)
+    head.append(bigEndian: placement.timestamp)
+    head.append(bigEndian: Int64(-1))
+    head.append(bigEndian: Int16(-1))
+    head.append(bigEndian: Int32(-1))
+    head.append(bigEndian: lastDelta + 1)
+
+    head.append(zigzag: Int64(Self.recordLength(metadataBytes: metadata.count)))
+    head.append(0)
+    head.append(zigzag: 0)
+    head.append(zigzag: 0)
+    head.append(zigzag: 2)
+    head.append(0)
+    head.append(CommitBatch.kind)
+    head.append(zigzag: Int64(Self.fixedValueBytes + metadata.count))
+    head.append(CommitBatch.version)
+    head.append(bigEndian: placement.durableOffset.value)
+    head.append(bigEndian: placement.baseOffset.value)
+    head.append(bigEndian: placement.epoch)
+    head.append(bigEndian: placement.previousReceipt.value)
+    Self.append(metadata, to: &head)
+    head.append(zigzag: 0)
+
+    let total = head.count + commit.records.byteCount
+    head.set(bigEndian: Int32(total - RecordBatchHeader.lengthEnd), at: 8)
+    let headChecksum = crc32c(0, head.bytes.extracting(RecordBatchHeader.checksummedStart...))
+    head.set(bigEndian: crc32c(headChecksum, commit.records.bytes), at: 17)
+    return placement.previousReceipt.followed(byMetadata: metadata.bytes, records: commit.records.bytes)
+  }
+
+  /// Writes what was encoded last and the records with one call; returns how many bytes were written.
+  package func write(_ records: RawSpan, to file: any LogFile, at position: Int) throws(StoreError) -> Int {
+    try file.write(head.bytes, records, at: position)
+  }
+
+  private static func append(_ bytes: borrowing ByteBuffer, to buffer: inout ByteBuffer) { buffer.append(bytes.bytes) }
+
+  private static let fixedValueBytes = 1 + 8 + 8 + 4 + 8
+
+  private static func recordLength(metadataBytes: Int) -> Int {
+    let value = fixedValueBytes + metadataBytes
+    return 6 + zigzagLength(Int64(value)) + value + 1
+  }
+}

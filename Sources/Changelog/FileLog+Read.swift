@@ -1,0 +1,170 @@
+extension FileLog {
+  /// Where the log starts and ends.
+  ///
+  /// Without a writer of this value's own, the end is found from the last index entry on, and the durable offset is the
+  /// greatest that the files tell of.
+  public func offsets() throws(StoreError) -> ChangelogOffsets {
+    let segments = try directory.segments()
+    guard let first = segments.first, let last = segments.last else {
+      try checkNothingIsMissing(first: nil, boundary: try knownDurable(segments))
+      return ChangelogOffsets(start: .zero, durable: .zero, end: .zero)
+    }
+    try checkNothingIsMissing(first: first, boundary: nil)
+    if let writer {
+      return ChangelogOffsets(start: Offset(first), durable: writer.durableOffset, end: writer.endOffset)
+    }
+    let known = try knownDurable(segments)
+    var cursor = try LogCursor(directory, segments, near: Offset(max(last, Int64.max)), windowBytes: 1 << 18)
+    var reader = LogTail(log: self)
+    while try reader.advance(&cursor) {}
+    let durable = max(known, cursor.carriedDurable)
+    guard known <= cursor.expected else { throw missingEnd(cursor.expected, known, cursor.path) }
+    return ChangelogOffsets(start: Offset(first), durable: min(durable, cursor.expected), end: cursor.expected)
+  }
+
+  /// Reads commits in order; the log may be appended to meanwhile.
+  ///
+  /// Throws `invalidArgument` if `start` lies below the start of the log, beyond its end, or inside a commit; `corrupted`
+  /// if something known to be durable is damaged.
+  @discardableResult
+  public func read(
+    from start: Offset, to end: Offset?, _ body: (LoggedCommit) throws(StoreError) -> ReadContinuation
+  ) throws(StoreError) -> Offset {
+    let segments = try directory.segments()
+    try checkNothingIsMissing(first: segments.first, boundary: nil)
+    guard let first = segments.first else {
+      if start == .zero { return start }
+      throw StoreError(.invalidArgument, "the offset lies beyond the end of the log", ["offset": start, "end": 0])
+    }
+    guard start.value >= first else {
+      throw StoreError(
+        .invalidArgument, "the commits at the offset were deleted", ["offset": start, "start": first])
+    }
+    let writerEnd = writer?.endOffset
+    if let writerEnd, start > writerEnd {
+      throw StoreError(
+        .invalidArgument, "the offset lies beyond the end of the log", ["offset": start, "end": writerEnd])
+    }
+    let last = [end, writerEnd].compactMap { $0 }.min()
+    var cursor = try LogCursor(directory, segments, near: start, windowBytes: 1 << 18)
+    var tail = LogTail(log: self)
+    while cursor.expected < start {
+      guard try tail.advance(&cursor) else {
+        throw StoreError(
+          .invalidArgument, "the offset lies beyond the end of the log", ["offset": start, "end": cursor.expected])
+      }
+    }
+    guard cursor.expected == start else {
+      throw StoreError(.invalidArgument, "no commit starts at the offset", ["offset": start, "file": cursor.path])
+    }
+    var reached = start
+    while last.map({ reached < $0 }) ?? true {
+      guard try tail.advance(&cursor) else { break }
+      if let last, cursor.expected > last { break }
+      let continuation = try withCommit(&cursor, body)
+      reached = cursor.expected
+      if continuation == .stop { break }
+    }
+    return reached
+  }
+
+  private func withCommit(
+    _ cursor: inout LogCursor, _ body: (LoggedCommit) throws(StoreError) -> ReadContinuation
+  ) throws(StoreError) -> ReadContinuation {
+    guard let commit = try? CommitBatch(cursor.batch), let metadata = decodeMetadata(commit.metadata),
+      let receipt = cursor.lastReceipt
+    else {
+      throw StoreError(
+        .corrupted, "a commit's positions can't be read; restore the file from a copy, or rebuild from a checkpoint",
+        ["file": cursor.path, "offset": cursor.batch.header.baseOffset])
+    }
+    return try body(
+      LoggedCommit(
+        baseOffset: commit.baseOffset, endOffset: commit.endOffset, epoch: commit.header.epoch,
+        timestamp: commit.header.baseTimestamp, previousReceipt: commit.previousReceipt, receipt: receipt,
+        position: metadata.position, streamTime: metadata.streamTime, byteCount: commit.header.totalBytes,
+        records: commit.records))
+  }
+
+  /// The receipt of the commit that ends at `offset`.
+  ///
+  /// Found through the index; reads at most some index interval and the commit.
+  public func receipt(endingAt offset: Offset) throws(StoreError) -> Receipt? {
+    let segments = try directory.segments()
+    if offset == .zero, segments.first ?? 0 == 0 { return Receipt(startOf: identity) }
+    if let writer, offset > writer.endOffset { return nil }
+    guard let base = segments.last(where: { $0 < offset.value }) else { return nil }
+    // The last offset of the commit is what an index entry names.
+    var cursor = try LogCursor(
+      directory, segments.filter { $0 <= offset.value }, near: Offset(max(base, offset.value - 1)), windowBytes: 1 << 15
+    )
+    var tail = LogTail(log: self)
+    while cursor.expected < offset {
+      guard try tail.advance(&cursor, until: offset) else { return nil }
+    }
+    return cursor.expected == offset ? cursor.lastReceipt : nil
+  }
+
+  /// The greatest offset that is durable as far as the directory's files tell.
+  func knownDurable(_ segments: [Int64]) throws(StoreError) -> Offset {
+    let recoveryPoint = try directory.recoveryPoint() ?? 0
+    let lastStart = try directory.epochs().last?.startOffset ?? 0
+    return Offset(max(recoveryPoint, lastStart, segments.last ?? 0))
+  }
+
+  /// Throws unless the first segment is where the log was cut on purpose, or at 0.
+  func checkNothingIsMissing(first: Int64?, boundary: Offset?) throws(StoreError) {
+    let start = try directory.logStart() ?? 0
+    guard (first ?? 0) <= start, first != nil || boundary ?? .zero == .zero else {
+      throw StoreError(
+        .corrupted, "segments are missing; restore them from a copy, or rebuild from a checkpoint",
+        ["file": directory.path, "offset": start, "first segment": first.map { "\($0)" } ?? "none"])
+    }
+  }
+
+  func missingEnd(_ end: Offset, _ boundary: Offset, _ path: String) -> StoreError {
+    StoreError(
+      .corrupted,
+      "the end of the log is missing although it was durable; restore the file from a copy, or rebuild from a checkpoint",
+      ["file": path, "offset": end, "durable offset": boundary])
+  }
+}
+
+/// Moves a cursor through a log that may grow, and tells its end from damage.
+struct LogTail {
+  let log: FileLog
+  private var looks = 0
+
+  init(log: FileLog) { self.log = log }
+
+  /// Goes to the next commit; `false` at the end of the log.
+  ///
+  /// A batch that isn't intact is looked at again: it may be about to be written, or the log may have rolled. If it
+  /// stays so, it is damage when something at or beyond it is known to be durable, else the end.
+  mutating func advance(_ cursor: inout LogCursor, until bound: Offset? = nil) throws(StoreError) -> Bool {
+    looks = 0
+    while true {
+      switch try cursor.next() {
+      case .commit: return true
+      case .end:
+        if looks > 0 || bound != nil { return false }
+        looks += 1
+        guard try cursor.refresh() else { return false }
+      case .damaged(let reason):
+        let expected = cursor.expected
+        if looks >= 2 {
+          throw log.damage(cursor.path, position: cursor.position, expected, reason)
+        }
+        if looks == 1 {
+          let segments = try log.directory.segments()
+          var known = max(try log.knownDurable(segments), cursor.carriedDurable)
+          if let writer = log.writer { known = max(known, writer.endOffset) }
+          let later = try log.laterDurable(cursor.path, from: cursor.position, expected)
+          if known <= expected, later == nil { return false }
+        }
+        looks += 1
+        _ = try cursor.refresh()
+      }
+    }
+  }
+}

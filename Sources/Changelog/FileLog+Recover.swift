@@ -1,0 +1,179 @@
+/// What a writer starts from.
+struct RecoveredLog {
+  var endOffset: Offset
+  var lastReceipt: Receipt
+  var lastEpoch: Int32
+  var report: LogRecovery
+}
+
+extension FileLog {
+  /// Checks the log from its recovery point on, cuts a torn end, and makes the rest durable.
+  ///
+  /// Called under the lock.
+  func recover() throws(StoreError) -> RecoveredLog {
+    let segments = try directory.segments()
+    let boundary = try knownDurable(segments)
+    try checkNothingIsMissing(first: segments.first, boundary: boundary)
+    guard let first = segments.first else {
+      return RecoveredLog(
+        endOffset: .zero, lastReceipt: Receipt(startOf: identity), lastEpoch: -1,
+        report: LogRecovery(
+          file: directory.path(0, "log"), endOffset: .zero, cutBytes: 0, reason: nil, scannedBytes: 0, segments: 0))
+    }
+    try checkStart(segments)
+    let start = Offset(max(first, try directory.recoveryPoint() ?? 0))
+    var cursor = try LogCursor(directory, segments, near: start, windowBytes: 1 << 20)
+    if cursor.expected.value > first { cursor.follow(try receipt(endingAt: cursor.expected)) }
+    if cursor.expected.value == 0 { cursor.follow(Receipt(startOf: identity)) }
+
+    let scannedFrom = (segment: cursor.segment, position: cursor.position)
+    var scannedBytes = 0
+    var reason: String?
+    scan: while true {
+      switch try cursor.next() {
+      case .commit: scannedBytes += cursor.batch.header.totalBytes
+      case .end: break scan
+      case .damaged(let what):
+        reason = what
+        break scan
+      }
+    }
+    let end = cursor.expected
+    let known = max(boundary, cursor.carriedDurable)
+    if let reason {
+      try checkMayBeCut(cursor.path, cursor.position, end, reason, known: known, isLast: cursor.isInLastSegment)
+    }
+    if end < known { throw missingEnd(end, known, cursor.path) }
+
+    var lastReceipt = cursor.lastReceipt
+    if lastReceipt == nil { lastReceipt = try receipt(endingAt: end) }
+    guard let lastReceipt else { throw missingEnd(end, known, cursor.path) }
+    let tailStart = cursor.segment == scannedFrom.segment ? scannedFrom.position : 0
+    let cutBytes = try makeDurable(cursor.path, from: tailStart, to: cursor.position, cut: reason != nil)
+    try repairIndexes(segments, end: end)
+    return RecoveredLog(
+      endOffset: end, lastReceipt: lastReceipt, lastEpoch: cursor.lastEpoch,
+      report: LogRecovery(
+        file: cursor.path, endOffset: end, cutBytes: cutBytes, reason: reason, scannedBytes: scannedBytes,
+        segments: segments.count))
+  }
+
+  /// Throws `wrongChangelog` if the first commit of an uncut log follows another identity.
+  private func checkStart(_ segments: [Int64]) throws(StoreError) {
+    guard segments.first == 0 else { return }
+    let path = directory.path(0, "log")
+    guard let file = try directory.storage.open(path, .read) else { return }
+    var scanner = SegmentScanner(file, path, windowBytes: 1 << 15)
+    guard case .batch = try scanner.next(), let commit = try? CommitBatch(scanner.batch) else { return }
+    guard commit.baseOffset != .zero || commit.previousReceipt == Receipt(startOf: identity) else {
+      throw StoreError(
+        .wrongChangelog, "the segments belong to another changelog than the directory's metadata says",
+        ["file": path, "identity": identity])
+    }
+  }
+
+  /// Throws `corrupted` if the log may not be cut where the first bad batch is.
+  private func checkMayBeCut(
+    _ path: String, _ position: Int, _ offset: Offset, _ reason: String, known: Offset, isLast: Bool
+  ) throws(StoreError) {
+    guard isLast, known <= offset, try laterDurable(path, from: position, offset) == nil else {
+      throw damage(path, position: position, offset, reason)
+    }
+    // A torn first batch starts with its own offset, or with zeros where nothing was written yet.
+    guard position == 0, let file = try directory.storage.open(path, .read) else { return }
+    var window = FileWindow(1 << 12)
+    guard try window.load(0..<8, of: file) else { return }
+    var reader = ByteReader(window.bytes(0..<8))
+    let base = reader.integer(Int64.self)
+    if base != offset.value, base != 0 {
+      throw damage(path, position: 0, offset, "the file doesn't start like a segment")
+    }
+  }
+
+  /// Cuts the last segment behind its last intact commit, and makes what is left survive a loss of power.
+  ///
+  /// The bytes that may not be durable are written again first: an earlier failed sync may have left them in memory,
+  /// marked as clean.
+  private func makeDurable(_ path: String, from start: Int, to end: Int, cut: Bool) throws(StoreError) -> Int {
+    guard let file = try directory.storage.open(path, .readWrite) else {
+      throw StoreError(.corrupted, "a segment is gone; restore it from a copy", ["file": path])
+    }
+    let size = try file.size()
+    if size > end { try file.truncate(to: end) }
+    var window = FileWindow(1 << 20)
+    var position = start
+    while position < end {
+      let next = min(end, position + 1 << 20)
+      guard try window.load(position..<next, of: file) else {
+        throw StoreError(.inputOutput, "a segment ends earlier than a moment ago", ["file": path])
+      }
+      try file.writeAll(window.bytes(position..<next), at: position)
+      position = next
+    }
+    try file.sync()
+    try directory.storage.syncDirectory(directory.path)
+    return size - end
+  }
+
+  /// Builds indexes that are missing or can't be right, and removes those without a segment.
+  private func repairIndexes(_ segments: [Int64], end: Offset) throws(StoreError) {
+    for (place, base) in segments.enumerated() where base < end.value {
+      if try directory.isIndexPlausible(ofSegment: base) { continue }
+      let limit = place + 1 < segments.count ? segments[place + 1] : nil
+      _ = try directory.buildIndex(ofSegment: base, limit: limit, intervalBytes: options.indexIntervalBytes)
+    }
+    for name in try directory.storage.list(directory.path) ?? [] {
+      let orphan = ["index", "timeindex"].compactMap { segmentBase(name, suffix: $0) }.first
+      if let orphan, !segments.contains(orphan) { try directory.storage.unlink(directory.path + "/" + name) }
+      if name.hasSuffix(".tmp") { try directory.storage.unlink(directory.path + "/" + name) }
+    }
+  }
+
+  func damage(_ path: String, position: Int, _ offset: Offset, _ reason: String) -> StoreError {
+    StoreError(
+      .corrupted,
+      "a segment is damaged below what is known to be durable; restore the file from a copy, or rebuild from a checkpoint",
+      ["file": path, "position": position, "offset": offset, "reason": reason])
+  }
+
+  /// Looks behind a bad batch at `position` for an intact commit that was written when more than `offset` was durable.
+  ///
+  /// Returns the durable offset that it carries, or `nil` if there is none.
+  func laterDurable(_ path: String, from position: Int, _ offset: Offset) throws(StoreError) -> Offset? {
+    guard let file = try directory.storage.open(path, .read) else { return nil }
+    let size = try file.size()
+    let chunkBytes = 1 << 20
+    let headerBytes = RecordBatchHeader.byteCount
+    var window = FileWindow(chunkBytes + headerBytes)
+    var start = position
+    while start + headerBytes <= size {
+      let end = min(size, start + chunkBytes + headerBytes - 1)
+      guard try window.load(start..<end, of: file) else { return nil }
+      for candidate in candidates(in: window.bytes(start..<end), offset, bytesLeft: size - start) {
+        var scanner = SegmentScanner(file, path, at: start + candidate, windowBytes: 1 << 16)
+        guard case .batch = try scanner.next(), let commit = try? CommitBatch(scanner.batch) else { continue }
+        if commit.durableOffset > offset { return commit.durableOffset }
+      }
+      start = end - headerBytes + 1
+    }
+    return nil
+  }
+
+  /// Where in the bytes a batch could start, by its magic, offset and length.
+  private func candidates(in bytes: RawSpan, _ offset: Offset, bytesLeft: Int) -> [Int] {
+    var found: [Int] = []
+    let magicAt = 16
+    var at = 0
+    while at + RecordBatchHeader.byteCount <= bytes.byteCount {
+      // Proof: the loop checked the bounds.
+      if unsafe bytes.unsafeLoad(fromUncheckedByteOffset: at + magicAt, as: UInt8.self) == 2,
+        let header = RecordBatchHeader(bytes.extracting(at..<at + RecordBatchHeader.byteCount)),
+        header.implausibility == nil, header.baseOffset >= offset.value, header.totalBytes <= bytesLeft - at
+      {
+        found.append(at)
+      }
+      at += 1
+    }
+    return found
+  }
+}

@@ -1,0 +1,72 @@
+// Kafka's checkpoint files: text, first line the version 0, second the number of lines that follow, then one entry a
+// line, its fields parted by blanks: `epoch offset`, or `topic partition offset`.
+
+/// The start of one writer.
+package struct EpochStart: Sendable, Hashable {
+  package var epoch: Int32
+  package var startOffset: Int64
+}
+
+extension LogDirectory {
+  private var epochsPath: String { path + "/leader-epoch-checkpoint" }
+  private var recoveryPointPath: String { path + "/recovery-point-offset-checkpoint" }
+  private var logStartPath: String { path + "/log-start-offset-checkpoint" }
+
+  /// The writers so far; empty if the file is missing.
+  package func epochs() throws(StoreError) -> [EpochStart] {
+    let path = epochsPath
+    var epochs: [EpochStart] = []
+    for fields in try lines(of: path) ?? [] {
+      guard fields.count == 2, let epoch = Int32(fields[0]), let start = Int64(fields[1]), epoch >= 0, start >= 0,
+        epochs.last.map({ $0.epoch < epoch && $0.startOffset <= start }) ?? true
+      else { throw malformed(path) }
+      epochs.append(EpochStart(epoch: epoch, startOffset: start))
+    }
+    return epochs
+  }
+
+  /// Records a writer; those that appended nothing are replaced, as in Kafka.
+  func record(_ epoch: EpochStart, after epochs: [EpochStart]) throws(StoreError) {
+    let all = epochs.filter { $0.startOffset < epoch.startOffset } + [epoch]
+    try replace(
+      epochsPath, with: "0\n\(all.count)\n" + all.map { "\($0.epoch) \($0.startOffset)\n" }.joined())
+  }
+
+  /// Below it, everything is durable; `nil` if the file is missing.
+  package func recoveryPoint() throws(StoreError) -> Int64? { try offset(in: recoveryPointPath) }
+  package func recordRecoveryPoint(_ offset: Int64) throws(StoreError) { try record(offset, in: recoveryPointPath) }
+
+  /// Below it, segments were deleted on purpose; `nil` if that never happened.
+  func logStart() throws(StoreError) -> Int64? { try offset(in: logStartPath) }
+  func recordLogStart(_ offset: Int64) throws(StoreError) { try record(offset, in: logStartPath) }
+
+  private func offset(in path: String) throws(StoreError) -> Int64? {
+    guard let lines = try lines(of: path) else { return nil }
+    guard lines.count == 1, lines[0].count == 3, lines[0][0] == topicPartition.topic,
+      Int32(lines[0][1]) == topicPartition.partition, let offset = Int64(lines[0][2]), offset >= 0
+    else { throw malformed(path) }
+    return offset
+  }
+
+  private func record(_ offset: Int64, in path: String) throws(StoreError) {
+    try replace(path, with: "0\n1\n\(topicPartition.topic) \(topicPartition.partition) \(offset)\n")
+  }
+
+  private func lines(of path: String) throws(StoreError) -> [[Substring]]? {
+    guard let text = try contents(of: path) else { return nil }
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    guard lines.count >= 3, lines.last == "", let count = Int(lines[1]) else { throw malformed(path) }
+    guard lines[0] == "0" else {
+      throw StoreError(.unsupported, "a checkpoint file has another version", ["file": path, "version": lines[0]])
+    }
+    guard count == lines.count - 3 else { throw malformed(path) }
+    return lines[2..<lines.count - 1].map { $0.split(separator: " ") }
+  }
+
+  private func malformed(_ path: String) -> StoreError {
+    StoreError(
+      .corrupted,
+      "a checkpoint file can't be read; restore it from a copy, or remove it to have its content derived from the log",
+      ["file": path])
+  }
+}

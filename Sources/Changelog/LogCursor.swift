@@ -1,0 +1,122 @@
+/// Goes through the commits of a log across segments, checking that each follows the one before.
+struct LogCursor: ~Copyable {
+  enum Step {
+    /// ``LogCursor/commit`` is the next one.
+    case commit
+    /// Nothing follows.
+    case end
+    /// What follows isn't the next commit.
+    case damaged(String)
+  }
+
+  let directory: LogDirectory
+  private(set) var segments: [Int64]
+  /// The offset at which the next commit must start.
+  private(set) var expected: Offset
+  /// Where that is in its file.
+  private(set) var position: Int
+  /// The receipt of the commit before, once it is known.
+  private(set) var lastReceipt: Receipt?
+  private(set) var lastEpoch: Int32 = -1
+  /// The greatest offset that commits given so far say is durable.
+  private(set) var carriedDurable = Offset.zero
+  private var current: Int
+  private var scanner: SegmentScanner
+
+  /// Starts at the batch at or before `start` that an index leads to, in the last segment that doesn't start beyond it.
+  init(_ directory: LogDirectory, _ segments: [Int64], near start: Offset, windowBytes: Int) throws(StoreError) {
+    let current = segments.lastIndex { $0 <= start.value } ?? 0
+    let base = segments[current]
+    let found = try directory.lookUp(start.value, inSegment: base)
+    let scanner = try Self.scanner(directory, base, at: found.position, windowBytes)
+    self.directory = directory
+    self.segments = segments
+    self.current = current
+    expected = Offset(found.baseOffset)
+    position = found.position
+    self.scanner = scanner
+  }
+
+  var path: String { scanner.path }
+  var segment: Int64 { segments[current] }
+  var isInLastSegment: Bool { current + 1 == segments.count }
+  private var limit: Int64? { isInLastSegment ? nil : segments[current + 1] }
+
+  /// The commit that ``next()`` found; it was decoded there, so it decodes.
+  var batch: RecordBatch {
+    @_lifetime(borrow self) get { scanner.batch }
+  }
+
+  /// Says which receipt the next commit must follow.
+  mutating func follow(_ receipt: Receipt?) { lastReceipt = receipt }
+
+  mutating func next() throws(StoreError) -> Step {
+    while let limit, expected.value == limit {
+      current += 1
+      position = 0
+      scanner = try Self.scanner(directory, segments[current], at: 0, 1 << 18)
+    }
+    switch try scanner.next() {
+    case .end: return limit == nil ? .end : .damaged("the segment ends before the next one starts")
+    case .damaged(let reason): return .damaged(reason)
+    case .batch: break
+    }
+    do throws(CommitBatch.Fault) {
+      let commit = try CommitBatch(scanner.batch)
+      if commit.baseOffset != expected { return .damaged("the batch doesn't start where the one before ends") }
+      if let limit, commit.endOffset.value > limit { return .damaged("the batch reaches into the next segment") }
+      if let lastReceipt, commit.previousReceipt != lastReceipt {
+        return .damaged("the batch follows another one than the one before")
+      }
+      if commit.header.epoch < lastEpoch { return .damaged("the batch's epoch is below the one before") }
+      expected = commit.endOffset
+      lastReceipt = commit.receipt
+      lastEpoch = commit.header.epoch
+      carriedDurable = max(carriedDurable, commit.durableOffset)
+      position = scanner.position + commit.header.totalBytes
+      return .commit
+    } catch {
+      switch error {
+      case .damaged(let reason): return .damaged(reason)
+      case .unsupported(let what):
+        throw StoreError(
+          .unsupported, "the file holds what isn't understood: \(what)",
+          ["file": scanner.path, "position": scanner.position, "offset": expected])
+      }
+    }
+  }
+
+  /// Looks at the directory and the file again; the next ``next()`` sees what was appended or rolled meanwhile.
+  ///
+  /// Returns whether there are other segments than before.
+  mutating func refresh() throws(StoreError) -> Bool {
+    let base = segments[current]
+    let found = try directory.segments()
+    let changed = found != segments
+    segments = found.filter { $0 <= base } + found.filter { $0 > base }
+    if let place = segments.firstIndex(of: base) {
+      current = place
+    } else {
+      // Deleted meanwhile; the open file can still be read to its end.
+      segments = [base] + found.filter { $0 > base }
+      current = 0
+    }
+    scanner.reread(at: position)
+    return changed
+  }
+
+  private static func scanner(
+    _ directory: LogDirectory, _ base: Int64, at position: Int, _ windowBytes: Int
+  ) throws(StoreError) -> SegmentScanner {
+    let path = directory.path(base, "log")
+    guard let file = try directory.storage.open(path, .read) else { throw missing(path, base) }
+    return SegmentScanner(file, path, at: position, windowBytes: windowBytes)
+  }
+
+  private static func missing(_ path: String, _ base: Int64) -> StoreError {
+    StoreError(
+      .invalidArgument,
+      "the commits were deleted while they were read; read from the start of the log, or a checkpoint",
+      ["file": path, "offset": base])
+  }
+}

@@ -1,0 +1,134 @@
+internal import Foundation
+
+/// The directory of a file log: which files there are and where they lie.
+///
+/// | file | content |
+/// |---|---|
+/// | `%020d.log` | a segment: batches from that offset on (``RecordBatch``) |
+/// | `%020d.index` | int32 last offset of a batch, less the segment's; int32 position of the batch |
+/// | `%020d.timeindex` | int64 greatest timestamp so far; int32 offset, less the segment's |
+/// | `leader-epoch-checkpoint` | each writer's epoch and the offset it started at |
+/// | `recovery-point-offset-checkpoint` | below it, everything is durable |
+/// | `log-start-offset-checkpoint` | below it, segments were deleted on purpose |
+/// | `partition.metadata` | the identity |
+/// | `writer.lock` | locked by the writer; its process id |
+///
+/// Source: Kafka's log directories.
+package struct LogDirectory: Sendable {
+  package let storage: any LogStorage
+  package let path: String
+  package let topicPartition: TopicPartition
+
+  package var lockPath: String { path + "/writer.lock" }
+  package var metadataPath: String { path + "/partition.metadata" }
+
+  package func path(_ base: Int64, _ suffix: String) -> String { path + "/" + segmentName(base, suffix) }
+
+  /// The base offsets of the segments, in order.
+  package func segments() throws(StoreError) -> [Int64] {
+    guard let names = try storage.list(path) else {
+      throw StoreError(.corrupted, "the changelog's directory is gone; restore it from a copy", ["file": path])
+    }
+    return names.compactMap { segmentBase($0, suffix: "log") }.sorted()
+  }
+
+  /// Reads a small file whole; `nil` if it is missing.
+  func contents(of path: String) throws(StoreError) -> String? {
+    guard let file = try storage.open(path, .read) else { return nil }
+    let size = try file.size()
+    guard size <= 16 << 20 else {
+      throw StoreError(.corrupted, "a file is far too large for what it is", ["file": path])
+    }
+    var buffer = ByteBuffer(capacity: size)
+    unsafe try buffer.append(upTo: size) { (room) throws(StoreError) in
+      unsafe try file.read(into: UnsafeMutableRawBufferPointer(rebasing: room[..<size]), at: 0)
+    }
+    return String(utf8: buffer.bytes) ?? ""
+  }
+
+  /// Writes a small file so that after a crash it is there as a whole, or as it was before.
+  func replace(_ path: String, with text: String) throws(StoreError) {
+    let temporary = path + ".tmp"
+    try write(text, to: temporary)
+    try storage.rename(temporary, to: path)
+    try storage.syncDirectory(self.path)
+  }
+
+  private func write(_ text: String, to path: String) throws(StoreError) {
+    var buffer = ByteBuffer()
+    buffer.append(utf8: text)
+    guard let file = try storage.open(path, .replace) else {
+      throw StoreError(.inputOutput, "a file can't be created", ["file": path])
+    }
+    try file.writeAll(buffer.bytes, at: 0)
+    try file.sync()
+  }
+
+  // MARK: Identity
+
+  /// Reads the identity; `nil` if the file is missing.
+  func identity() throws(StoreError) -> ChangelogIdentity? {
+    guard let text = try contents(of: metadataPath) else { return nil }
+    var fields: [Substring: Substring] = [:]
+    for line in text.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      if parts.count == 2 { fields[parts[0]] = Substring(parts[1].trimmingCharacters(in: .whitespaces)) }
+    }
+    if let version = fields["version"], version != "0", Int(version) != nil {
+      throw StoreError(
+        .unsupported, "the changelog's metadata has another version", ["file": metadataPath, "version": version])
+    }
+    guard fields["version"] == "0", let encoded = fields["topic_id"], let id = decodeTopicID(String(encoded)) else {
+      throw StoreError(
+        .corrupted, "the changelog's identity can't be read; restore the file from a copy", ["file": metadataPath])
+    }
+    return ChangelogIdentity(id: id, topicPartition: topicPartition)
+  }
+
+  /// Gives the changelog an identity, unless another process was faster; returns the one that counts.
+  func createIdentity() throws(StoreError) -> ChangelogIdentity {
+    var encoded = encodeTopicID(UUID())
+    while encoded.hasPrefix("-") { encoded = encodeTopicID(UUID()) }
+    let temporary = metadataPath + ".\(encoded).tmp"
+    try write("version: 0\ntopic_id: \(encoded)", to: temporary)
+    _ = try storage.link(temporary, as: metadataPath)
+    try storage.unlink(temporary)
+    try storage.syncDirectory(path)
+    guard let identity = try identity() else {
+      throw StoreError(.corrupted, "the changelog's identity is gone", ["file": metadataPath])
+    }
+    return identity
+  }
+}
+
+/// The name of a segment's file.
+package func segmentName(_ base: Int64, _ suffix: String) -> String {
+  let digits = String(base)
+  return String(repeating: "0", count: max(0, 20 - digits.count)) + digits + "." + suffix
+}
+
+/// The offset in the name of a segment's file; `nil` if it is another file.
+func segmentBase(_ name: String, suffix: String) -> Int64? {
+  let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+  guard parts.count == 2, parts[1] == suffix, parts[0].utf8.count == 20,
+    parts[0].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+  else { return nil }
+  return Int64(parts[0])
+}
+
+private func encodeTopicID(_ id: UUID) -> String {
+  let data = unsafe withUnsafeBytes(of: id.uuid) { unsafe Data($0) }
+  return data.base64EncodedString().replacingOccurrences(of: "+", with: "-")
+    .replacingOccurrences(of: "/", with: "_").replacingOccurrences(of: "=", with: "")
+}
+
+private func decodeTopicID(_ text: String) -> UUID? {
+  guard text.utf8.count == 22 else { return nil }
+  let padded =
+    text.replacingOccurrences(of: "-", with: "+").replacingOccurrences(of: "_", with: "/") + "=="
+  guard let data = Data(base64Encoded: padded), data.count == 16 else { return nil }
+  var bytes: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+  _ = unsafe withUnsafeMutableBytes(of: &bytes) { unsafe data.copyBytes(to: $0) }
+  let id = UUID(uuid: bytes)
+  return id == UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)) ? nil : id
+}

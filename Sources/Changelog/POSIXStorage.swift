@@ -1,0 +1,178 @@
+internal import Glibc
+
+/// The file system of the operating system.
+package struct POSIXStorage: LogStorage {
+  package init() {}
+
+  package func open(_ path: String, _ mode: LogFileMode) throws(StoreError) -> (any LogFile)? {
+    let flags =
+      switch mode {
+      case .read: O_RDONLY
+      case .readWrite: O_RDWR
+      case .create: O_RDWR | O_CREAT | O_EXCL
+      case .openOrCreate: O_RDWR | O_CREAT
+      case .replace: O_RDWR | O_CREAT | O_TRUNC
+      }
+    let descriptor = retryingInterrupted { unsafe Glibc.open(path, flags | O_CLOEXEC, 0o600) }
+    if descriptor >= 0 { return POSIXFile(descriptor, path) }
+    if errno == ENOENT, mode == .read || mode == .readWrite { return nil }
+    throw StoreError(errno: errno, "a file can't be opened", path)
+  }
+
+  package func rename(_ path: String, to target: String) throws(StoreError) {
+    if unsafe Glibc.rename(path, target) != 0 { throw StoreError(errno: errno, "a file can't be renamed", path) }
+  }
+
+  package func link(_ path: String, as target: String) throws(StoreError) -> Bool {
+    if unsafe Glibc.link(path, target) == 0 { return true }
+    if errno == EEXIST { return false }
+    throw StoreError(errno: errno, "a file can't be linked", target)
+  }
+
+  package func unlink(_ path: String) throws(StoreError) {
+    if unsafe Glibc.unlink(path) != 0, errno != ENOENT {
+      throw StoreError(errno: errno, "a file can't be removed", path)
+    }
+  }
+
+  package func createDirectory(_ path: String) throws(StoreError) -> Bool {
+    if unsafe mkdir(path, 0o700) == 0 { return true }
+    if errno == EEXIST { return false }
+    throw StoreError(errno: errno, "a directory can't be created", path)
+  }
+
+  package func list(_ directory: String) throws(StoreError) -> [String]? {
+    guard let stream = unsafe opendir(directory) else {
+      if errno == ENOENT { return nil }
+      throw StoreError(errno: errno, "a directory can't be read", directory)
+    }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    errno = 0
+    while let entry = unsafe readdir(stream) {
+      // Proof: `d_name` is a terminated string inside the entry, which lives until the next `readdir`.
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+      }
+      if name != ".", name != ".." { names.append(name) }
+      errno = 0
+    }
+    if errno != 0 { throw StoreError(errno: errno, "a directory can't be read", directory) }
+    return names
+  }
+
+  package func syncDirectory(_ path: String) throws(StoreError) {
+    let descriptor = retryingInterrupted { unsafe Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    if descriptor < 0 { throw StoreError(errno: errno, "a directory can't be opened", path) }
+    defer { Glibc.close(descriptor) }
+    if fsync(descriptor) != 0 { throw StoreError(errno: errno, "a directory can't be synced", path) }
+  }
+}
+
+/// An open file of the operating system.
+final class POSIXFile: LogFile {
+  private let descriptor: Int32
+  private let path: String
+
+  init(_ descriptor: Int32, _ path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  deinit { Glibc.close(descriptor) }
+
+  func write(_ first: RawSpan, _ second: RawSpan, at position: Int) throws(StoreError) -> Int {
+    let written = unsafe first.withUnsafeBytes { first in
+      unsafe second.withUnsafeBytes { second in
+        // Proof: the kernel only reads from the pieces, which live until it returns; both may be empty.
+        let head = unsafe iovec(
+          iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count)
+        let tail = unsafe iovec(
+          iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress), iov_len: second.count)
+        let pieces = unsafe (head, tail)
+        return unsafe withUnsafePointer(to: pieces) { pieces in
+          unsafe pieces.withMemoryRebound(to: iovec.self, capacity: 2) { pieces in
+            retryingInterrupted { unsafe pwritev(descriptor, pieces, 2, off_t(position)) }
+          }
+        }
+      }
+    }
+    if written < 0 { throw StoreError(errno: errno, "a file can't be written", path) }
+    return written
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int) throws(StoreError) -> Int {
+    var done = 0
+    while done < buffer.count {
+      // Proof: `done` stays below the buffer's count.
+      let count = retryingInterrupted {
+        unsafe pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(position + done))
+      }
+      if count < 0 { throw StoreError(errno: errno, "a file can't be read", path) }
+      if count == 0 { break }
+      done += count
+    }
+    return done
+  }
+
+  func sync() throws(StoreError) {
+    if retryingInterrupted({ fdatasync(descriptor) }) != 0 {
+      throw StoreError(errno: errno, "a file can't be synced", path)
+    }
+  }
+
+  func truncate(to byteCount: Int) throws(StoreError) {
+    if retryingInterrupted({ ftruncate(descriptor, off_t(byteCount)) }) != 0 {
+      throw StoreError(errno: errno, "a file can't be cut", path)
+    }
+  }
+
+  func size() throws(StoreError) -> Int {
+    var status = stat()
+    if unsafe fstat(descriptor, &status) != 0 { throw StoreError(errno: errno, "a file can't be looked at", path) }
+    return Int(status.st_size)
+  }
+
+  func tryLock() throws(StoreError) -> Bool {
+    var lock = flock()
+    lock.l_type = Int16(F_WRLCK)
+    lock.l_whence = Int16(SEEK_SET)
+    // A lock of the open file description (fcntl(2)): it also keeps out other threads of this process.
+    let setOpenFileDescriptionLock: Int32 = 37
+    if unsafe fcntl(descriptor, setOpenFileDescriptionLock, &lock) == 0 { return true }
+    if errno == EAGAIN || errno == EACCES { return false }
+    throw StoreError(errno: errno, "a file can't be locked", path)
+  }
+
+  func isStill(at path: String) throws(StoreError) -> Bool {
+    var opened = stat()
+    var found = stat()
+    if unsafe fstat(descriptor, &opened) != 0 { throw StoreError(errno: errno, "a file can't be looked at", path) }
+    if unsafe stat(path, &found) != 0 {
+      if errno == ENOENT { return false }
+      throw StoreError(errno: errno, "a file can't be looked at", path)
+    }
+    return opened.st_ino == found.st_ino && opened.st_dev == found.st_dev
+  }
+}
+
+private func retryingInterrupted<T: SignedInteger>(_ call: () -> T) -> T {
+  while true {
+    let result = call()
+    if result >= 0 || errno != EINTR { return result }
+  }
+}
+
+extension StoreError {
+  /// An error of the operating system.
+  package init(errno code: Int32, _ message: String, _ path: String) {
+    let kind: Kind =
+      switch code {
+      case ENOSPC, EDQUOT, EFBIG: .outOfSpace
+      case EACCES, EPERM, EROFS: .permissionDenied
+      default: .inputOutput
+      }
+    self.init(kind, message, ["file": path, "errno": code])
+    cause = unsafe String(cString: strerror(code))
+  }
+}

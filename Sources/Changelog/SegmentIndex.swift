@@ -1,0 +1,165 @@
+/// Writes a segment's two indexes, some entries at a time.
+///
+/// They are derived data: when they can't be written, nobody hears of it, and they are built again at the next opening.
+final class SegmentIndex: Sendable {
+  private struct State: ~Copyable {
+    var offsets: (any LogFile)?
+    var times: (any LogFile)?
+    var offsetBytes = 0
+    var timeBytes = 0
+    var pendingOffsets = ByteBuffer(capacity: SegmentIndex.bufferBytes + 64)
+    var pendingTimes = ByteBuffer(capacity: SegmentIndex.bufferBytes + 64)
+    var bytesSinceEntry = 0
+    var greatestTimestamp = Timestamp.min
+    var offsetOfGreatest: Int64 = 0
+    var lastTimestamp = Timestamp.min
+  }
+
+  static let entryBytes = 8
+  private static let bufferBytes = 4096
+
+  private let base: Int64
+  private let intervalBytes: Int
+  private let state: Mutex<Box>
+
+  /// Gives the lock something it can hold.
+  private final class Box {
+    var state = State()
+    init() {}
+  }
+
+  /// Starts empty indexes.
+  init(_ directory: LogDirectory, base: Int64, intervalBytes: Int) {
+    self.base = base
+    self.intervalBytes = intervalBytes
+    let box = Box()
+    box.state.offsets = try? directory.storage.open(directory.path(base, "index"), .replace)
+    box.state.times = try? directory.storage.open(directory.path(base, "timeindex"), .replace)
+    state = Mutex(box)
+  }
+
+  /// Notes an appended batch.
+  func add(lastOffset: Int64, position: Int, byteCount: Int, timestamp: Timestamp) {
+    state.withLock { box in
+      if timestamp > box.state.greatestTimestamp {
+        box.state.greatestTimestamp = timestamp
+        box.state.offsetOfGreatest = lastOffset
+      }
+      if box.state.bytesSinceEntry > intervalBytes {
+        box.state.pendingOffsets.append(bigEndian: Int32(lastOffset - base))
+        box.state.pendingOffsets.append(bigEndian: Int32(position))
+        addTime(to: box)
+        box.state.bytesSinceEntry = 0
+        if box.state.pendingOffsets.count >= Self.bufferBytes { flush(box) }
+      }
+      box.state.bytesSinceEntry += byteCount
+    }
+  }
+
+  /// Writes the entries that wait; at the end of a segment the greatest timestamp as well.
+  func flush(closing: Bool = false) {
+    state.withLock { box in
+      if closing { addTime(to: box) }
+      flush(box)
+    }
+  }
+
+  private func addTime(to box: Box) {
+    guard box.state.greatestTimestamp > box.state.lastTimestamp else { return }
+    box.state.lastTimestamp = box.state.greatestTimestamp
+    box.state.pendingTimes.append(bigEndian: box.state.greatestTimestamp)
+    box.state.pendingTimes.append(bigEndian: Int32(box.state.offsetOfGreatest - base))
+  }
+
+  private func flush(_ box: Box) {
+    do throws(StoreError) {
+      try box.state.offsets?.writeAll(box.state.pendingOffsets.bytes, at: box.state.offsetBytes)
+      try box.state.times?.writeAll(box.state.pendingTimes.bytes, at: box.state.timeBytes)
+      box.state.offsetBytes += box.state.pendingOffsets.count
+      box.state.timeBytes += box.state.pendingTimes.count
+    } catch {
+      box.state.offsets = nil
+      box.state.times = nil
+    }
+    box.state.pendingOffsets.removeAll()
+    box.state.pendingTimes.removeAll()
+  }
+}
+
+extension LogDirectory {
+  /// Where to start looking for `offset` in a segment: the batch of the last index entry that isn't beyond it, if that
+  /// batch is what the entry says, else the start of the segment.
+  func lookUp(_ offset: Int64, inSegment base: Int64) throws(StoreError) -> (position: Int, baseOffset: Int64) {
+    let start = (position: 0, baseOffset: base)
+    guard let index = try storage.open(path(base, "index"), .read) else { return start }
+    let count = try index.size() / SegmentIndex.entryBytes
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      guard let entry = try indexEntry(middle, of: index) else { return start }
+      if base + Int64(entry.offset) <= offset { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0, let entry = try indexEntry(low - 1, of: index), entry.position > 0, entry.offset >= 0 else {
+      return start
+    }
+    return try verified(entry, inSegment: base) ?? start
+  }
+
+  /// Whether the index of a segment can be what was written, and doesn't leave too much of the segment out.
+  func isIndexPlausible(ofSegment base: Int64) throws(StoreError) -> Bool {
+    guard let log = try storage.open(path(base, "log"), .read) else { return true }
+    guard let index = try storage.open(path(base, "index"), .read),
+      try storage.open(path(base, "timeindex"), .read) != nil
+    else { return false }
+    let size = try index.size()
+    guard size % SegmentIndex.entryBytes == 0 else { return false }
+    let unindexedBytes = 4 << 20
+    guard size > 0 else { return try log.size() <= unindexedBytes }
+    guard let entry = try indexEntry(size / SegmentIndex.entryBytes - 1, of: index),
+      try verified(entry, inSegment: base) != nil
+    else { return false }
+    return try log.size() - Int(entry.position) <= unindexedBytes
+  }
+
+  /// Builds the indexes of a segment from its batches, up to the next segment's start.
+  func buildIndex(ofSegment base: Int64, limit: Int64?, intervalBytes: Int) throws(StoreError) -> SegmentIndex {
+    let index = SegmentIndex(self, base: base, intervalBytes: intervalBytes)
+    guard let log = try storage.open(path(base, "log"), .read) else { return index }
+    var scanner = SegmentScanner(log, path(base, "log"))
+    while case .batch = try scanner.next() {
+      let header = scanner.batch.header
+      if let limit, header.baseOffset >= limit { break }
+      index.add(
+        lastOffset: header.endOffset - 1, position: scanner.position, byteCount: header.totalBytes,
+        timestamp: header.maxTimestamp)
+    }
+    index.flush(closing: true)
+    return index
+  }
+
+  private func verified(
+    _ entry: (offset: Int32, position: Int32), inSegment base: Int64
+  ) throws(StoreError) -> (position: Int, baseOffset: Int64)? {
+    guard entry.position > 0, let log = try storage.open(path(base, "log"), .read) else { return nil }
+    var scanner = SegmentScanner(log, path(base, "log"), at: Int(entry.position), windowBytes: 1 << 14)
+    guard case .batch = try scanner.next(), let commit = try? CommitBatch(scanner.batch),
+      commit.endOffset.value - 1 == base + Int64(entry.offset), commit.baseOffset.value >= base
+    else { return nil }
+    return (Int(entry.position), commit.baseOffset.value)
+  }
+
+  private func indexEntry(
+    _ number: Int, of index: any LogFile
+  ) throws(StoreError) -> (offset: Int32, position: Int32)? {
+    var buffer = ByteBuffer(capacity: 16)
+    unsafe try buffer.append(upTo: SegmentIndex.entryBytes) { (room) throws(StoreError) in
+      unsafe try index.read(
+        into: UnsafeMutableRawBufferPointer(rebasing: room[..<SegmentIndex.entryBytes]),
+        at: number * SegmentIndex.entryBytes)
+    }
+    var reader = ByteReader(buffer.bytes)
+    guard let offset = reader.integer(Int32.self), let position = reader.integer(Int32.self) else { return nil }
+    return (offset, position)
+  }
+}
