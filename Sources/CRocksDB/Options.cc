@@ -22,6 +22,8 @@ void rdb_cache_destroy(RDBCache* cache) { delete cache; }
 size_t rdb_cache_used_bytes(const RDBCache* cache) { return cache->cache->GetUsage(); }
 size_t rdb_cache_capacity_bytes(const RDBCache* cache) { return cache->cache->GetCapacity(); }
 
+void rdb_cache_set_capacity(RDBCache* cache, size_t capacityBytes) { cache->cache->SetCapacity(capacityBytes); }
+
 RDBStatus rdb_write_buffer_manager_create(size_t bufferBytes, const RDBCache* cache, RDBWriteBufferManager** out) {
   return guarded([&] {
     // Stalls are off: a stall behind a database that is idle never ends.

@@ -21,4 +21,10 @@ public final class BlockCache: Sendable {
 
   /// How many bytes it may take; blocks in use are not dropped, so it can take more for a while.
   public var capacityBytes: Int { unsafe rdb_cache_capacity_bytes(handle) }
+
+  /// Sets how many bytes it may take; drops unused blocks beyond that at once.
+  public func setCapacity(_ bytes: Int) {
+    precondition(bytes >= 0)
+    unsafe rdb_cache_set_capacity(handle, bytes)
+  }
 }

@@ -51,6 +51,7 @@ RDBStatus rdb_cache_create(size_t capacity_bytes, RDBCache *_Nullable *_Nonnull 
 void rdb_cache_destroy(RDBCache *_Nonnull cache);
 size_t rdb_cache_used_bytes(const RDBCache *_Nonnull cache);
 size_t rdb_cache_capacity_bytes(const RDBCache *_Nonnull cache);
+void rdb_cache_set_capacity(RDBCache *_Nonnull cache, size_t capacity_bytes);
 
 typedef struct RDBWriteBufferManager RDBWriteBufferManager;
 RDBStatus rdb_write_buffer_manager_create(
