@@ -27,8 +27,9 @@ struct AggregationPlan: Codable, Equatable, Sendable {
 
   /// The command line's options for it.
   var options: String {
-    (["--group-by " + groupBy.joined(separator: ",")]
-      + aggregates.map { $0.column.map { column in "--\($0.function.rawValue) \(column)" } ?? "--count" })
-      .joined(separator: " ")
+    let options = aggregates.map { aggregate in
+      "--\(aggregate.function.rawValue)" + (aggregate.column.map { " \($0)" } ?? "")
+    }
+    return (["--group-by " + groupBy.joined(separator: ",")] + options).joined(separator: " ")
   }
 }

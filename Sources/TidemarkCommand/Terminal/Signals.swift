@@ -15,12 +15,12 @@ enum Signals {
   static func catchAll() {
     _ = pending
     for number in [SIGINT, SIGTERM] {
-      var action = unsafe sigaction()
+      var action = sigaction()
       unsafe action.__sigaction_handler.sa_handler = { number in
         Signals.received.store(number, ordering: .relaxed)
       }
       // SA_RESETHAND: the default action is back for the next one.
-      unsafe action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | SA_RESTART
+      action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | SA_RESTART
       unsafe sigaction(number, &action, nil)
     }
   }
