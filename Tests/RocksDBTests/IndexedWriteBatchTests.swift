@@ -1,3 +1,4 @@
+import Foundation
 import RocksDB
 import Testing
 
@@ -128,8 +129,8 @@ import Testing
     batch.put("d", "1", in: family)
   }
 
-  @Test func `a change under an open iterator stops the program`() async {
-    await #expect(processExitsWith: .failure) {
+  @Test func `a change under an open iterator stops the program`() async throws {
+    let result = try await #require(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       let directory = TemporaryDirectory()
       let database = try Database.open(directory.child("db"), options: .init(), columnFamilies: [])
       let family = try database.family("default")
@@ -137,8 +138,12 @@ import Testing
       batch.put("a", "1", in: family)
       var iterator = batch.makeIterator(in: family, over: database.makeIterator(in: family))
       iterator.seekToFirst()
+      // Nobody removes it once the program has stopped.
+      try FileManager.default.removeItem(atPath: directory.path)
       batch.put("b", "1", in: family)
       iterator.next()
     }
+    let message = String(decoding: result.standardErrorContent, as: UTF8.self)
+    #expect(message.contains("an indexed batch can't change while an iterator reads it"))
   }
 }
