@@ -5,7 +5,7 @@ extension FileLog {
   /// greatest that the files tell of.
   public func offsets() throws(StoreError) -> ChangelogOffsets {
     let segments = try directory.segments()
-    guard let first = segments.first, let last = segments.last else {
+    guard let first = segments.first else {
       try checkNothingIsMissing(first: nil, boundary: try knownDurable(segments))
       return ChangelogOffsets(start: .zero, durable: .zero, end: .zero)
     }
@@ -14,7 +14,7 @@ extension FileLog {
       return ChangelogOffsets(start: Offset(first), durable: writer.durableOffset, end: writer.endOffset)
     }
     let known = try knownDurable(segments)
-    var cursor = try LogCursor(directory, segments, near: Offset(max(last, Int64.max)), windowBytes: 1 << 18)
+    var cursor = try LogCursor(directory, segments, near: Offset(Int64.max), windowBytes: 1 << 18)
     var reader = LogTail(log: self)
     while try reader.advance(&cursor) {}
     let durable = max(known, cursor.carriedDurable)
@@ -93,11 +93,9 @@ extension FileLog {
     let segments = try directory.segments()
     if offset == .zero, segments.first ?? 0 == 0 { return Receipt(startOf: identity) }
     if let writer, offset > writer.endOffset { return nil }
-    guard let base = segments.last(where: { $0 < offset.value }) else { return nil }
+    guard let first = segments.first, first < offset.value else { return nil }
     // The last offset of the commit is what an index entry names.
-    var cursor = try LogCursor(
-      directory, segments.filter { $0 <= offset.value }, near: Offset(max(base, offset.value - 1)), windowBytes: 1 << 15
-    )
+    var cursor = try LogCursor(directory, segments, near: offset.advanced(by: -1), windowBytes: 1 << 15)
     var tail = LogTail(log: self)
     while cursor.expected < offset {
       guard try tail.advance(&cursor, until: offset) else { return nil }

@@ -49,7 +49,8 @@ extension FileLog {
     if lastReceipt == nil { lastReceipt = try receipt(endingAt: end) }
     guard let lastReceipt else { throw missingEnd(end, known, cursor.path) }
     let tailStart = cursor.segment == scannedFrom.segment ? scannedFrom.position : 0
-    let cutBytes = try makeDurable(cursor.path, from: tailStart, to: cursor.position, cut: reason != nil)
+    let isDurable = reason == nil && end <= known
+    let cutBytes = isDurable ? 0 : try makeDurable(cursor.path, from: tailStart, to: cursor.position)
     try repairIndexes(segments, end: end)
     return RecoveredLog(
       endOffset: end, lastReceipt: lastReceipt, lastEpoch: cursor.lastEpoch,
@@ -94,7 +95,7 @@ extension FileLog {
   ///
   /// The bytes that may not be durable are written again first: an earlier failed sync may have left them in memory,
   /// marked as clean.
-  private func makeDurable(_ path: String, from start: Int, to end: Int, cut: Bool) throws(StoreError) -> Int {
+  private func makeDurable(_ path: String, from start: Int, to end: Int) throws(StoreError) -> Int {
     guard let file = try directory.storage.open(path, .readWrite) else {
       throw StoreError(.corrupted, "a segment is gone; restore it from a copy", ["file": path])
     }

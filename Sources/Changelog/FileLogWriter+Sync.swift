@@ -11,7 +11,9 @@ extension FileLogWriter {
     return durable
   }
 
-  /// Syncs what isn't durable yet. Callers at the same time share one sync, or wait for the next.
+  /// Syncs what isn't durable yet.
+  ///
+  /// Callers at the same time share one sync, or wait for the next.
   @discardableResult
   func sync(recordingPoint: Bool) throws(StoreError) -> Offset {
     let target = try state.withLock { (state) throws(StoreError) in
@@ -35,6 +37,7 @@ extension FileLogWriter {
     }
     do throws(StoreError) {
       if claimed.durableOffset < claimed.endOffset { try syncFile(claimed) }
+      if recordingPoint { try checkLock() }
     } catch {
       state.withLock { $0.failure = error }
       throw error

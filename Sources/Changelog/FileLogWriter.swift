@@ -155,7 +155,9 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     return appended
   }
 
-  /// Waits for its turn, checks the size, and starts another segment if this one is full. Holds `appending` afterwards.
+  /// Waits for its turn, checks the size, and starts another segment if this one is full.
+  ///
+  /// Holds `appending` afterwards.
   private func claimAppend(recordCount: Int, measure: () -> Int) throws(StoreError) -> Int {
     var byteCount = 0
     while true {
