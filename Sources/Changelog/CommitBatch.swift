@@ -75,6 +75,16 @@ package struct CommitPlacement: Sendable {
   package var epoch: Int32
   package var previousReceipt: Receipt
   package var timestamp: Timestamp
+
+  package init(
+    baseOffset: Offset, durableOffset: Offset, epoch: Int32, previousReceipt: Receipt, timestamp: Timestamp
+  ) {
+    self.baseOffset = baseOffset
+    self.durableOffset = durableOffset
+    self.epoch = epoch
+    self.previousReceipt = previousReceipt
+    self.timestamp = timestamp
+  }
 }
 
 /// Encodes batches into storage that it uses again.

@@ -63,7 +63,9 @@ import TidemarkTesting
         segmentName(end.value, "index"), segmentName(end.value, "log"), segmentName(end.value, "timeindex"),
         "leader-epoch-checkpoint", "partition.metadata", "recovery-point-offset-checkpoint", "writer.lock",
       ])
-    func text(_ name: String) throws -> String? { String(bytes: try scratch.bytes(scratch.file(name)), encoding: .utf8) }
+    func text(_ name: String) throws -> String? {
+      String(bytes: try scratch.bytes(scratch.file(name)), encoding: .utf8)
+    }
     #expect(try text("leader-epoch-checkpoint") == "0\n2\n0 0\n1 \(end)\n")
     #expect(try text("recovery-point-offset-checkpoint") == "0\n1\norders-changelog 0 \(end)\n")
     #expect(try text("partition.metadata")?.hasPrefix("version: 0\ntopic_id: ") == true)
@@ -97,7 +99,7 @@ import TidemarkTesting
     let writer = try scratch.open().openWriter()
     try append(0..<2, to: writer)
     let path = scratch.path
-    await #expect(processExitsWith: .success) { [path] in
+    await #expect(processExitsWith: .success) { [path = path as String] in
       let log = try FileLog.open(path, Scratch.partition)
       #expect(try readAll(log).count == 2)
       _ = failure(.locked) { _ = try log.openWriter() }
@@ -215,8 +217,7 @@ import TidemarkTesting
     let writer = try source.openWriter()
     let appended = try append(0..<60, to: writer)
     try writer.close()
-    let directory = LogDirectory(storage: quick, path: scratch.directory, topicPartition: Scratch.partition)
-    let segments = try directory.segments()
+    let segments = try source.directory.segments()
     for commit in appended {
       let copy = try scratch.copy()
       let log = try copy.open(.init(), quick)
