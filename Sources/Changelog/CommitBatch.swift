@@ -49,7 +49,8 @@ package struct CommitBatch: ~Escapable {
     guard base == header.baseOffset, epoch == header.epoch else {
       throw .damaged("the header's offset or epoch isn't the one under the checksum")
     }
-    guard header.recordCount == header.lastOffsetDelta + 1, Int(header.recordCount) <= batch.bytes.byteCount else {
+    guard Int(header.recordCount) == Int(header.lastOffsetDelta) + 1, Int(header.recordCount) <= batch.bytes.byteCount
+    else {
       throw .damaged("the number of records is impossible")
     }
     durableOffset = Offset(durable)

@@ -13,7 +13,7 @@ extension FileLog {
   func recover() throws(StoreError) -> RecoveredLog {
     let segments = try directory.segments()
     let boundary = try knownDurable(segments)
-    try checkNothingIsMissing(first: segments.first, boundary: boundary)
+    try checkNothingIsMissing(first: segments.first)
     guard let first = segments.first else {
       return RecoveredLog(
         endOffset: .zero, lastReceipt: Receipt(startOf: identity), lastEpoch: -1,
@@ -29,8 +29,10 @@ extension FileLog {
         throw damage(directory.path(base, "log"), position: 0, Offset(base), "no commit ends where the segment starts")
       }
     }
-    if cursor.expected.value > first { cursor.follow(try receipt(endingAt: cursor.expected)) }
-    if cursor.expected.value == 0 { cursor.follow(Receipt(startOf: identity)) }
+    if cursor.expected.value > first, let last = try lastCommit(endingAt: cursor.expected, segments) {
+      cursor.follow(last.receipt, epoch: last.epoch)
+    }
+    if cursor.expected.value == 0 { cursor.follow(Receipt(startOf: identity), epoch: -1) }
 
     let scannedFrom = (segment: cursor.segment, position: cursor.position)
     var scannedBytes = 0

@@ -54,7 +54,9 @@ extension FileLogWriter {
     }
   }
 
-  /// Writes the recovery point; it only spares a later recovery work, so a failure is not one of the sync.
+  /// Writes the recovery point.
+  ///
+  /// It supplements what batches and segments tell, and spares recovery work, so a failure is not one of the sync.
   private func recordPoint() {
     let durable = durableOffset
     do throws(StoreError) { try directory.recordRecoveryPoint(durable.value) } catch { return }

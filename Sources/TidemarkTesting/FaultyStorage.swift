@@ -36,6 +36,11 @@ package final class FaultyStorage: LogStorage {
   private struct State: Sendable {
     var faults: [Fault] = []
     var counts: [Operation: Int] = [:]
+    var files: [OpenFile] = []
+  }
+
+  private struct OpenFile: Sendable {
+    weak var file: FaultyFile?
   }
 
   private let base: any LogStorage
@@ -88,12 +93,19 @@ package final class FaultyStorage: LogStorage {
   package func open(_ path: String, _ mode: LogFileMode) throws(StoreError) -> (any LogFile)? {
     try pass(.open, path)
     guard let file = try base.open(path, mode) else { return nil }
-    return FaultyFile(file, path, self, syncedBytes: try file.size())
+    let faulty = FaultyFile(file, path, self, syncedBytes: try file.size())
+    state.withLock { state in
+      state.files.removeAll { $0.file == nil }
+      state.files.append(OpenFile(file: faulty))
+    }
+    return faulty
   }
 
   package func rename(_ path: String, to target: String) throws(StoreError) {
     try pass(.rename, path)
     try base.rename(path, to: target)
+    // Open files go by their present name.
+    for file in state.withLock({ $0.files.compactMap(\.file) }) { file.wasRenamed(path, to: target) }
   }
 
   package func link(_ path: String, as target: String) throws(StoreError) -> Bool {
@@ -122,17 +134,23 @@ package final class FaultyStorage: LogStorage {
   }
 }
 
-private final class FaultyFile: LogFile {
+fileprivate final class FaultyFile: LogFile {
   private let base: any LogFile
-  private let path: String
+  private let name: Mutex<String>
   private let storage: FaultyStorage
   private let syncedBytes: Mutex<Int>
 
   init(_ base: any LogFile, _ path: String, _ storage: FaultyStorage, syncedBytes: Int) {
     self.base = base
-    self.path = path
+    name = Mutex(path)
     self.storage = storage
     self.syncedBytes = Mutex(syncedBytes)
+  }
+
+  private var path: String { name.withLock { $0 } }
+
+  func wasRenamed(_ path: String, to target: String) {
+    name.withLock { if $0 == path { $0 = target } }
   }
 
   func write(_ first: RawSpan, _ second: RawSpan, at position: Int) throws(StoreError) -> Int {

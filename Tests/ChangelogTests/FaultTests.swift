@@ -4,7 +4,7 @@ import Testing
 import TidemarkTesting
 
 @Suite struct FaultTests {
-  /// R7. Seen to fail with: a second `sync` of the same file in place of `rewriteTail`.
+  // R7. Seen to fail with: a second `sync` of the same file in place of `rewriteTail`.
   @Test(arguments: [0, 4])
   func afterAFailedSyncTheTailIsRewritten(durableBefore: Int) throws {
     let scratch = Scratch()
@@ -39,7 +39,7 @@ import TidemarkTesting
     return try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
   }
 
-  /// R7. Seen to fail with: `rewriteTail` without reading the tail back.
+  // R7. Seen to fail with: `rewriteTail` without reading the tail back.
   @Test func aTailThatCanNotBeReadBackIsUnknown() throws {
     let scratch = Scratch()
     let storage = FaultyStorage()
@@ -58,7 +58,7 @@ import TidemarkTesting
     #expect(again.epoch == 1)
   }
 
-  /// R7. Seen to fail with: `syncFile` ignoring the error of `rewriteTail`.
+  // R7. Seen to fail with: `syncFile` ignoring the error of `rewriteTail`.
   @Test(arguments: [FaultyStorage.Operation.open, .write, .sync, .rename])
   func aTailThatCanNotBeRewrittenIsUnknown(step: FaultyStorage.Operation) throws {
     let scratch = Scratch()
@@ -77,7 +77,7 @@ import TidemarkTesting
     #expect(try !scratch.names().contains { $0.hasSuffix(".tmp") })
   }
 
-  /// Seen to fail with: `write` without `truncate`, for the short write.
+  // Seen to fail with: `write` without `truncate`, for the short write.
   @Test(arguments: [28, 122, 27, 5, -1] as [Int32])
   func anAppendThatFailsLeavesNothing(code: Int32) throws {
     let scratch = Scratch()
@@ -97,7 +97,7 @@ import TidemarkTesting
     try writer.close()
   }
 
-  /// Seen to fail with: `write` ignoring the error of `truncate`.
+  // Seen to fail with: `write` ignoring the error of `truncate`.
   @Test func anAppendThatCanNotBeTakenBackIsUnknown() throws {
     let scratch = Scratch()
     let storage = FaultyStorage()
@@ -111,7 +111,7 @@ import TidemarkTesting
     _ = failure(.commitUnknown) { try append(3..<4, to: writer) }
   }
 
-  /// Seen to fail with: `ActiveSegment.create` leaving the file behind when its name can't be synced.
+  // Seen to fail with: `ActiveSegment.create` leaving the file behind when its name can't be synced.
   @Test(arguments: [FaultyStorage.Operation.open, .syncDirectory])
   func aRollThatFailsLeavesNothing(step: FaultyStorage.Operation) throws {
     let scratch = Scratch()
@@ -126,7 +126,7 @@ import TidemarkTesting
     #expect(try readAll(log).map(\.sample) == (0..<4).map(Sample.init))
   }
 
-  /// R6. Seen to fail with: `acknowledge` returning at once for an interval.
+  // R6. Seen to fail with: `acknowledge` returning at once for an interval.
   @Test func acknowledgementsOfAnIntervalWaitForTheSync() throws {
     let scratch = Scratch()
     let gate = Mutex((armed: false, acknowledged: false, early: false))
@@ -135,6 +135,7 @@ import TidemarkTesting
       // While the sync is under way, nothing may be acknowledged: give it time to happen all the same.
       gate.wait(timeout: .milliseconds(200), until: { $0.acknowledged }) { $0.early = $0.acknowledged }
       gate.withLock { $0.armed = false }
+      gate.wake()
     }
     let writer = try scratch.open(.init(durability: .interval(.zero)), storage).openWriter()
     gate.withLock { $0.armed = true }
@@ -158,7 +159,7 @@ import TidemarkTesting
     #expect(writer.durableOffset == writer.endOffset)
   }
 
-  /// R6. Seen to fail with: `acknowledge` returning at once for `.sync`.
+  // R6. Seen to fail with: `acknowledge` returning at once for `.sync`.
   @Test func syncedCommitsAreDurableWhenAcknowledged() throws {
     let scratch = Scratch()
     let storage = FaultyStorage()

@@ -78,7 +78,7 @@ import TidemarkTesting
     #expect(mode == 0o700)
   }
 
-  /// R9. Seen to fail with: `tryLock` not asked.
+  // R9. Seen to fail with: `tryLock` not asked.
   @Test func aSecondWriterInThisProcessIsRefused() throws {
     let scratch = Scratch()
     let log = try scratch.open()
@@ -93,7 +93,7 @@ import TidemarkTesting
     #expect(try log.openWriter().epoch == 1)
   }
 
-  /// R9. Seen to fail with: `tryLock` not asked.
+  // R9. Seen to fail with: `tryLock` not asked.
   @Test func aSecondWriterInAnotherProcessIsRefused() async throws {
     let scratch = Scratch()
     let writer = try scratch.open().openWriter()
@@ -108,7 +108,7 @@ import TidemarkTesting
     try writer.close()
   }
 
-  /// R9. Seen to fail with: `LogCursor.next` without `limit`; `checkLock` not asked.
+  // R9. Seen to fail with: `LogCursor.next` without `limit`; `checkLock` not asked.
   @Test func whatADeposedWriterAppendsIsIgnored() throws {
     for appendedBefore in [0, 3] {
       let scratch = Scratch()
@@ -162,7 +162,7 @@ import TidemarkTesting
     #expect(samples == (0..<1500).map(Sample.init))
   }
 
-  /// Seen to fail with: `lookUp` without `verified`.
+  // Seen to fail with: `lookUp` without `verified`.
   @Test func answersDoNotDependOnIndexes() throws {
     var random = SeededGenerator()
     let scratch = Scratch()
@@ -209,7 +209,7 @@ import TidemarkTesting
     }
   }
 
-  /// R13. Seen to fail with: `deleteCommits` comparing by `<=`.
+  // R13. Seen to fail with: `deleteCommits` comparing by `<=`.
   @Test func deletionTakesWholeSegmentsBelowTheOffset() throws {
     let scratch = Scratch()
     let quick = FaultyStorage(syncs: false)

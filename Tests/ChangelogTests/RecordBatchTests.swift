@@ -27,7 +27,7 @@ import TidemarkTesting
     return commit
   }
 
-  /// Computed from Kafka's field layout by another program, with its own CRC-32C:
+  /// Computed from Kafka's field layout by another program, with its own CRC-32C.
   ///
   ///     base offset 1000 | length | epoch 7 | magic 2 | crc | attributes 0 | last delta 2 | time 1700000000000 twice
   ///     | producer -1, -1, -1 | 3 records: the commit, 300/k1 = value, 1/k2 deleted
