@@ -92,6 +92,7 @@ import TidemarkTesting
     }
   }
 
+  // R7. Seen to fail with: `recover` not asking for a commit that ends where each segment starts.
   @Test func missingSegmentsAreErrors() throws {
     let scratch = Scratch()
     let writer = try scratch.open(.init(segmentBytes: 2000), quick).openWriter()
