@@ -4,8 +4,8 @@ internal import RocksDB
 /// Steps over the rows of a table, in a view or in a transaction, as bytes.
 ///
 /// In a transaction it stands on live ground: each step sees the transaction as it then is. RocksDB's iterator must not
-/// see its batch change, so the cursor takes another one when something was written since its last step and goes on
-/// behind the last key; what it hands out are copies.
+/// see its batch change, so a change closes it; the next step takes another one and goes on behind the last key. What
+/// the cursor hands out are copies.
 struct RowCursor: ~Copyable {
   enum Source {
     case view(View)
@@ -16,9 +16,7 @@ struct RowCursor: ~Copyable {
   private let table: OpenTable
   private let range: KeyRange
   private let order: ScanOrder
-  private var cursor: ByteCursor
-  /// What the transaction was when `cursor` was made.
-  private var version: UInt64 = 0
+  private var rows: OpenRows
   private var atEnd = false
   private var hasRow: Bool
   private var keyCopy = ByteBuffer()
@@ -38,10 +36,9 @@ struct RowCursor: ~Copyable {
       let iterator = try view.read { (snapshot) throws(RocksDBError) in
         view.engine.database.handle.makeIterator(in: table.family, at: snapshot)
       }
-      cursor = ByteCursor(iterator, range: self.range, order: order)
+      rows = OpenRows(ByteCursor(iterator, range: self.range, order: order))
     case .transaction(let core):
-      cursor = core.rows(in: table, self.range, order)
-      version = core.version
+      rows = core.rows(in: table, self.range, order)
     }
   }
 
@@ -56,21 +53,28 @@ struct RowCursor: ~Copyable {
       try view.check()
     case .transaction(let core):
       try core.check()
-      if version != core.version {
-        cursor = core.rows(in: table, hasRow ? range.continued(after: keyCopy.bytes.array, order) : range, order)
-        version = core.version
+      if rows.isClosed {
+        rows = core.rows(in: table, hasRow ? range.continued(after: keyCopy.bytes.array, order) : range, order)
       }
     }
-    guard try cursor.advance() else {
+    guard try rows.advance() else {
       atEnd = true
       return nil
     }
     hasRow = true
     keyCopy.removeAll()
-    keyCopy.append(cursor.key)
-    guard case .transaction = source else { return body(cursor.key, cursor.value) }
+    guard case .transaction = source else {
+      return rows.withRow { key, value in
+        keyCopy.append(key)
+        return body(key, value)
+      }
+    }
+    // `body` may write to the transaction, which closes the rows.
     valueCopy.removeAll()
-    valueCopy.append(cursor.value)
+    rows.withRow { key, value in
+      keyCopy.append(key)
+      valueCopy.append(value)
+    }
     return body(keyCopy.bytes, valueCopy.bytes)
   }
 }

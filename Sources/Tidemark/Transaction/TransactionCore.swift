@@ -12,8 +12,11 @@ final class TransactionCore: @unchecked Sendable {
   private(set) var batch = RocksDB.IndexedWriteBatch()
   private var keyBuffer = ByteBuffer()
   private var valueBuffer = ByteBuffer()
-  /// Counts the changes of the batch, for cursors.
-  private(set) var version: UInt64 = 0
+  /// The cursors over the batch. RocksDB forbids a change under an open iterator, so each change closes theirs first.
+  private var openRows: [WeakRows] = []
+  /// Counts how often the transaction was emptied: a savepoint from before is gone.
+  private var emptied: UInt64 = 0
+  private var savepointDepth = 0
   private(set) var streamTime: Timestamp?
   private var firstChangeAt: ContinuousClock.Instant?
   private var reservedBytes = 0
@@ -53,10 +56,24 @@ final class TransactionCore: @unchecked Sendable {
     }
   }
 
-  /// The merged rows of the batch and the committed state; valid until the batch changes.
-  func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
+  /// The merged rows of the batch and the committed state; a change of the batch closes them.
+  func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> OpenRows {
     let base = engine.database.handle.makeIterator(in: table.family)
-    return ByteCursor(batch.makeIterator(in: table.family, over: base), range: range, order: order)
+    let rows = OpenRows(
+      ByteCursor(batch.makeIterator(in: table.family, over: base), range: range, order: order))
+    openRows.removeAll { $0.rows == nil }
+    openRows.append(WeakRows(rows: rows))
+    return rows
+  }
+
+  private struct WeakRows {
+    weak var rows: OpenRows?
+  }
+
+  private func closeRows() {
+    if openRows.isEmpty { return }
+    for open in openRows { open.rows?.close() }
+    openRows.removeAll(keepingCapacity: true)
   }
 
   // MARK: Writing
@@ -94,7 +111,7 @@ final class TransactionCore: @unchecked Sendable {
       try engine.options.budget.reserve(more)
       reservedBytes += more
     }
-    version &+= 1
+    closeRows()
     if firstChangeAt == nil { firstChangeAt = .now }
   }
 
@@ -123,32 +140,46 @@ final class TransactionCore: @unchecked Sendable {
 
   func setSavepoint() -> Savepoint {
     batch.setSavepoint()
-    return Savepoint(streamTime: streamTime)
+    savepointDepth += 1
+    return Savepoint(streamTime: streamTime, firstChangeAt: firstChangeAt, emptied: emptied)
   }
 
+  /// Drops what came after a savepoint; where the transaction was aborted since, that is all there is.
   func rollBack(to savepoint: Savepoint) {
+    savepointDepth -= 1
+    guard savepoint.emptied == emptied else { return clear() }
+    closeRows()
     batch.rollBackToSavepoint()
-    version &+= 1
     streamTime = savepoint.streamTime
+    firstChangeAt = savepoint.firstChangeAt
   }
 
-  func releaseSavepoint() { batch.popSavepoint() }
+  func release(_ savepoint: Savepoint) {
+    savepointDepth -= 1
+    if savepoint.emptied == emptied { batch.popSavepoint() }
+  }
 
   struct Savepoint {
     fileprivate let streamTime: Timestamp?
+    fileprivate let firstChangeAt: ContinuousClock.Instant?
+    fileprivate let emptied: UInt64
   }
 
   /// Commits; after a throw all is staged as it was.
   func commit(_ position: Position) throws(StoreError) {
     try check()
+    guard savepointDepth == 0 else {
+      throw StoreError(.invalidArgument, "a commit inside of a savepoint can't be rolled back; commit behind it")
+    }
     try engine.commit(self, position)
     clear()
   }
 
   /// Drops the uncommitted changes; the transaction can be used again.
   func clear() {
+    closeRows()
     batch.clear()
-    version &+= 1
+    emptied &+= 1
     firstChangeAt = nil
     engine.options.budget.release(reservedBytes)
     reservedBytes = 0
