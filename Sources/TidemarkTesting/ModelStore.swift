@@ -13,7 +13,9 @@ public import Tidemark
 public struct ModelStore: Sendable {
   /// The state at the last commit: what a snapshot that is taken at the moment must show.
   public private(set) var committed: ModelState
-  /// The state as the transaction sees it. Its positions are those of the last commit.
+  /// The state as the transaction sees it.
+  ///
+  /// Its positions are those of the last commit.
   public private(set) var current: ModelState
   /// How many changes are uncommitted; each change of a key counts.
   public private(set) var uncommittedEntries = 0
@@ -71,7 +73,9 @@ public struct ModelStore: Sendable {
 
   // MARK: Ending
 
-  /// Commits; partitions that `position` doesn't name stay where they were. Answers whether there was anything to commit.
+  /// Commits, and answers whether there was anything to commit.
+  ///
+  /// Partitions that `position` doesn't name stay where they were.
   @discardableResult
   public mutating func commit(_ position: Position = [:]) -> Bool {
     current.position.merge(position)

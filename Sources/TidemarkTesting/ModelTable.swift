@@ -8,7 +8,9 @@ public struct ModelTable: Sendable, Equatable {
   /// Makes an empty table.
   public init() {}
 
-  /// The first row of a range, or the next one behind `key`, in a scan's direction. O(rows).
+  /// The first row of a range, or the next one behind `key`, in a scan's direction.
+  ///
+  /// It takes O(rows).
   public func next(
     after key: [UInt8]?, in range: ModelRange, _ order: ScanOrder
   ) -> (key: [UInt8], value: [UInt8])? {
