@@ -52,7 +52,4 @@ struct ByteCursor: ~Copyable {
   var value: RawSpan {
     @_lifetime(borrow self) get { iterator.value }
   }
-
-  /// Calls `body` with the row.
-  mutating func withRow<R>(_ body: (_ key: RawSpan, _ value: RawSpan) -> R) -> R { body(key, value) }
 }

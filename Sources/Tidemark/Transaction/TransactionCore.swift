@@ -12,8 +12,8 @@ final class TransactionCore: @unchecked Sendable {
   private(set) var batch = RocksDB.IndexedWriteBatch()
   private var keyBuffer = ByteBuffer()
   private var valueBuffer = ByteBuffer()
-  /// The cursors over the batch. RocksDB forbids a change under an open iterator, so each change closes theirs first.
-  private var openRows: [WeakRows] = []
+  /// The rows of open cursors, which must go before the batch changes.
+  private var cursors: [WeakRows] = []
   /// Counts how often the transaction was emptied: a savepoint from before is gone.
   private var emptied: UInt64 = 0
   private var savepointDepth = 0
@@ -56,24 +56,10 @@ final class TransactionCore: @unchecked Sendable {
     }
   }
 
-  /// The merged rows of the batch and the committed state; a change of the batch closes them.
-  func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> OpenRows {
+  /// The merged rows of the batch and the committed state; valid until the batch changes.
+  func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
     let base = engine.database.handle.makeIterator(in: table.family)
-    let rows = OpenRows(
-      ByteCursor(batch.makeIterator(in: table.family, over: base), range: range, order: order))
-    openRows.removeAll { $0.rows == nil }
-    openRows.append(WeakRows(rows: rows))
-    return rows
-  }
-
-  private struct WeakRows {
-    weak var rows: OpenRows?
-  }
-
-  private func closeRows() {
-    if openRows.isEmpty { return }
-    for open in openRows { open.rows?.close() }
-    openRows.removeAll(keepingCapacity: true)
+    return ByteCursor(batch.makeIterator(in: table.family, over: base), range: range, order: order)
   }
 
   // MARK: Writing
@@ -111,8 +97,25 @@ final class TransactionCore: @unchecked Sendable {
       try engine.options.budget.reserve(more)
       reservedBytes += more
     }
-    closeRows()
+    takeRowsAway()
     if firstChangeAt == nil { firstChangeAt = .now }
+  }
+
+  private struct WeakRows {
+    weak var rows: TakeableRows?
+  }
+
+  /// Notes rows that a cursor made.
+  func register(_ rows: TakeableRows) {
+    cursors.removeAll { $0.rows == nil }
+    cursors.append(WeakRows(rows: rows))
+  }
+
+  /// Ends the iterators over the batch; their cursors make others.
+  private func takeRowsAway() {
+    if cursors.isEmpty { return }
+    for cursor in cursors { _ = cursor.rows?.take() }
+    cursors.removeAll()
   }
 
   func advance(streamTime time: Timestamp) { streamTime = max(streamTime ?? time, time) }
@@ -148,7 +151,7 @@ final class TransactionCore: @unchecked Sendable {
   func rollBack(to savepoint: Savepoint) {
     savepointDepth -= 1
     guard savepoint.emptied == emptied else { return clear() }
-    closeRows()
+    takeRowsAway()
     batch.rollBackToSavepoint()
     streamTime = savepoint.streamTime
     firstChangeAt = savepoint.firstChangeAt
@@ -177,7 +180,7 @@ final class TransactionCore: @unchecked Sendable {
 
   /// Drops the uncommitted changes; the transaction can be used again.
   func clear() {
-    closeRows()
+    takeRowsAway()
     batch.clear()
     emptied &+= 1
     firstChangeAt = nil
