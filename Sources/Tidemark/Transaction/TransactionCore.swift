@@ -42,7 +42,8 @@ final class TransactionCore: @unchecked Sendable {
 
   /// Calls `body` with the encoded key's value as the transaction sees it.
   func withValue<R>(in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
-    try keyBuffer.withBytes { (key) throws(StoreError) in try withValue(key, in: table, body) }
+    try checkReadable()
+    return try keyBuffer.withBytes { (key) throws(StoreError) in try withValue(key, in: table, body) }
   }
 
   private func withValue<R>(_ key: RawSpan, in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
@@ -139,6 +140,12 @@ final class TransactionCore: @unchecked Sendable {
   func check() throws(StoreError) {
     if isEnded { throw StoreError(.closed, "the transaction is over") }
     try engine.health.check()
+  }
+
+  /// Throws `closed` if the transaction or the store is over; what stopped the writes of a store doesn't stop reads.
+  func checkReadable() throws(StoreError) {
+    if isEnded { throw StoreError(.closed, "the transaction is over") }
+    try engine.health.checkOpen()
   }
 
   func setSavepoint() -> Savepoint {
