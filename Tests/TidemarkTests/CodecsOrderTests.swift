@@ -77,7 +77,8 @@ import Tidemark
 
   @Test func bytesSortUnsigned() throws {
     var generator = SeededGenerator(seed: testSeed())
-    let values = random(120) { randomBytes(&generator) } + [[], [0], [0, 0], [0, 1], [0, 0xFF], [0xFF], [0xFF, 0xFF]]
+    let extremes: [[UInt8]] = [[], [0], [0, 0], [0, 1], [0, 0xFF], [0xFF], [0xFF, 0xFF]]
+    let values = random(120) { randomBytes(&generator) } + extremes
     try check(Codecs.bytes, values, { $0 == $1 }, { $0.lexicographicallyPrecedes($1) })
   }
 

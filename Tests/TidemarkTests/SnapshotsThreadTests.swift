@@ -9,7 +9,7 @@ private let copies = Table("copies", key: .int64, value: .int64)
 
 /// Readers on several threads beside the writer.
 @Suite struct SnapshotsThreadTests {
-  /// The writer moves amounts between accounts and counts rounds in a second table:
+  /// The writer moves amounts between accounts and counts rounds in a second table.
   ///
   ///     writer                                     readers
   ///     round n: two accounts change, copies[i]=n

@@ -5,7 +5,7 @@ public struct IntegerCodec<Value: FixedWidthInteger & BitwiseCopyable & Sendable
   /// Makes the codec of any width; ``Codec/int64`` and others have names.
   public init() {}
 
-  /// `int64`, `uint32`, …
+  /// The kind and its width in bits, as `int64`.
   public var name: String { "\(Value.isSigned ? "int" : "uint")\(Value.bitWidth)" }
 
   /// Flips the sign bit of signed integers.

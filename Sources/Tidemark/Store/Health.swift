@@ -1,7 +1,9 @@
 internal import Changelog
 internal import struct Synchronization.Atomic
 
-/// Whether a store takes writes. The first failure stays: only reopening mends it.
+/// Whether a store takes writes.
+///
+/// The first failure stays: only reopening mends it.
 final class Health: Sendable {
   private enum State {
     case open
