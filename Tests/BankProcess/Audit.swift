@@ -20,7 +20,9 @@ package struct Audit {
     if !condition { throw Violation(description: "\(text()) (offset \(view.offset), position \(view.position))") }
   }
 
-  /// Money is constant, and position, stream time and the last transfer are those of the same commit. O(accounts).
+  /// Money is constant, and position, stream time and the last transfer are those of the same commit.
+  ///
+  /// O(accounts).
   package func quickly() throws {
     guard let applied else {
       try require(view.streamTime == nil, "stream time without a position")
@@ -35,7 +37,9 @@ package struct Audit {
     try require(sequence ?? -1 == applied - 1, "the last transfer is \(sequence ?? -1)")
   }
 
-  /// As many rows of transfers as the position says. O(transfers).
+  /// As many rows of transfers as the position says.
+  ///
+  /// O(transfers).
   package func count() throws {
     var rows = try view.scan(Bank.transfers)
     var count: Int64 = 0
@@ -43,7 +47,9 @@ package struct Audit {
     try require(count == applied ?? 0, "\(count) rows of transfers")
   }
 
-  /// Every row is what the seed says, none is missing and there is no other. O(transfers).
+  /// Every row is what the seed says, none is missing and there is no other.
+  ///
+  /// O(transfers).
   package func wholly(seed: UInt64) throws {
     try quickly()
     guard let applied else { return }

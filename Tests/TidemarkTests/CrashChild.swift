@@ -30,7 +30,7 @@ final class BankChild {
     var arguments: [UnsafeMutablePointer<CChar>?] = unsafe []
     for text in [executable, directory, "\(seed)", "\(round)", mode] { unsafe arguments.append(strdup(text)) }
     unsafe arguments.append(nil)
-    defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
+    defer { unsafe arguments.forEach { unsafe free($0) } }
     let failure = unsafe posix_spawn(&processID, executable, &actions, nil, arguments, environ)
     close(toChild[0])
     close(fromChild[1])
@@ -78,7 +78,9 @@ final class BankChild {
     return ready > 0
   }
 
-  /// SIGKILL, and waits until it is gone. What it wrote can still be read.
+  /// SIGKILL, and waits until it is gone.
+  ///
+  /// What it wrote can still be read.
   func kill() {
     guard processID > 0, !isReaped else { return }
     Foundation.kill(processID, SIGKILL)
