@@ -45,7 +45,8 @@ let package = Package(
     .testTarget(name: "ChangelogTests", dependencies: ["Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
     .testTarget(name: "RocksDBTests", dependencies: ["RocksDB"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "TidemarkTests", dependencies: ["Tidemark", "TidemarkTesting", "BankProcess"], swiftSettings: swiftSettings),
+      name: "TidemarkTests", dependencies: ["Tidemark", "TidemarkTesting", "RocksDB", "BankProcess"],
+      swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(name: "CommandTests", dependencies: ["TidemarkCommand"], swiftSettings: swiftSettings),
   ],
