@@ -15,10 +15,12 @@ rocksdb::WriteOptions writeOptions(int log) {
   return options;
 }
 
-Status writeBatch(RDBDatabase* database, std::mutex& writing, rocksdb::WriteBatch* batch, int log) {
+template <class Batch>
+Status writeBatch(RDBDatabase* database, Batch& owner, rocksdb::WriteBatch* batch, int log) {
   Status status = database->shared->refusal->status();
+  if (status.ok()) status = owner.families.check(*database->shared);
   if (!status.ok()) return status;
-  std::lock_guard<std::mutex> lock(writing);
+  std::lock_guard<std::mutex> lock(owner.writing);
   return database->shared->db->Write(writeOptions(log), batch);
 }
 
@@ -55,20 +57,29 @@ void rdb_batch_destroy(RDBBatch* batch) { delete batch; }
 
 RDBStatus rdb_batch_put(RDBBatch* batch, const RDBFamily* family, const void* key, size_t keyLength, const void* value,
                         size_t valueLength) {
-  return guarded(
-      [&] { return batch->batch.Put(family->family->handle, slice(key, keyLength), slice(value, valueLength)); });
+  return guarded([&] {
+    batch->families.add(family);
+    return batch->batch.Put(family->family->handle, slice(key, keyLength), slice(value, valueLength));
+  });
 }
 
 RDBStatus rdb_batch_delete(RDBBatch* batch, const RDBFamily* family, const void* key, size_t keyLength) {
-  return guarded([&] { return batch->batch.Delete(family->family->handle, slice(key, keyLength)); });
+  return guarded([&] {
+    batch->families.add(family);
+    return batch->batch.Delete(family->family->handle, slice(key, keyLength));
+  });
 }
 
-void rdb_batch_clear(RDBBatch* batch) { batch->batch.Clear(); }
+void rdb_batch_clear(RDBBatch* batch) {
+  batch->batch.Clear();
+  batch->families.clear();
+}
+
 size_t rdb_batch_count(const RDBBatch* batch) { return batch->batch.Count(); }
 size_t rdb_batch_byte_count(const RDBBatch* batch) { return batch->batch.GetDataSize(); }
 
 RDBStatus rdb_write(RDBDatabase* database, RDBBatch* batch, int log) {
-  return guarded([&] { return writeBatch(database, batch->writing, &batch->batch, log); });
+  return guarded([&] { return writeBatch(database, *batch, &batch->batch, log); });
 }
 
 RDBStatus rdb_indexed_batch_create(size_t reserveBytes, RDBIndexedBatch** out) {
@@ -85,6 +96,7 @@ RDBStatus rdb_indexed_batch_put(RDBIndexedBatch* batch, const RDBFamily* family,
   return guarded([&] {
     Status status = checkUnread(batch);
     if (!status.ok()) return status;
+    batch->shared->families.add(family);
     return batch->shared->batch.Put(family->family->handle, slice(key, keyLength), slice(value, valueLength));
   });
 }
@@ -93,14 +105,18 @@ RDBStatus rdb_indexed_batch_delete(RDBIndexedBatch* batch, const RDBFamily* fami
                                    size_t keyLength) {
   return guarded([&] {
     Status status = checkUnread(batch);
-    return status.ok() ? batch->shared->batch.Delete(family->family->handle, slice(key, keyLength)) : status;
+    if (!status.ok()) return status;
+    batch->shared->families.add(family);
+    return batch->shared->batch.Delete(family->family->handle, slice(key, keyLength));
   });
 }
 
 RDBStatus rdb_indexed_batch_clear(RDBIndexedBatch* batch) {
   return guarded([&] {
     Status status = checkUnread(batch);
-    if (status.ok()) batch->shared->batch.Clear();
+    if (!status.ok()) return status;
+    batch->shared->batch.Clear();
+    batch->shared->families.clear();
     return status;
   });
 }
@@ -129,7 +145,7 @@ RDBStatus rdb_indexed_batch_pop_savepoint(RDBIndexedBatch* batch) {
 
 RDBStatus rdb_write_indexed(RDBDatabase* database, RDBIndexedBatch* batch, int log) {
   return guarded(
-      [&] { return writeBatch(database, batch->shared->writing, batch->shared->batch.GetWriteBatch(), log); });
+      [&] { return writeBatch(database, *batch->shared, batch->shared->batch.GetWriteBatch(), log); });
 }
 
 RDBStatus rdb_indexed_batch_look_up(RDBIndexedBatch* batch, const RDBFamily* family, const void* key,

@@ -11,6 +11,11 @@ using shim::guarded;
 
 namespace shim {
 
+uint64_t Database::nextNumber() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
+
 Database::~Database() {
   families.clear();
   if (db) db->Close().PermitUncheckedError();
@@ -34,6 +39,8 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
       // With it, RocksDB creates a missing directory even here.
       databaseOptions.create_if_missing = false;
       shared->fileSystem = shim::makeReadOnlyFileSystem();
+      // RocksDB refuses writes itself, but not a flush of several families.
+      shared->refusal->set(Status::NotSupported("the database is open for reading only"));
     } else {
       databaseOptions.listeners.push_back(shim::makeListener(options->hooks, shared->refusal));
       if (options->hooks->syncsTableFiles()) shared->fileSystem = shim::makeTableSyncFileSystem(options->hooks);
@@ -51,7 +58,7 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     if (!status.ok()) return status;
     shared->db.reset(db);
     for (size_t i = 0; i < handles.size(); i++) {
-      shared->families[options->families[i]] = std::make_shared<shim::FamilyHandle>(handles[i]);
+      shared->families[options->families[i]] = std::make_shared<shim::FamilyHandle>(handles[i], shared->number);
     }
     *out = new RDBDatabase{std::move(shared)};
     return Status::OK();
@@ -89,7 +96,7 @@ RDBStatus rdb_family_create(RDBDatabase* database, const char* name, RDBFamily**
     rocksdb::ColumnFamilyHandle* handle = nullptr;
     status = shared.db->CreateColumnFamily(shared.familyOptions, name, &handle);
     if (!status.ok()) return status;
-    auto family = std::make_shared<shim::FamilyHandle>(handle);
+    auto family = std::make_shared<shim::FamilyHandle>(handle, shared.number);
     std::lock_guard<std::mutex> lock(shared.mutex);
     shared.families[name] = family;
     *out = new RDBFamily{database->shared, std::move(family), name};
@@ -104,6 +111,7 @@ RDBStatus rdb_family_drop(RDBDatabase* database, const RDBFamily* family) {
     if (status.ok()) status = shared.refusal->status();
     if (status.ok()) status = shared.db->DropColumnFamily(family->family->handle);
     if (!status.ok()) return status;
+    family->family->state->dropped.store(true, std::memory_order_release);
     std::lock_guard<std::mutex> lock(shared.mutex);
     auto found = shared.families.find(family->name);
     if (found != shared.families.end() && found->second == family->family) shared.families.erase(found);

@@ -92,10 +92,19 @@ std::shared_ptr<rocksdb::FileSystem> makeTableSyncFileSystem(std::shared_ptr<Hoo
 std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem();
 std::shared_ptr<rocksdb::EventListener> makeListener(std::shared_ptr<Hooks> hooks, std::shared_ptr<Refusal> refusal);
 
+/// What a batch remembers of a column family; it outlives the database.
+struct FamilyState {
+  const uint64_t databaseNumber;
+  std::atomic<bool> dropped{false};
+  explicit FamilyState(uint64_t databaseNumber) : databaseNumber(databaseNumber) {}
+};
+
 /// A column family handle of RocksDB; it is destroyed before the database, whose owner every user of it keeps.
 struct FamilyHandle {
   rocksdb::ColumnFamilyHandle* handle;
-  explicit FamilyHandle(rocksdb::ColumnFamilyHandle* handle) : handle(handle) {}
+  std::shared_ptr<FamilyState> state;
+  FamilyHandle(rocksdb::ColumnFamilyHandle* handle, uint64_t databaseNumber)
+      : handle(handle), state(std::make_shared<FamilyState>(databaseNumber)) {}
   ~FamilyHandle() { delete handle; }
   FamilyHandle(const FamilyHandle&) = delete;
   FamilyHandle& operator=(const FamilyHandle&) = delete;
@@ -103,6 +112,7 @@ struct FamilyHandle {
 
 /// An open database and all that must live as long as it does. Members are destroyed from the last to the first.
 struct Database {
+  const uint64_t number = nextNumber();  // unlike an address, never used again
   std::shared_ptr<rocksdb::FileSystem> fileSystem;
   std::unique_ptr<rocksdb::Env> environment;
   std::shared_ptr<Refusal> refusal = std::make_shared<Refusal>();
@@ -112,6 +122,7 @@ struct Database {
   std::map<std::string, std::shared_ptr<FamilyHandle>> families;  // under `mutex`
 
   ~Database();
+  static uint64_t nextNumber();
   std::vector<std::shared_ptr<FamilyHandle>> allFamilies();
 };
 
@@ -151,8 +162,39 @@ struct RDBSnapshot {
   const rocksdb::Snapshot* snapshot;
 };
 
+namespace shim {
+/// The column families that a batch changes. RocksDB looks only at their numbers, so it would take those of another
+/// database for its own; and one that was dropped it treats as a fatal background error.
+class FamiliesUsed {
+ public:
+  void add(const RDBFamily* family) {
+    const auto& state = family->family->state;
+    for (const auto& known : states_) {
+      if (known == state) return;
+    }
+    states_.push_back(state);
+  }
+  void clear() { states_.clear(); }
+  rocksdb::Status check(const Database& database) const {
+    for (const auto& state : states_) {
+      if (state->databaseNumber != database.number) {
+        return rocksdb::Status::InvalidArgument("the batch changes a column family of another database");
+      }
+      if (state->dropped.load(std::memory_order_acquire)) {
+        return rocksdb::Status::ColumnFamilyDropped("the batch changes a column family that was dropped");
+      }
+    }
+    return rocksdb::Status::OK();
+  }
+
+ private:
+  std::vector<std::shared_ptr<FamilyState>> states_;
+};
+}  // namespace shim
+
 struct RDBBatch {
   std::mutex writing;  // RocksDB stamps the sequence number into a batch while it writes it
+  shim::FamiliesUsed families;
   rocksdb::WriteBatch batch;
   explicit RDBBatch(size_t reserveBytes) : batch(reserveBytes) {}
 };
@@ -160,6 +202,7 @@ struct RDBBatch {
 namespace shim {
 struct IndexedBatch {
   std::mutex writing;
+  FamiliesUsed families;
   rocksdb::WriteBatchWithIndex batch;
   explicit IndexedBatch(size_t reserveBytes) : batch(rocksdb::BytewiseComparator(), reserveBytes, true) {}
 };

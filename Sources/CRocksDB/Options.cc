@@ -148,25 +148,28 @@ void rdb_options_destroy(RDBOptions* options) { delete options; }
 RDBStatus rdb_effective_options(RDBDatabase* database, RDBStrings** out) {
   return guarded([&] {
     rocksdb::DB& db = *database->shared->db;
-    std::string databaseText, familyText;
-    std::unordered_map<std::string, std::string> databaseMap, familyMap;
+    std::string databaseText, familyText, tableText;
+    std::unordered_map<std::string, std::string> databaseMap, familyMap, tableMap;
     const rocksdb::ConfigOptions configuration;
     Status status = rocksdb::GetStringFromDBOptions(configuration, db.GetDBOptions(), &databaseText);
-    if (status.ok()) {
-      status = rocksdb::GetStringFromColumnFamilyOptions(configuration, db.GetOptions(), &familyText);
-    }
+    const rocksdb::Options options = db.GetOptions();
+    if (status.ok()) status = rocksdb::GetStringFromColumnFamilyOptions(configuration, options, &familyText);
+    // The family's own text only names the table factory.
+    if (status.ok()) status = options.table_factory->GetOptionString(configuration, &tableText);
     if (status.ok()) status = rocksdb::StringToMap(databaseText, &databaseMap);
     if (status.ok()) status = rocksdb::StringToMap(familyText, &familyMap);
+    if (status.ok()) status = rocksdb::StringToMap(tableText, &tableMap);
     if (!status.ok()) return status;
     auto strings = std::make_unique<RDBStrings>();
-    for (const auto& [name, value] : databaseMap) {
-      strings->strings.push_back("db." + name);
-      strings->strings.push_back(value);
-    }
-    for (const auto& [name, value] : familyMap) {
-      strings->strings.push_back("cf." + name);
-      strings->strings.push_back(value);
-    }
+    const auto add = [&](const std::string& prefix, const std::unordered_map<std::string, std::string>& map) {
+      for (const auto& [name, value] : map) {
+        strings->strings.push_back(prefix + name);
+        strings->strings.push_back(value);
+      }
+    };
+    add("db.", databaseMap);
+    add("cf.", familyMap);
+    add("cf.table_factory.", tableMap);
     *out = strings.release();
     return Status::OK();
   });

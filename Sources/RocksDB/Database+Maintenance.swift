@@ -23,7 +23,9 @@ extension Database {
     return unsafe rdb_integer_property(handle, family.handle, name, &value) ? value : nil
   }
 
-  /// The options in effect: RocksDB's names after `db.`, and after `cf.` those that every column family has.
+  /// The options in effect, by RocksDB's names after a prefix.
+  ///
+  /// `db.` is the database, `cf.` its `default` column family, which has what all have, `cf.table_factory.` its SST files.
   public func effectiveOptions() throws(RocksDBError) -> [String: String] {
     let strings = unsafe try takeStrings { out in unsafe rdb_effective_options(handle, out) }
     var options: [String: String] = [:]

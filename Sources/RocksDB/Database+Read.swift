@@ -104,7 +104,8 @@ extension Database {
 
   /// Makes an iterator over a column family as it is at this moment; it stands nowhere yet.
   ///
-  /// What fails when it is made shows in ``Iterator/checkStatus()``. Without `fillCache` the blocks that it reads don't push others out of the cache.
+  /// What fails when it is made shows in ``Iterator/checkStatus()``; a column family of another database stops the
+  /// program. Without `fillCache` the blocks that it reads don't push others out of the cache.
   public func makeIterator(
     in family: borrowing ColumnFamily, fillCache: Bool = true
   ) -> Iterator {
@@ -114,7 +115,7 @@ extension Database {
 
   /// Makes an iterator over a column family as it is in a snapshot; it stands nowhere yet.
   ///
-  /// It stays what it is when the snapshot goes.
+  /// It stays what it is when the snapshot goes. A column family or a snapshot of another database stops the program.
   public func makeIterator(
     in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot, fillCache: Bool = true
   ) -> Iterator {

@@ -20,11 +20,15 @@ public enum WriteAheadLog: Sendable {
 
 extension Database {
   /// Applies a batch, all of it or nothing; the batch stays as it is.
+  ///
+  /// A batch with a column family that was dropped, or of another database, is refused.
   public func write(_ batch: borrowing WriteBatch, log: WriteAheadLog) throws(RocksDBError) {
     unsafe try check(rdb_write(handle, batch.handle, log.value))
   }
 
   /// Applies an indexed batch, all of it or nothing; the batch stays as it is.
+  ///
+  /// A batch with a column family that was dropped, or of another database, is refused.
   public func write(_ batch: borrowing IndexedWriteBatch, log: WriteAheadLog) throws(RocksDBError) {
     unsafe try check(rdb_write_indexed(handle, batch.handle, log.value))
   }

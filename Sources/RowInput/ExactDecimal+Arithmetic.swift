@@ -17,8 +17,10 @@ extension ExactDecimal {
     // The product may leave the range by so little that the sum, of opposite signs, is back inside.
     guard (coarse.mantissa < 0) != (fine.mantissa < 0) else { return nil }
     let wide = coarse.mantissa.magnitude.multipliedFullWidth(by: power)
-    let (low, borrow) = wide.low.subtractingReportingOverflow(fine.mantissa.magnitude)
-    guard wide.high == (borrow ? 1 : 0), let sum = signed(low, isNegative: coarse.mantissa < 0) else { return nil }
+    // From 2^128 on, nothing brings it back; below, it is at least 2^127, which no mantissa exceeds.
+    guard wide.high == 0,
+      let sum = signed(wide.low - fine.mantissa.magnitude, isNegative: coarse.mantissa < 0)
+    else { return nil }
     return .init(canonicalMantissa: sum, scale: fine.scale)
   }
 

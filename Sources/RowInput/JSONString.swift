@@ -9,34 +9,59 @@ package func appendJSONString(_ bytes: RawSpan, to output: inout [UInt8]) {
   output.append(Byte.quote)
   var at = 0
   while at < bytes.byteCount {
-    let byte = bytes.byte(at)
-    if byte >= 0x80 {
-      let length = bytes.lengthOfUTF8(at: at, to: bytes.byteCount)
-      if length > 0 {
-        for place in at..<at + length { output.append(bytes.byte(place)) }
-      } else {
-        output.append(contentsOf: [0xEF, 0xBF, 0xBD])
-      }
-      at += abs(length)
-      continue
-    }
-    at += 1
-    switch byte {
-    case Byte.quote, Byte.backslash: output.append(contentsOf: [Byte.backslash, byte])
-    case Byte.newline: output.append(contentsOf: "\\n".utf8)
-    case Byte.carriageReturn: output.append(contentsOf: "\\r".utf8)
-    case Byte.tab: output.append(contentsOf: "\\t".utf8)
-    case 0x08: output.append(contentsOf: "\\b".utf8)
-    case 0x0C: output.append(contentsOf: "\\f".utf8)
-    case 0..<0x20:
-      let digits = Array("0123456789abcdef".utf8)
-      output.append(contentsOf: "\\u00".utf8)
-      output.append(digits[Int(byte >> 4)])
-      output.append(digits[Int(byte & 15)])
-    default: output.append(byte)
+    let plain = bytes.plainBytes(from: at)
+    if plain > 0 {
+      // Proof: the bytes are used only inside the closure.
+      unsafe bytes.extracting(at..<at + plain).withUnsafeBytes { unsafe output.append(contentsOf: $0) }
+      at += plain
+    } else if bytes.byte(at) < 0x80 {
+      appendEscape(of: bytes.byte(at), to: &output)
+      at += 1
+    } else {
+      output.append(contentsOf: [0xEF, 0xBF, 0xBD])
+      at -= bytes.lengthOfUTF8(at: at, to: bytes.byteCount)
     }
   }
   output.append(Byte.quote)
+}
+
+extension RawSpan {
+  /// How many bytes from `start` on stand for themselves in a JSON string.
+  fileprivate func plainBytes(from start: Int) -> Int {
+    var at = start
+    while at < byteCount {
+      let word = word(at)
+      let special =
+        matches(word, repeated(Byte.quote)) | matches(word, repeated(Byte.backslash)) | controlBytes(word)
+        | word & highBits
+      if special == 0, at + 8 <= byteCount {
+        at += 8
+        continue
+      }
+      at = min(at + special.trailingZeroBitCount >> 3, byteCount)
+      guard at < byteCount, byte(at) >= 0x80 else { break }
+      let length = lengthOfUTF8(at: at, to: byteCount)
+      if length < 0 { break }
+      at += length
+    }
+    return at - start
+  }
+}
+
+private func appendEscape(of byte: UInt8, to output: inout [UInt8]) {
+  switch byte {
+  case Byte.newline: output.append(contentsOf: "\\n".utf8)
+  case Byte.carriageReturn: output.append(contentsOf: "\\r".utf8)
+  case Byte.tab: output.append(contentsOf: "\\t".utf8)
+  case 0x08: output.append(contentsOf: "\\b".utf8)
+  case 0x0C: output.append(contentsOf: "\\f".utf8)
+  case 0..<0x20:
+    let digits: [UInt8] = Array("0123456789abcdef".utf8)
+    output.append(contentsOf: "\\u00".utf8)
+    output.append(digits[Int(byte >> 4)])
+    output.append(digits[Int(byte & 15)])
+  default: output.append(contentsOf: [Byte.backslash, byte])
+  }
 }
 
 /// Replaces the escapes of a JSON string in place; returns how many bytes are left.

@@ -1,7 +1,7 @@
 /// Reads the rows of a CSV or newline-delimited JSON file, one after the other.
 ///
 /// A row's fields are spans of the reader's buffer, valid until the next call of ``next()``; nothing is allocated for a
-/// field. Memory is one buffer, at least twice as long as the longest row needs, never the file. The file may grow while
+/// field. Memory is one buffer, at most twice as long as the longest row or the bytes read at once. The file may grow while
 /// it is read: after ``next()`` answered `false`, it can be called again.
 ///
 /// ```swift
@@ -90,12 +90,19 @@ package struct RowReader: ~Copyable, Sendable {
 
   /// The value of a wanted column in the current row, unescaped; empty if a JSON row lacks it or has `null`.
   ///
-  /// JSON numbers, `true`, `false`, arrays and objects are their text.
+  /// JSON numbers, `true`, `false`, arrays and objects are their text. There is a current row only after ``next()``
+  /// answered `true`.
   @_lifetime(borrow self)
   package func field(_ column: Int) -> RawSpan {
     let range = fields[fieldOfColumn[column]]
     return window.bytes.extracting(range.start..<range.end)
   }
+
+  /// Whether the current row ends with a line break.
+  ///
+  /// Only the last row of a file may lack it. If the file is still written, such a row may be half a row; once more than
+  /// a line break follows it, ``next()`` throws `changedFile`.
+  package var isTerminated: Bool { !isRowOpen }
 
   /// Whether the value stands in quotes, which tells an empty text from no value.
   package func isQuoted(_ column: Int) -> Bool { fields[fieldOfColumn[column]].form == .quoted }

@@ -50,6 +50,8 @@ import Testing
     var reader = try RowReader.open(file.path, columns: ["b"], bufferBytes: 4)
     var found = try reader.next()
     #expect(found)
+    let isTerminated = reader.isTerminated
+    #expect(!isTerminated)
     let stopped = reader.position
     found = try reader.next()
     #expect(!found)

@@ -4,8 +4,8 @@ internal import RocksDB
 /// Steps over the rows of a table, in a view or in a transaction, as bytes.
 ///
 /// In a transaction it stands on live ground: each step sees the transaction as it then is. RocksDB's iterator must not
-/// see its batch change, so the cursor takes another one when something was written since its last step and goes on
-/// behind the last key; what it hands out are copies.
+/// live while its batch changes, so the transaction takes it away before a change, and the next step makes another that
+/// goes on behind the last key; what the cursor hands out there are copies.
 struct RowCursor: ~Copyable {
   enum Source {
     case view(View)
@@ -16,9 +16,7 @@ struct RowCursor: ~Copyable {
   private let table: OpenTable
   private let range: KeyRange
   private let order: ScanOrder
-  private var cursor: ByteCursor
-  /// What the transaction was when `cursor` was made.
-  private var version: UInt64 = 0
+  private let rows: TakeableRows
   private var atEnd = false
   private var hasRow: Bool
   private var keyCopy = ByteBuffer()
@@ -38,10 +36,10 @@ struct RowCursor: ~Copyable {
       let iterator = try view.read { (snapshot) throws(RocksDBError) in
         view.engine.database.handle.makeIterator(in: table.family, at: snapshot)
       }
-      cursor = ByteCursor(iterator, range: self.range, order: order)
+      rows = TakeableRows(ByteCursor(iterator, range: self.range, order: order))
     case .transaction(let core):
-      cursor = core.rows(in: table, self.range, order)
-      version = core.version
+      rows = TakeableRows(core.rows(in: table, self.range, order))
+      core.register(rows)
     }
   }
 
@@ -54,23 +52,48 @@ struct RowCursor: ~Copyable {
     switch source {
     case .view(let view):
       try view.check()
+      // Views never take rows away.
+      guard var cursor = rows.take() else { return nil }
+      guard try step(&cursor) else { return nil }
+      let result = body(cursor.key, cursor.value)
+      rows.putBack(cursor)
+      return result
     case .transaction(let core):
       try core.check()
-      if version != core.version {
+      var cursor: ByteCursor
+      if let standing = rows.take() {
+        cursor = standing
+      } else {
         cursor = core.rows(in: table, hasRow ? range.continued(after: keyCopy.bytes.array, order) : range, order)
-        version = core.version
+        core.register(rows)
       }
+      guard try step(&cursor) else { return nil }
+      valueCopy.removeAll()
+      valueCopy.append(cursor.value)
+      // Before the call: `body` may change the transaction.
+      rows.putBack(cursor)
+      return body(keyCopy.bytes, valueCopy.bytes)
     }
+  }
+
+  private mutating func step(_ cursor: inout ByteCursor) throws(StoreError) -> Bool {
     guard try cursor.advance() else {
       atEnd = true
-      return nil
+      return false
     }
     hasRow = true
     keyCopy.removeAll()
     keyCopy.append(cursor.key)
-    guard case .transaction = source else { return body(cursor.key, cursor.value) }
-    valueCopy.removeAll()
-    valueCopy.append(cursor.value)
-    return body(keyCopy.bytes, valueCopy.bytes)
+    return true
   }
+}
+
+/// A byte cursor that a transaction can take away from the row cursor that uses it.
+final class TakeableRows {
+  private var cursor: ByteCursor?
+
+  init(_ cursor: consuming ByteCursor) { self.cursor = consume cursor }
+
+  func take() -> ByteCursor? { cursor.take() }
+  func putBack(_ cursor: consuming ByteCursor) { self.cursor = consume cursor }
 }

@@ -12,8 +12,8 @@ final class TransactionCore: @unchecked Sendable {
   private(set) var batch = RocksDB.IndexedWriteBatch()
   private var keyBuffer = ByteBuffer()
   private var valueBuffer = ByteBuffer()
-  /// Counts the changes of the batch, for cursors.
-  private(set) var version: UInt64 = 0
+  /// The rows of open cursors, which must go before the batch changes.
+  private var cursors: [WeakRows] = []
   private(set) var streamTime: Timestamp?
   private var firstChangeAt: ContinuousClock.Instant?
   private var reservedBytes = 0
@@ -94,8 +94,25 @@ final class TransactionCore: @unchecked Sendable {
       try engine.options.budget.reserve(more)
       reservedBytes += more
     }
-    version &+= 1
+    takeRowsAway()
     if firstChangeAt == nil { firstChangeAt = .now }
+  }
+
+  private struct WeakRows {
+    weak var rows: TakeableRows?
+  }
+
+  /// Notes rows that a cursor made.
+  func register(_ rows: TakeableRows) {
+    cursors.removeAll { $0.rows == nil }
+    cursors.append(WeakRows(rows: rows))
+  }
+
+  /// Ends the iterators over the batch; their cursors make others.
+  private func takeRowsAway() {
+    if cursors.isEmpty { return }
+    for cursor in cursors { _ = cursor.rows?.take() }
+    cursors.removeAll()
   }
 
   func advance(streamTime time: Timestamp) { streamTime = max(streamTime ?? time, time) }
@@ -127,8 +144,8 @@ final class TransactionCore: @unchecked Sendable {
   }
 
   func rollBack(to savepoint: Savepoint) {
+    takeRowsAway()
     batch.rollBackToSavepoint()
-    version &+= 1
     streamTime = savepoint.streamTime
   }
 
@@ -147,8 +164,8 @@ final class TransactionCore: @unchecked Sendable {
 
   /// Drops the uncommitted changes; the transaction can be used again.
   func clear() {
+    takeRowsAway()
     batch.clear()
-    version &+= 1
     firstChangeAt = nil
     engine.options.budget.release(reservedBytes)
     reservedBytes = 0

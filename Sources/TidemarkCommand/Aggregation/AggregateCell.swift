@@ -1,0 +1,76 @@
+import RowInput
+import Tidemark
+
+/// One aggregate of one group.
+///
+/// Empty values count as none. Numbers are exact decimals. `min` and `max` order numbers by value, before all texts, and
+/// texts by their bytes.
+enum AggregateCell: Equatable, Sendable {
+  case none
+  case number(ExactDecimal)
+  case text([UInt8])
+
+  /// Whether this sorts before another; `none` before all.
+  func precedes(_ other: AggregateCell) -> Bool {
+    switch (self, other) {
+    case (.none, _): other != .none
+    case (.number, .none), (.text, .none), (.text, .number): false
+    case (.number, .text): true
+    case (.number(let a), .number(let b)): a < b
+    case (.text(let a), .text(let b)): a.lexicographicallyPrecedes(b)
+    }
+  }
+}
+
+/// The aggregates of a group, one after the other: a tag, then what it has.
+///
+/// | bytes | field |
+/// |---|---|
+/// | 1 | 0 none, 1 number, 2 text |
+/// | … | number: an ``ExactDecimal``'s encoding; text: varint length and UTF-8 |
+struct AggregateCodec: Codec {
+  var name: String { "aggregates" }
+
+  func encode(_ cells: [AggregateCell], into bytes: inout ByteBuffer) {
+    for cell in cells {
+      switch cell {
+      case .none: bytes.append(0)
+      case .number(let number):
+        bytes.append(1)
+        var encoded: [UInt8] = []
+        number.encode(into: &encoded)
+        bytes.append(encoded.rawSpan)
+      case .text(let text):
+        bytes.append(2)
+        bytes.append(varint: UInt64(text.count))
+        bytes.append(text.rawSpan)
+      }
+    }
+  }
+
+  func decode(_ bytes: RawSpan) throws(StoreError) -> [AggregateCell] {
+    var cells: [AggregateCell] = []
+    var index = 0
+    while index < bytes.byteCount {
+      var reader = ByteReader(bytes.extracting(index...))
+      switch reader.integer(UInt8.self) {
+      case 0:
+        cells.append(.none)
+        index += 1
+      case 1:
+        index += 1
+        guard let number = ExactDecimal(decoding: bytes, at: &index) else { throw Self.damaged }
+        cells.append(.number(number))
+      case 2:
+        guard let length = reader.varint(), length <= UInt64(reader.remaining), let text = reader.take(Int(length))
+        else { throw Self.damaged }
+        cells.append(.text(text.array))
+        index += reader.position
+      default: throw Self.damaged
+      }
+    }
+    return cells
+  }
+
+  private static var damaged: StoreError { StoreError(.corrupted, "a group's aggregates are not what was written") }
+}

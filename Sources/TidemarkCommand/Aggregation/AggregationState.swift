@@ -1,0 +1,69 @@
+import Foundation
+import RowInput
+import Tidemark
+
+/// The state directory of an aggregation: `DIR/store` and `DIR/changelog/aggregate-0`.
+struct AggregationState {
+  /// A group's key: its texts, in the order of the plan.
+  static let groups = Table("groups", key: .list(.string), value: AggregateCodec())
+  /// The plan, under one key.
+  static let plans = Table("plan", key: .string, value: .json(AggregationPlan.self))
+  /// How far each input file was read, by its absolute path.
+  static let inputs = Table("inputs", key: .string, value: .json(InputProgress.self))
+  private static let planKey = "plan"
+
+  let store: StateStore
+  let plan: AggregationPlan
+
+  /// How far an input file was read, and how it is known again.
+  struct InputProgress: Codable, Sendable, Equatable {
+    /// Its number among the inputs: the partition of the topic `input`.
+    var partition: Int32
+    var bytes: Int
+    var line: Int
+    var record: Int
+    /// How many bytes from the start `checksum` is over, and their CRC-32C.
+    var checkedBytes: Int
+    var checksum: UInt32
+
+    var topicPartition: TopicPartition { TopicPartition("input", partition) }
+    var rowPosition: RowPosition { RowPosition(offset: bytes, line: line, record: record) }
+  }
+
+  /// Opens the state directory, with the plan that it has or, if it has none yet, with the one asked for.
+  ///
+  /// Without an asked plan the directory must be there.
+  init(
+    _ directory: String, plan asked: AggregationPlan? = nil, log logOptions: FileLogOptions = FileLogOptions(),
+    progress: (OpenProgress) -> Void = { _ in }
+  ) throws {
+    if asked == nil, !FileManager.default.fileExists(atPath: directory + "/store") {
+      throw CommandError(.missingInput, "\(directory): there is no state; `tidemark aggregate` makes it")
+    }
+    do {
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+      throw CommandError(.noPermission, "\(directory): the state directory can't be made")
+    }
+    let log = try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: logOptions)
+    store = try StateStore.open(
+      directory + "/store", tables: [Self.groups, Self.plans, Self.inputs], changelog: log, progress: progress)
+    if let stored = try store.snapshot().get(Self.planKey, in: Self.plans) {
+      if let asked, asked != stored {
+        try store.close()
+        throw CommandError(
+          .otherOptions,
+          "\(directory): the state was made with `\(stored.options)`, not with `\(asked.options)`;"
+            + " use those options, or another --state directory")
+      }
+      plan = stored
+    } else if let asked {
+      try store.write { try $0.put(Self.planKey, asked, in: Self.plans) }
+      plan = asked
+    } else {
+      try store.close()
+      throw CommandError(.missingInput, "\(directory): nothing was aggregated yet")
+    }
+  }
+}

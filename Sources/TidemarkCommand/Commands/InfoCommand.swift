@@ -1,0 +1,116 @@
+import ArgumentParser
+import Foundation
+import Tidemark
+
+/// `tidemark info`.
+struct InfoCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "info",
+    abstract: "Tells what a state directory holds: offsets, positions, tables, sizes.",
+    discussion: """
+      EXAMPLES
+        tidemark info --state ./state
+        tidemark info --json --state ./state | jq .storedOffset
+      """)
+
+  @OptionGroup var state: StateOption
+
+  @Flag(help: "One JSON object, with RocksDB's effective options.")
+  var json = false
+
+  func run() throws {
+    try reportingErrors {
+      let state = try AggregationState(self.state.state)
+      let info = try state.store.info()
+      let inputs = try inputs(state.store.snapshot())
+      try state.store.close()
+      if json { try printJSON(info, state.plan, inputs) } else { printText(info, state.plan, inputs) }
+    }
+  }
+
+  private func inputs(_ view: Snapshot) throws -> [(path: String, progress: AggregationState.InputProgress)] {
+    var cursor = try view.scan(AggregationState.inputs)
+    var inputs: [(path: String, progress: AggregationState.InputProgress)] = []
+    while let (path, progress) = try cursor.next() { inputs.append((path, progress)) }
+    return inputs
+  }
+
+  private func printText(
+    _ info: StoreInfo, _ plan: AggregationPlan, _ inputs: [(path: String, progress: AggregationState.InputProgress)]
+  ) {
+    func row(_ name: String, _ value: String) {
+      print(name.padding(toLength: 18, withPad: " ", startingAt: 0) + value)
+    }
+    row("aggregation", plan.options)
+    for (path, progress) in inputs {
+      row("input \(progress.partition)", "\(path): \(grouped(progress.record - 1)) rows, \(grouped(progress.bytes)) bytes")
+    }
+    row("committed offset", "\(info.committedOffset), receipt \(info.receipt)")
+    row("stored offset", "\(info.storedOffset)")
+    if let changelog = info.changelog { row("changelog", "\(changelog), epoch \(info.epoch)") }
+    if let offsets = info.changelogOffsets {
+      row("changelog offsets", "start \(offsets.start), durable \(offsets.durable), end \(offsets.end)")
+    }
+    for table in info.tables {
+      row(
+        "table \(table.name)",
+        "~\(grouped(table.estimatedRows)) rows, \(grouped(table.tableFileBytes)) bytes in table files,"
+          + " \(grouped(table.memtableBytes)) in memory (\(table.keyFormat) -> \(table.valueFormat))")
+    }
+    row("memory budget", "\(grouped(info.usedBudgetBytes)) of \(grouped(info.budgetBytes)) bytes used")
+  }
+
+  private struct Report: Encodable {
+    struct Input: Encodable {
+      var path: String
+      var rows: Int
+      var bytes: Int
+    }
+    struct TableReport: Encodable {
+      var name: String
+      var id: UInt32
+      var estimatedRows: Int
+      var tableFileBytes: Int
+      var memtableBytes: Int
+    }
+    var directory: String
+    var plan: AggregationPlan
+    var inputs: [Input]
+    var committedOffset: Int64
+    var storedOffset: Int64
+    var receipt: String
+    var changelog: String?
+    var epoch: Int32
+    var changelogStart: Int64?
+    var changelogDurable: Int64?
+    var changelogEnd: Int64?
+    var position: [String: Int64]
+    var tables: [TableReport]
+    var budgetBytes: Int
+    var usedBudgetBytes: Int
+    var effectiveOptions: [String: String]
+  }
+
+  private func printJSON(
+    _ info: StoreInfo, _ plan: AggregationPlan, _ inputs: [(path: String, progress: AggregationState.InputProgress)]
+  ) throws {
+    let report = Report(
+      directory: info.directory, plan: plan,
+      inputs: inputs.map { .init(path: $0.path, rows: $0.progress.record - 1, bytes: $0.progress.bytes) },
+      committedOffset: info.committedOffset.value, storedOffset: info.storedOffset.value,
+      receipt: info.receipt.description, changelog: info.changelog?.description, epoch: info.epoch,
+      changelogStart: info.changelogOffsets?.start.value, changelogDurable: info.changelogOffsets?.durable.value,
+      changelogEnd: info.changelogOffsets?.end.value,
+      position: Dictionary(
+        uniqueKeysWithValues: info.position.offsets.map { ($0.key.description, $0.value.value) }),
+      tables: info.tables.map {
+        .init(
+          name: $0.name, id: $0.id.value, estimatedRows: $0.estimatedRows, tableFileBytes: $0.tableFileBytes,
+          memtableBytes: $0.memtableBytes)
+      },
+      budgetBytes: info.budgetBytes, usedBudgetBytes: info.usedBudgetBytes, effectiveOptions: info.effectiveOptions)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    print(String(decoding: try encoder.encode(report), as: UTF8.self))
+  }
+}

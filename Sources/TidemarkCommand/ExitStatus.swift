@@ -1,0 +1,122 @@
+import ArgumentParser
+import Foundation
+import RowInput
+import Tidemark
+
+/// What the command's exit status says. From 64 on as in `sysexits.h`, from 80 on our own.
+enum ExitStatus: Int32, CaseIterable {
+  case success = 0
+  case notFound = 1
+  case differs = 2
+  case usage = 64
+  case malformedRow = 65
+  case missingInput = 66
+  case unavailable = 69
+  case failed = 70
+  case outOfSpace = 73
+  case inputOutput = 74
+  case locked = 75
+  case damaged = 76
+  case noPermission = 77
+  case otherOptions = 78
+  case missingColumn = 80
+  case notANumber = 81
+  case invalidUTF8 = 82
+  case changedInput = 83
+  case wrongChangelog = 84
+  case interrupted = 130
+  case terminated = 143
+
+  var meaning: String {
+    switch self {
+    case .success: "all is done"
+    case .notFound: "`get`: no such row"
+    case .differs: "`verify` or `demo`: the state is not what it should be"
+    case .usage: "the command line is wrong"
+    case .malformedRow: "a row is ragged, or not CSV or JSON"
+    case .missingInput: "an input file or the state directory is missing"
+    case .unavailable: "a commit was refused for now; run the same command again"
+    case .failed: "an error inside tidemark"
+    case .outOfSpace: "no space is left; make room and run the same command again"
+    case .inputOutput: "the file system failed"
+    case .locked: "another process has the state directory open"
+    case .damaged: "files of the state directory are damaged"
+    case .noPermission: "a permission is missing"
+    case .otherOptions: "the state directory was made with other options"
+    case .missingColumn: "a column is missing or named twice"
+    case .notANumber: "a value that should be a number is none, or is out of range"
+    case .invalidUTF8: "a row is not UTF-8"
+    case .changedInput: "an input file is not what was read before"
+    case .wrongChangelog: "the changelog is another one, or was cut, recreated or forked"
+    case .interrupted: "stopped by SIGINT, everything committed"
+    case .terminated: "stopped by SIGTERM, everything committed"
+    }
+  }
+
+  /// All of them, a line each.
+  static var listing: String {
+    allCases.map { "  \(String($0.rawValue).padding(toLength: 4, withPad: " ", startingAt: 0))\($0.meaning)" }
+      .joined(separator: "\n")
+  }
+}
+
+/// An error of the command itself: one line, and the exit status.
+struct CommandError: Error {
+  let status: ExitStatus
+  let message: String
+
+  init(_ status: ExitStatus, _ message: String) {
+    self.status = status
+    self.message = message
+  }
+
+  /// What any error means for the command.
+  init(_ error: any Error) {
+    switch error {
+    case let error as CommandError: self = error
+    case let error as InputError: self.init(ExitStatus(error), error.description)
+    case let error as StoreError: self.init(ExitStatus(error), error.description)
+    default: self.init(.failed, "\(error)")
+    }
+  }
+}
+
+/// Runs a command; an error becomes one line on standard error and the exit status.
+func reportingErrors(_ body: () throws -> Void) throws {
+  do { try body() } catch let exit as ExitCode { throw exit } catch {
+    let error = CommandError(error)
+    let line = error.message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    FileHandle.standardError.write(Data("tidemark: \(line)\n".utf8))
+    throw ExitCode(error.status.rawValue)
+  }
+}
+
+extension ExitStatus {
+  fileprivate init(_ error: InputError) {
+    self =
+      switch error.kind {
+      case .missingFile, .emptyFile, .isDirectory: .missingInput
+      case .permissionDenied: .noPermission
+      case .inputOutput: .inputOutput
+      case .changedFile: .changedInput
+      case .missingColumn, .duplicateColumn: .missingColumn
+      case .raggedRow, .malformed: .malformedRow
+      case .invalidUTF8: .invalidUTF8
+      case .notANumber, .numberOutOfRange: .notANumber
+      }
+  }
+
+  fileprivate init(_ error: StoreError) {
+    self =
+      switch error.kind {
+      case .invalidArgument, .unsupported, .tooLarge: .otherOptions
+      case .unavailable, .overBudget, .snapshotExpired, .commitUnknown, .closed: .unavailable
+      case .outOfSpace: .outOfSpace
+      case .locked, .fenced: .locked
+      case .corrupted: .damaged
+      case .wrongChangelog: .wrongChangelog
+      case .permissionDenied: .noPermission
+      case .inputOutput: .inputOutput
+      }
+  }
+}

@@ -1,0 +1,27 @@
+import ArgumentParser
+
+/// The command `tidemark`.
+@main
+struct TidemarkCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tidemark",
+    abstract: "Keeps the state of stream jobs so that a kill -9 at any instant loses nothing.",
+    discussion: """
+      EXAMPLES
+        tidemark aggregate orders.csv --group-by customer --count --sum amount --state ./state
+        tidemark get anna --state ./state
+        tidemark scan --json --state ./state
+        tidemark verify --state ./state
+        tidemark demo
+
+      Killed at any instant, the same `aggregate` command goes on where the last commit stood.
+
+      EXIT STATUS
+      \(ExitStatus.listing)
+      """,
+    version: "0.1.0",
+    subcommands: [
+      AggregateCommand.self, GetCommand.self, ScanCommand.self, InfoCommand.self, VerifyCommand.self,
+      RebuildCommand.self, DemoCommand.self,
+    ])
+}

@@ -1,0 +1,291 @@
+import Foundation
+import RocksDB
+import Testing
+
+@Suite struct DatabaseTests {
+  let directory = TemporaryDirectory()
+
+  @Test func `a missing database is an invalid argument unless it may be created`() throws {
+    var options = DatabaseOptions()
+    options.createIfMissing = false
+    let error = try #require(
+      failure { _ = try Database.open(directory.child("db"), options: options, columnFamilies: []) })
+    #expect(error.code == .invalidArgument)
+    #expect(error.message.contains("does not exist"))
+    #expect("\(error)".contains("[invalidArgument"))
+  }
+
+  @Test func `a second opener is told who holds the lock`() throws {
+    let path = directory.child("db")
+    let database = try Database.open(path, options: .init(), columnFamilies: [])
+    let error = try #require(failure { _ = try Database.open(path, options: .init(), columnFamilies: []) })
+    #expect(error.code == .ioError)
+    #expect(error.message.contains("lock"))
+    #expect(error.message.contains(path))
+    database.close()
+    _ = try Database.open(path, options: .init(), columnFamilies: [])
+  }
+
+  @Test func `all column families must be named`() throws {
+    let path = directory.child("db")
+    try Database.open(path, options: .init(), columnFamilies: []).createColumnFamily("table").check()
+    #expect(
+      failure { _ = try Database.open(path, options: .init(), columnFamilies: []) }?.code == .invalidArgument)
+    #expect(
+      failure { _ = try Database.open(path, options: .init(), columnFamilies: ["table", "none"]) }?.code
+        == .invalidArgument)
+    let database = try Database.open(path, options: .init(), columnFamilies: ["table"])
+    #expect(failure { _ = try database.family("none") }?.code == .notFound)
+  }
+
+  @Test func `a dropped column family is gone when the database is opened again`() throws {
+    let path = directory.child("db")
+    do {
+      let database = try Database.open(path, options: .init(), columnFamilies: [])
+      let table = try database.createColumnFamily("table")
+      #expect(table.name == "table" && table.id == 1)
+      #expect(failure { _ = try database.createColumnFamily("table") }?.code == .invalidArgument)
+      try database.put("a", "1", in: table)
+      try database.flush()
+      try database.dropColumnFamily(table)
+      #expect(failure { _ = try database.family("table") }?.code == .notFound)
+      #expect(try database.get("a", in: table) == "1")
+      #expect(failure { try database.put("a", "2", in: table) }?.code == .columnFamilyDropped)
+      let family = try database.family("default")
+      try database.put("a", "1", in: family)
+      try database.flush()
+      #expect(try database.get("a", in: family, tier: .persisted) == "1")
+    }
+    #expect(try Database.columnFamilyNames(at: path) == ["default"])
+  }
+
+  @Test func `a read-only open shows a closed or a live database and changes nothing`() throws {
+    let path = directory.child("db")
+    let database = try Database.open(path, options: .init(), columnFamilies: [])
+    let table = try database.createColumnFamily("table")
+    try database.put("a", "1", in: table)
+    try database.flush()
+    try database.put("a", "2", in: table)
+    #expect(FileManager.default.createFile(atPath: path + "/000099.sst.trash", contents: Data([1])))
+    let before = directory.listing()
+    do {
+      let reader = try Database.openReadOnly(path, options: .init(), columnFamilies: ["table"])
+      let table = try reader.family("table")
+      #expect(try reader.rows(in: table) == ["a=1"])
+      #expect(failure { try reader.put("a", "3", in: table) }?.code == .notSupported)
+      #expect(failure { try reader.flush() }?.code == .notSupported)
+      #expect(failure { try reader.checkpoint(to: path + "-copy") }?.code == .notSupported)
+      #expect(failure { _ = try reader.createColumnFamily("other") }?.code == .notSupported)
+      try reader.verifyChecksums()
+    }
+    #expect(directory.listing() == before)
+    _ = consume table
+    database.close()
+    let closed = directory.listing()
+    do {
+      let reader = try Database.openReadOnly(path, options: .init(), columnFamilies: ["table"])
+      let table = try reader.family("table")
+      #expect(try reader.rows(in: table) == ["a=1"])
+    }
+    #expect(directory.listing() == closed)
+  }
+
+  @Test func `a read-only open of nothing fails and creates nothing`() throws {
+    let error = failure { _ = try Database.openReadOnly(directory.child("db"), options: .init(), columnFamilies: []) }
+    #expect(error != nil)
+    #expect(directory.listing() == [])
+    #expect(failure { _ = try Database.columnFamilyNames(at: directory.child("db")) } != nil)
+    #expect(directory.listing() == [])
+  }
+
+  @Test func `a bad option is an invalid argument that names it`() throws {
+    func error(_ change: (inout DatabaseOptions) -> Void) -> RocksDBError? {
+      var options = DatabaseOptions()
+      change(&options)
+      return failure { _ = try Database.open(directory.child("db"), options: options, columnFamilies: []) }
+    }
+    for (name, value) in [("no_such_option", "1"), ("max_open_files", "many"), ("atomic_flush", "false")] {
+      let error = try #require(error { $0.overrides = [name: value] })
+      #expect(error.code == .invalidArgument && error.message.contains(name))
+    }
+    for (name, value) in [
+      ("no_such_option", "1"), ("write_buffer_size", "large"), ("comparator", "leveldb.BytewiseComparator"),
+      ("block_based_table_factory", "{no_such_option=1}"),
+    ] {
+      let error = try #require(error { $0.columnFamilyOverrides = [name: value] })
+      #expect(error.code == .invalidArgument && error.message.contains(name))
+    }
+    #expect(directory.listing() == [])
+  }
+
+  @Test func `the options in effect are ours and the overrides`() throws {
+    var options = DatabaseOptions()
+    options.writeBufferBytes = 3 << 20
+    options.blockCache = BlockCache(capacityBytes: 1 << 20)
+    options.overrides = ["max_open_files": "77"]
+    options.columnFamilyOverrides = [
+      "level0_file_num_compaction_trigger": "9", "block_based_table_factory": "{block_size=8192}",
+    ]
+    let database = try Database.open(directory.child("db"), options: options, columnFamilies: [])
+    let effective = try database.effectiveOptions()
+    #expect(effective["db.atomic_flush"] == "true")
+    #expect(effective["db.max_bgerror_resume_count"] == "0")
+    #expect(effective["db.paranoid_checks"] == "true")
+    #expect(effective["db.avoid_flush_during_shutdown"] == "true")
+    #expect(effective["db.create_missing_column_families"] == "false")
+    #expect(effective["db.max_open_files"] == "77")
+    #expect(effective["cf.level0_file_num_compaction_trigger"] == "9")
+    #expect(effective["cf.write_buffer_size"] == "\(3 << 20)")
+    #expect(effective["cf.level_compaction_dynamic_level_bytes"] == "true")
+    #expect(effective["cf.memtable_insert_with_hint_prefix_extractor"]?.contains("CappedPrefix.0") == true)
+    #expect(effective["cf.compression"] == "kLZ4Compression")
+    #expect(effective["cf.table_factory.block_size"] == "8192")
+    #expect(effective["cf.table_factory.checksum"] == "kXXH3")
+    #expect(effective["cf.table_factory.filter_policy"]?.contains("bloomfilter:10") == true)
+    #expect(effective["cf.table_factory.cache_index_and_filter_blocks"] == "true")
+    let family = try database.family("default")
+    #expect(database.property("rocksdb.no-such-property", in: family) == nil)
+    #expect(database.property("rocksdb.levelstats", in: family)?.contains("Level") == true)
+    #expect(database.integerProperty("rocksdb.num-snapshots", in: family) == 0)
+    #expect(database.integerProperty("rocksdb.no-such-property", in: family) == nil)
+  }
+
+  @Test func `databases share a cache and a limit of memtables`() throws {
+    let cache = BlockCache(capacityBytes: 8 << 20)
+    let manager = WriteBufferManager(bufferBytes: 4 << 20, cache: cache)
+    var options = DatabaseOptions()
+    options.blockCache = cache
+    options.writeBufferManager = manager
+    let first = try Database.open(directory.child("1"), options: options, columnFamilies: [])
+    let second = try Database.open(directory.child("2"), options: options, columnFamilies: [])
+    let empty = manager.usedBytes
+    let value = String(repeating: "v", count: 100_000)
+    let firstFamily = try first.family("default")
+    let secondFamily = try second.family("default")
+    try first.put("a", value, in: firstFamily)
+    let one = manager.usedBytes
+    try second.put("a", value, in: secondFamily)
+    #expect(one >= empty + 100_000 && manager.usedBytes >= one + 100_000)
+    try first.flush()
+    let used = cache.usedBytes
+    #expect(try first.get("a", in: firstFamily) == value)
+    #expect(cache.usedBytes > used)
+    #expect(cache.capacityBytes == 8 << 20)
+  }
+
+  @Test func `a checkpoint opens and has everything that was written`() throws {
+    let copy = directory.child("copy")
+    let database = try Database.open(directory.child("db"), options: .init(), columnFamilies: [])
+    let table = try database.createColumnFamily("table")
+    let family = try database.family("default")
+    try database.put("a", "1", in: table)
+    try database.flush()
+    try database.put("b", "2", in: table)
+    try database.put("offset", "2", in: family)
+    try database.checkpoint(to: copy)
+    try database.put("c", "3", in: table)
+    #expect(failure { try database.checkpoint(to: copy) }?.code == .invalidArgument)
+    let other = try Database.open(copy, options: .init(), columnFamilies: ["table"])
+    let otherTable = try other.family("table")
+    let otherFamily = try other.family("default")
+    #expect(try other.rows(in: otherTable) == ["a=1", "b=2"])
+    #expect(try other.rows(in: otherFamily) == ["offset=2"])
+    try other.put("a", "9", in: otherTable)
+    try other.flush()
+    #expect(try database.get("a", in: table) == "1")
+  }
+
+  @Test func `damage in a table file is corruption`() throws {
+    let path = directory.child("db")
+    do {
+      let database = try Database.open(path, options: .init(), columnFamilies: [])
+      let family = try database.family("default")
+      try database.put("a", "1", in: family)
+      try database.flush()
+      try database.verifyChecksums()
+    }
+    let name = try #require(try FileManager.default.contentsOfDirectory(atPath: path).first { $0.hasSuffix(".sst") })
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
+    bytes[5] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: path + "/" + name))
+    let database = try Database.openReadOnly(path, options: .init(), columnFamilies: [])
+    #expect(failure { try database.verifyChecksums() }?.code == .corruption)
+  }
+
+  @Test func `handles that outlive the database keep it open`() throws {
+    let path = directory.child("db")
+    func iterator() throws -> RocksDB.Iterator {
+      let database = try Database.open(path, options: .init(), columnFamilies: [])
+      let family = try database.createColumnFamily("table")
+      try database.put("a", "1", in: family)
+      var batch = IndexedWriteBatch()
+      batch.put("b", "2", in: family)
+      let snapshot = database.makeSnapshot()
+      return batch.makeIterator(in: family, over: database.makeIterator(in: family, at: snapshot))
+    }
+    func snapshot() throws -> Snapshot {
+      let database = try Database.open(path, options: .init(), columnFamilies: ["table"])
+      try database.put("c", "3", in: database.family("table"))
+      return database.makeSnapshot()
+    }
+    func family() throws -> ColumnFamily {
+      try Database.open(path, options: .init(), columnFamilies: ["table"]).family("table")
+    }
+    func isLocked() -> Bool {
+      failure { _ = try Database.open(path, options: .init(), columnFamilies: ["table"]) }?.code == .ioError
+    }
+    do {
+      let left = try iterator()
+      #expect(isLocked())
+      #expect(try left.forwards() == ["a=1", "b=2"])
+    }
+    do {
+      let left = try snapshot()
+      #expect(isLocked())
+      let number = left.sequenceNumber
+      #expect(number > 0)
+    }
+    do {
+      let left = try family()
+      #expect(isLocked())
+      var batch = WriteBatch()
+      batch.put("a", "1", in: left)
+      let count = batch.count
+      #expect(count == 1)
+    }
+    #expect(!isLocked())
+  }
+
+  @Test func `many threads read and write at the same time`() async throws {
+    let database = try Database.open(directory.child("db"), options: .init(), columnFamilies: [])
+    let family = try database.family("default")
+    let shared = Shared(database, family)
+    await withTaskGroup(of: Void.self) { group in
+      for thread in 0..<4 {
+        group.addTask {
+          for number in 0..<500 {
+            #expect(throws: Never.self) {
+              try shared.database.put("\(thread)-\(number)", "\(number)", in: shared.family)
+              #expect(try shared.database.get("\(thread)-\(number)", in: shared.family) == "\(number)")
+            }
+          }
+        }
+      }
+    }
+    #expect(try shared.database.rows(in: shared.family).count == 2000)
+  }
+}
+
+private final class Shared: Sendable {
+  let database: Database
+  let family: ColumnFamily
+
+  init(_ database: consuming Database, _ family: consuming ColumnFamily) {
+    self.database = database
+    self.family = family
+  }
+}
+
+extension ColumnFamily {
+  fileprivate consuming func check() { #expect(id > 0) }
+}

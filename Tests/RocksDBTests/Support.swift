@@ -1,0 +1,166 @@
+import Foundation
+import RocksDB
+import Testing
+
+/// A directory of its own, removed when the test is over.
+final class TemporaryDirectory: Sendable {
+  let path: String
+
+  init() {
+    path = NSTemporaryDirectory() + "/rocksdb-tests-" + UUID().uuidString
+    try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  /// A path inside, where nothing is yet.
+  func child(_ name: String) -> String { path + "/" + name }
+
+  /// Every file below, with size and time of change.
+  func listing() -> [String] {
+    (FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []).sorted().map { name in
+      let attributes = try? FileManager.default.attributesOfItem(atPath: path + "/" + name)
+      let size = attributes?[.size] ?? "?"
+      let date = (attributes?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
+      return "\(name) \(size) \(date)"
+    }
+  }
+}
+
+/// A value under a lock, for closures that RocksDB's threads call.
+final class Locked<Value: Sendable>: @unchecked Sendable {
+  // Proof: `stored` is touched only under the lock.
+  private let lock = NSLock()
+  private var stored: Value
+
+  init(_ value: Value) { stored = value }
+
+  var value: Value { lock.withLock { stored } }
+
+  func change(_ body: (inout Value) -> Void) { lock.withLock { body(&stored) } }
+}
+
+/// Strings as keys and values.
+func text(_ bytes: RawSpan) -> String { unsafe bytes.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) } }
+
+func optionalText(_ bytes: RawSpan?) -> String? {
+  if let bytes { text(bytes) } else { nil }
+}
+
+extension String {
+  /// Its UTF-8.
+  var bytes: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      // Proof: bytes of a UTF-8 span have no padding between them.
+      unsafe utf8Span.span.bytes
+    }
+  }
+}
+
+extension Database {
+  /// A column family that must be there.
+  func family(_ name: String) throws -> ColumnFamily {
+    guard let family = columnFamily(name) else {
+      throw RocksDBError(.notFound, message: "no column family is named \(name)")
+    }
+    return family
+  }
+
+  func get(_ key: String, in family: borrowing ColumnFamily, tier: ReadTier = .all) throws -> String? {
+    try withValue(key.bytes, in: family, tier: tier, text)
+  }
+
+  func get(_ key: String, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot) throws -> String? {
+    try withValue(key.bytes, in: family, at: snapshot, text)
+  }
+
+  func put(
+    _ key: String, _ value: String, in family: borrowing ColumnFamily, log: WriteAheadLog = .off
+  ) throws {
+    var batch = WriteBatch()
+    batch.put(key, value, in: family)
+    try write(batch, log: log)
+  }
+
+  func delete(_ key: String, in family: borrowing ColumnFamily, log: WriteAheadLog = .off) throws {
+    var batch = WriteBatch()
+    batch.delete(key.bytes, in: family)
+    try write(batch, log: log)
+  }
+
+  /// All rows of a family, forwards.
+  func rows(in family: borrowing ColumnFamily) throws -> [String] { try makeIterator(in: family).forwards() }
+}
+
+extension WriteBatch {
+  mutating func put(_ key: String, _ value: String, in family: borrowing ColumnFamily) {
+    put(key.bytes, value.bytes, in: family)
+  }
+}
+
+extension IndexedWriteBatch {
+  mutating func put(_ key: String, _ value: String, in family: borrowing ColumnFamily) {
+    put(key.bytes, value.bytes, in: family)
+  }
+
+  mutating func delete(_ key: String, in family: borrowing ColumnFamily) {
+    delete(key.bytes, in: family)
+  }
+
+  func lookUp(_ key: String, in family: borrowing ColumnFamily) -> BatchLookup<String> {
+    lookUp(key.bytes, in: family, text)
+  }
+
+  func get(
+    _ key: String, in family: borrowing ColumnFamily, database: borrowing Database
+  ) throws -> String? {
+    try withValue(key.bytes, in: family, database: database, text)
+  }
+
+  func netEntries(in family: borrowing ColumnFamily) -> [String] {
+    var entries: [String] = []
+    forEachNetEntry(in: family) { key, value in
+      if let value { entries.append(text(key) + "=" + text(value)) } else { entries.append(text(key) + "-") }
+    }
+    return entries
+  }
+}
+
+extension RocksDB.Iterator {
+  var row: String? { isValid ? text(key) + "=" + text(value) : nil }
+
+  consuming func forwards() throws -> [String] {
+    var rows: [String] = []
+    seekToFirst()
+    while let row {
+      rows.append(row)
+      next()
+    }
+    try checkStatus()
+    return rows
+  }
+
+  consuming func backwards() throws -> [String] {
+    var rows: [String] = []
+    seekToLast()
+    while let row {
+      rows.append(row)
+      previous()
+    }
+    try checkStatus()
+    return rows
+  }
+}
+
+/// Runs what must fail with a `RocksDBError`, and returns that.
+func failure(_ body: () throws -> Void) -> RocksDBError? {
+  do { try body() } catch { return error as? RocksDBError }
+  return nil
+}
+
+/// A fault plan for the sync hook: how often it was called, and what it answers.
+struct SyncPlan: Sendable {
+  var calls = 0
+  var error: RocksDBError?
+}
