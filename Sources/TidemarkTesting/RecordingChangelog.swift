@@ -16,6 +16,8 @@ public final class RecordingChangelog: Changelog {
     case synced(Offset)
     /// A sync threw.
     case refusedSync(StoreError.Kind)
+    /// Commits were read from this offset on.
+    case read(from: Offset)
     /// The writer was closed.
     case closedWriter
   }
@@ -84,7 +86,8 @@ public final class RecordingChangelog: Changelog {
   public func read(
     from start: Offset, to end: Offset?, _ body: (LoggedCommit) throws(StoreError) -> ReadContinuation
   ) throws(StoreError) -> Offset {
-    try base.read(from: start, to: end) { (commit) throws(StoreError) in
+    record(.read(from: start))
+    return try base.read(from: start, to: end) { (commit) throws(StoreError) in
       if let fault = faults.read, commit.baseOffset >= fault.offset { throw fault.error }
       return try body(commit)
     }

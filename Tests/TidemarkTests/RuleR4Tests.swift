@@ -53,20 +53,29 @@ import TidemarkTesting
     let log = RecordingChangelog(try directory.log())
     do {
       let store = try directory.store(log)
-      for number in 0..<400 {
+      for number in 0..<300 {
         try store.write { transaction in
-          for row in 0..<20 { try transaction.put(("k\(number)", Int64(row)), "\(number)", in: orders) }
+          for row in 0..<10 {
+            let text = String(repeating: "\(row)", count: 4000)
+            try transaction.put(("k\(number)", Int64(row)), text, in: orders)
+          }
           try transaction.put("n\(number % 7)", Int64(number), in: balances)
         }
       }
     }
-    for step in 1...5 {
+    let end = try log.offsets().end.value
+    var stored = Offset.zero
+    for step in Int64(1)...3 {
       var faults = RecordingChangelog.Faults()
-      faults.read = (Offset(Int64(step) * 1500), StoreError(.inputOutput, "the log can't be read"))
+      faults.read = (Offset(end / 4 * step), StoreError(.inputOutput, "the log can't be read"))
       log.setFaults(faults)
       _ = storeError(.inputOutput) { _ = try directory.store(log, .tiny) }
-      #expect(try StoredImage(of: directory("store")).isReplay(of: log))
+      let image = try StoredImage(of: directory("store"))
+      #expect(try image.isReplay(of: log))
+      #expect(image.offset >= stored)
+      stored = image.offset
     }
+    #expect(stored > 3, "the restores got on")
     log.setFaults(RecordingChangelog.Faults())
     let store = try directory.store(log, .tiny)
     #expect(try store.snapshot().allBalances().count == 7)

@@ -12,9 +12,9 @@ func storeError(
   return error
 }
 
-/// Waits until a condition holds, looking again and again; `false` after a minute.
+/// Waits until a condition holds, looking again and again; `false` after half a minute.
 func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-  let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+  let deadline = ContinuousClock.now.advanced(by: .seconds(30))
   while try !condition() {
     if ContinuousClock.now > deadline { return false }
     sched_yield()
