@@ -10,7 +10,7 @@ import TidemarkTesting
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Seen to fail with: changes written to the database when they are staged; reads of a view without its snapshot.
+  /// Seen to fail with: reads of a view (`get`, scans) without its snapshot.
   @Test func aSnapshotIsTheStateAtOneCommit() throws {
     let store = try directory.store(try directory.log())
     try store.write([input: 1]) { try $0.put("a", 1, in: balances) }

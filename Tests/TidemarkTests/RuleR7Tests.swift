@@ -51,7 +51,7 @@ import Tidemark
 
   /// A commit that power loss has torn was never known to be durable: the log is cut there, and says so.
   ///
-  /// Seen to fail with: a recovery that reports nothing; a restore that begins one commit too late.
+  /// Seen to fail with: a recovery that reports nothing.
   @Test func aTornEndIsCutAndReported() throws {
     do {
       let store = try directory.store(try directory.log())
@@ -69,7 +69,7 @@ import Tidemark
     #expect(try store.verify(in: directory("scratch")).agrees)
   }
 
-  /// Seen to fail with: a database that is removed instead of moved; one that stays where it was.
+  /// Seen to fail with: a database that is removed instead of moved.
   @Test func aRebuildHappensWhenAskedForAndKeepsTheDamagedDatabase() throws {
     let log = try directory.log()
     do {

@@ -134,13 +134,18 @@ import TidemarkTesting
 
   // MARK: The right log
 
-  /// Seen to fail with: an open that doesn't compare identities (receipts alone find it where there are commits).
+  /// Seen to fail with: an open that doesn't compare identities; one that compares neither them nor receipts.
   @Test func anotherOrARecreatedChangelogIsRefused() throws {
     try commit(0..<20)
     let files = try tableFiles()
     let other = try FileLog.open(directory("changelog"), TopicPartition("other", 0))
     _ = storeError(.wrongChangelog) { _ = try directory.store(other) }
     _ = storeError(.wrongChangelog) { _ = try StateStore.open(directory("store"), tables: [balances, orders]) }
+    // The same commits under another name.
+    try FileManager.default.removeItem(atPath: directory("changelog/other-0"))
+    try directory.copy("changelog/state-0", to: "changelog/other-0")
+    let renamed = try FileLog.open(directory("changelog"), TopicPartition("other", 0))
+    _ = storeError(.wrongChangelog) { _ = try directory.store(renamed) }
     try move("changelog", to: "kept")
     _ = storeError(.wrongChangelog) { try commit(0..<1) }
     // Also when it has grown as long as the former one.
@@ -173,9 +178,9 @@ import TidemarkTesting
     try commit(30..<31)
   }
 
-  /// A fork that the store has not stored yet, but had in memory, is none: what the log holds counts.
+  /// What the store had in memory and not in table files doesn't matter: what the log holds counts.
   ///
-  /// Seen to fail with: an open that doesn't compare receipts nor ends (stored beyond the end).
+  /// Seen to fail with: an open that doesn't look at the changelog's end.
   @Test func aChangelogCutBelowTheStoredOffsetIsRefused() throws {
     try commit(0..<20)
     try directory.copy("changelog", to: "older")
