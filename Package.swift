@@ -42,7 +42,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "BankProcess", dependencies: ["Tidemark"], path: "Tests/BankProcess", swiftSettings: swiftSettings),
-    .testTarget(name: "ChangelogTests", dependencies: ["Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
+    .testTarget(name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
     .testTarget(name: "RocksDBTests", dependencies: ["RocksDB"], swiftSettings: swiftSettings),
     .testTarget(
       name: "TidemarkTests", dependencies: ["Tidemark", "TidemarkTesting", "RocksDB", "BankProcess"],

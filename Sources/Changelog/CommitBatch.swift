@@ -49,7 +49,8 @@ package struct CommitBatch: ~Escapable {
     guard base == header.baseOffset, epoch == header.epoch else {
       throw .damaged("the header's offset or epoch isn't the one under the checksum")
     }
-    guard header.recordCount == header.lastOffsetDelta + 1, Int(header.recordCount) <= batch.bytes.byteCount else {
+    guard Int(header.recordCount) == Int(header.lastOffsetDelta) + 1, Int(header.recordCount) <= batch.bytes.byteCount
+    else {
       throw .damaged("the number of records is impossible")
     }
     durableOffset = Offset(durable)
@@ -75,6 +76,16 @@ package struct CommitPlacement: Sendable {
   package var epoch: Int32
   package var previousReceipt: Receipt
   package var timestamp: Timestamp
+
+  package init(
+    baseOffset: Offset, durableOffset: Offset, epoch: Int32, previousReceipt: Receipt, timestamp: Timestamp
+  ) {
+    self.baseOffset = baseOffset
+    self.durableOffset = durableOffset
+    self.epoch = epoch
+    self.previousReceipt = previousReceipt
+    self.timestamp = timestamp
+  }
 }
 
 /// Encodes batches into storage that it uses again.

@@ -5,16 +5,16 @@ extension FileLog {
   /// greatest that the files tell of.
   public func offsets() throws(StoreError) -> ChangelogOffsets {
     let segments = try directory.segments()
-    guard let first = segments.first, let last = segments.last else {
-      try checkNothingIsMissing(first: nil, boundary: try knownDurable(segments))
+    guard let first = segments.first else {
+      try checkNothingIsMissing(first: nil)
       return ChangelogOffsets(start: .zero, durable: .zero, end: .zero)
     }
-    try checkNothingIsMissing(first: first, boundary: nil)
+    try checkNothingIsMissing(first: first)
     if let writer {
       return ChangelogOffsets(start: Offset(first), durable: writer.durableOffset, end: writer.endOffset)
     }
     let known = try knownDurable(segments)
-    var cursor = try LogCursor(directory, segments, near: Offset(max(last, Int64.max)), windowBytes: 1 << 18)
+    var cursor = try LogCursor(directory, segments, near: Offset(Int64.max), windowBytes: 1 << 18)
     var reader = LogTail(log: self)
     while try reader.advance(&cursor) {}
     let durable = max(known, cursor.carriedDurable)
@@ -31,7 +31,7 @@ extension FileLog {
     from start: Offset, to end: Offset?, _ body: (LoggedCommit) throws(StoreError) -> ReadContinuation
   ) throws(StoreError) -> Offset {
     let segments = try directory.segments()
-    try checkNothingIsMissing(first: segments.first, boundary: nil)
+    try checkNothingIsMissing(first: segments.first)
     guard let first = segments.first else {
       if start == .zero { return start }
       throw StoreError(.invalidArgument, "the offset lies beyond the end of the log", ["offset": start, "end": 0])
@@ -93,16 +93,22 @@ extension FileLog {
     let segments = try directory.segments()
     if offset == .zero, segments.first ?? 0 == 0 { return Receipt(startOf: identity) }
     if let writer, offset > writer.endOffset { return nil }
-    guard let base = segments.last(where: { $0 < offset.value }) else { return nil }
+    return try lastCommit(endingAt: offset, segments)?.receipt
+  }
+
+  /// Receipt and epoch of the commit that ends at `offset`; `nil` if none does.
+  func lastCommit(
+    endingAt offset: Offset, _ segments: [Int64]
+  ) throws(StoreError) -> (receipt: Receipt, epoch: Int32)? {
+    guard let first = segments.first, first < offset.value else { return nil }
     // The last offset of the commit is what an index entry names.
-    var cursor = try LogCursor(
-      directory, segments.filter { $0 <= offset.value }, near: Offset(max(base, offset.value - 1)), windowBytes: 1 << 15
-    )
+    var cursor = try LogCursor(directory, segments, near: offset.advanced(by: -1), windowBytes: 1 << 15)
     var tail = LogTail(log: self)
     while cursor.expected < offset {
       guard try tail.advance(&cursor, until: offset) else { return nil }
     }
-    return cursor.expected == offset ? cursor.lastReceipt : nil
+    guard cursor.expected == offset, let receipt = cursor.lastReceipt else { return nil }
+    return (receipt, cursor.lastEpoch)
   }
 
   /// The greatest offset that is durable as far as the directory's files tell.
@@ -113,9 +119,10 @@ extension FileLog {
   }
 
   /// Throws unless the first segment is where the log was cut on purpose, or at 0.
-  func checkNothingIsMissing(first: Int64?, boundary: Offset?) throws(StoreError) {
+  func checkNothingIsMissing(first: Int64?) throws(StoreError) {
     let start = try directory.logStart() ?? 0
-    guard (first ?? 0) <= start, first != nil || boundary ?? .zero == .zero else {
+    let isKnownEmpty = first == nil ? try knownDurable([]) == .zero : false
+    guard (first ?? 0) <= start, first != nil || isKnownEmpty else {
       throw StoreError(
         .corrupted, "segments are missing; restore them from a copy, or rebuild from a checkpoint",
         ["file": directory.path, "offset": start, "first segment": first.map { "\($0)" } ?? "none"])

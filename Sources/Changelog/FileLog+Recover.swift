@@ -13,7 +13,7 @@ extension FileLog {
   func recover() throws(StoreError) -> RecoveredLog {
     let segments = try directory.segments()
     let boundary = try knownDurable(segments)
-    try checkNothingIsMissing(first: segments.first, boundary: boundary)
+    try checkNothingIsMissing(first: segments.first)
     guard let first = segments.first else {
       return RecoveredLog(
         endOffset: .zero, lastReceipt: Receipt(startOf: identity), lastEpoch: -1,
@@ -23,8 +23,16 @@ extension FileLog {
     try checkStart(segments)
     let start = Offset(max(first, try directory.recoveryPoint() ?? 0))
     var cursor = try LogCursor(directory, segments, near: start, windowBytes: 1 << 20)
-    if cursor.expected.value > first { cursor.follow(try receipt(endingAt: cursor.expected)) }
-    if cursor.expected.value == 0 { cursor.follow(Receipt(startOf: identity)) }
+    for base in segments.dropFirst() where base <= start.value {
+      // What lies below the recovery point isn't scanned, but must be there.
+      if try receipt(endingAt: Offset(base)) == nil {
+        throw damage(directory.path(base, "log"), position: 0, Offset(base), "no commit ends where the segment starts")
+      }
+    }
+    if cursor.expected.value > first, let last = try lastCommit(endingAt: cursor.expected, segments) {
+      cursor.follow(last.receipt, epoch: last.epoch)
+    }
+    if cursor.expected.value == 0 { cursor.follow(Receipt(startOf: identity), epoch: -1) }
 
     let scannedFrom = (segment: cursor.segment, position: cursor.position)
     var scannedBytes = 0
@@ -49,7 +57,8 @@ extension FileLog {
     if lastReceipt == nil { lastReceipt = try receipt(endingAt: end) }
     guard let lastReceipt else { throw missingEnd(end, known, cursor.path) }
     let tailStart = cursor.segment == scannedFrom.segment ? scannedFrom.position : 0
-    let cutBytes = try makeDurable(cursor.path, from: tailStart, to: cursor.position, cut: reason != nil)
+    let isDurable = reason == nil && end <= known
+    let cutBytes = isDurable ? 0 : try makeDurable(cursor.path, from: tailStart, to: cursor.position)
     try repairIndexes(segments, end: end)
     return RecoveredLog(
       endOffset: end, lastReceipt: lastReceipt, lastEpoch: cursor.lastEpoch,
@@ -94,7 +103,7 @@ extension FileLog {
   ///
   /// The bytes that may not be durable are written again first: an earlier failed sync may have left them in memory,
   /// marked as clean.
-  private func makeDurable(_ path: String, from start: Int, to end: Int, cut: Bool) throws(StoreError) -> Int {
+  private func makeDurable(_ path: String, from start: Int, to end: Int) throws(StoreError) -> Int {
     guard let file = try directory.storage.open(path, .readWrite) else {
       throw StoreError(.corrupted, "a segment is gone; restore it from a copy", ["file": path])
     }

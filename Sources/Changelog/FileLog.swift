@@ -45,7 +45,7 @@ public final class FileLog: Changelog, Sendable {
       throw StoreError(.invalidArgument, "there is no changelog, and none is to be created", ["file": directory.path])
     }
     if try storage.createDirectory(parent) {
-      try storage.syncDirectory((parent as NSString).deletingLastPathComponent.isEmpty ? "." : parent + "/..")
+      try storage.syncDirectory(parent + "/..")
     }
     if try storage.createDirectory(directory.path) { try storage.syncDirectory(parent) }
     return FileLog(try directory.createIdentity(), options, directory)
@@ -102,9 +102,8 @@ public final class FileLog: Changelog, Sendable {
     try directory.record(epoch, after: epochs)
     try directory.recordRecoveryPoint(recovered.endOffset.value)
 
-    // A deposed writer may still hold the empty segment of that name: it goes on in a file without a name.
-    try storage.unlink(directory.path(epoch.startOffset, "log"))
-    let segment = try ActiveSegment.create(directory, base: recovered.endOffset, options)
+    // A deposed writer may still hold an empty segment of that name: it goes on in a file without a name.
+    let segment = try ActiveSegment.create(directory, base: recovered.endOffset, options, replacing: true)
     let writer = FileLogWriter(
       directory, options, lock: lock, epoch: epoch.epoch, segment: segment, lastReceipt: recovered.lastReceipt)
     state.withLock {

@@ -18,7 +18,7 @@ public struct FileLogOptions: Sendable, Hashable {
   public var segmentBytes: Int
   /// An index entry is made when at least this much was appended since the last.
   public var indexIntervalBytes: Int
-  /// The greatest size of a commit's batch; a larger one is `tooLarge`. At most 1 GiB.
+  /// The greatest size of a commit's batch, at most 1 GiB; a larger one is `tooLarge`.
   public var maxCommitBytes: Int
   /// Whether a log that is missing is created.
   public var createIfMissing: Bool

@@ -11,7 +11,9 @@ extension FileLogWriter {
     return durable
   }
 
-  /// Syncs what isn't durable yet. Callers at the same time share one sync, or wait for the next.
+  /// Syncs what isn't durable yet.
+  ///
+  /// Callers at the same time share one sync, or wait for the next.
   @discardableResult
   func sync(recordingPoint: Bool) throws(StoreError) -> Offset {
     let target = try state.withLock { (state) throws(StoreError) in
@@ -35,6 +37,7 @@ extension FileLogWriter {
     }
     do throws(StoreError) {
       if claimed.durableOffset < claimed.endOffset { try syncFile(claimed) }
+      if recordingPoint { try checkLock() }
     } catch {
       state.withLock { $0.failure = error }
       throw error
@@ -51,7 +54,9 @@ extension FileLogWriter {
     }
   }
 
-  /// Writes the recovery point; it only spares a later recovery work, so a failure is not one of the sync.
+  /// Writes the recovery point.
+  ///
+  /// It supplements what batches and segments tell, and spares recovery work, so a failure is not one of the sync.
   private func recordPoint() {
     let durable = durableOffset
     do throws(StoreError) { try directory.recordRecoveryPoint(durable.value) } catch { return }

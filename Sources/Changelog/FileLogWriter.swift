@@ -17,14 +17,17 @@ final class ActiveSegment: Sendable {
 
   /// Creates an empty segment, whose name survives a loss of power.
   ///
-  /// After a throw there is no file of that name, unless the error is `commitUnknown`.
+  /// With `replacing`, it takes the place of an empty one, so that readers always find a file. After a throw there is
+  /// no file of that name, or the one to be replaced, unless the error is `commitUnknown`.
   static func create(
-    _ directory: LogDirectory, base: Offset, _ options: FileLogOptions
+    _ directory: LogDirectory, base: Offset, _ options: FileLogOptions, replacing: Bool = false
   ) throws(StoreError) -> ActiveSegment {
     let path = directory.path(base.value, "log")
-    guard let file = try directory.storage.open(path, .create) else {
+    let temporary = path + ".tmp"
+    guard let file = try directory.storage.open(replacing ? temporary : path, replacing ? .replace : .create) else {
       throw StoreError(.inputOutput, "a segment can't be created", ["file": path])
     }
+    if replacing { try directory.storage.rename(temporary, to: path) }
     do throws(StoreError) {
       try directory.storage.syncDirectory(directory.path)
     } catch {
@@ -155,7 +158,9 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     return appended
   }
 
-  /// Waits for its turn, checks the size, and starts another segment if this one is full. Holds `appending` afterwards.
+  /// Waits for its turn, checks the size, and starts another segment if this one is full.
+  ///
+  /// Holds `appending` afterwards.
   private func claimAppend(recordCount: Int, measure: () -> Int) throws(StoreError) -> Int {
     var byteCount = 0
     while true {

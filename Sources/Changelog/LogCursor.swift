@@ -47,8 +47,11 @@ struct LogCursor: ~Copyable {
     @_lifetime(borrow self) get { scanner.batch }
   }
 
-  /// Says which receipt the next commit must follow.
-  mutating func follow(_ receipt: Receipt?) { lastReceipt = receipt }
+  /// Says which commit the next one must follow.
+  mutating func follow(_ receipt: Receipt, epoch: Int32) {
+    lastReceipt = receipt
+    lastEpoch = epoch
+  }
 
   mutating func next() throws(StoreError) -> Step {
     while let limit, expected.value == limit {

@@ -67,7 +67,7 @@ public struct RecordBatchHeader: Sendable, Hashable {
   /// How many records follow.
   public var recordCount: Int32
 
-  /// Reads the fields; `nil` if there are fewer bytes. Nothing is checked.
+  /// Reads the fields, unchecked; `nil` if there are fewer bytes.
   public init?(_ bytes: RawSpan) {
     guard bytes.byteCount >= Self.byteCount else { return nil }
     var reader = ByteReader(bytes)

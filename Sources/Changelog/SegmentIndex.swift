@@ -33,6 +33,8 @@ final class SegmentIndex: Sendable {
     self.base = base
     self.intervalBytes = intervalBytes
     let box = Box()
+    // Other files than those that a deposed writer may still hold.
+    for suffix in ["index", "timeindex"] { try? directory.storage.unlink(directory.path(base, suffix)) }
     box.state.offsets = try? directory.storage.open(directory.path(base, "index"), .replace)
     box.state.times = try? directory.storage.open(directory.path(base, "timeindex"), .replace)
     state = Mutex(box)
@@ -46,8 +48,8 @@ final class SegmentIndex: Sendable {
         box.state.offsetOfGreatest = lastOffset
       }
       if box.state.bytesSinceEntry > intervalBytes {
-        box.state.pendingOffsets.append(bigEndian: Int32(lastOffset - base))
-        box.state.pendingOffsets.append(bigEndian: Int32(position))
+        box.state.pendingOffsets.append(bigEndian: Int32(clamping: lastOffset - base))
+        box.state.pendingOffsets.append(bigEndian: Int32(clamping: position))
         addTime(to: box)
         box.state.bytesSinceEntry = 0
         if box.state.pendingOffsets.count >= Self.bufferBytes { flush(box) }
@@ -68,7 +70,7 @@ final class SegmentIndex: Sendable {
     guard box.state.greatestTimestamp > box.state.lastTimestamp else { return }
     box.state.lastTimestamp = box.state.greatestTimestamp
     box.state.pendingTimes.append(bigEndian: box.state.greatestTimestamp)
-    box.state.pendingTimes.append(bigEndian: Int32(box.state.offsetOfGreatest - base))
+    box.state.pendingTimes.append(bigEndian: Int32(clamping: box.state.offsetOfGreatest - base))
   }
 
   private func flush(_ box: Box) {

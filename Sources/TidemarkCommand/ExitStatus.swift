@@ -3,7 +3,9 @@ import Foundation
 import RowInput
 import Tidemark
 
-/// What the command's exit status says. From 64 on as in `sysexits.h`, from 80 on our own.
+/// What the command's exit status says.
+///
+/// From 64 on as in `sysexits.h`, from 80 on our own.
 enum ExitStatus: Int32, CaseIterable {
   case success = 0
   case notFound = 1

@@ -8,7 +8,8 @@ import Tidemark
   init() throws { directory = try TemporaryDirectory() }
 
   func open(_ options: StoreOptions = StoreOptions()) throws -> StateStore {
-    try StateStore.open(directory("store"), tables: [balances, orders], changelog: try directory.log(), options: options)
+    try StateStore.open(
+      directory("store"), tables: [balances, orders], changelog: try directory.log(), options: options)
   }
 
   @Test func commitsSurviveWithTheirPositions() throws {

@@ -2,7 +2,7 @@ public import Changelog
 
 /// Integers of fixed width: big-endian, the sign bit flipped, so that bytes sort as numbers.
 public struct IntegerCodec<Value: FixedWidthInteger & BitwiseCopyable & Sendable>: KeyCodec {
-  /// `int64`, `uint32`, …
+  /// The kind and its width in bits, as `int64`.
   public var name: String { "\(Value.isSigned ? "int" : "uint")\(Value.bitWidth)" }
 
   /// Flips the sign bit of signed integers.

@@ -2,8 +2,9 @@ internal import Changelog
 internal import RocksDB
 internal import struct Synchronization.Atomic
 
-/// The database at one commit, shared by the snapshots and cursors that read it. It can expire: then what it held is let
-/// go once the last read under way is done.
+/// The database at one commit, shared by the snapshots and cursors that read it.
+///
+/// It can expire: then what it held is let go once the last read under way is done.
 final class View: Sendable {
   let engine: Engine
   /// The commit that it shows.

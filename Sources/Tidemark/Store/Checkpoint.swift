@@ -82,7 +82,9 @@ extension StateStore {
       try partial.create()
       try engine.flush()
       try engine.withoutCommits { () throws(StoreError) in
-        try mappingErrors(to: "a checkpoint can't be taken", ["directory": path]) { () throws(RocksDBError) in try engine.database.handle.checkpoint(to: partial.database) }
+        try mappingErrors(to: "a checkpoint can't be taken", ["directory": path]) { () throws(RocksDBError) in
+          try engine.database.handle.checkpoint(to: partial.database)
+        }
       }
       guard let stored = try StoredState.read(partial, engine.options),
         let manifest = try partial.manifestNumber()

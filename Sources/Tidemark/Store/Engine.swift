@@ -182,7 +182,9 @@ final class Engine: Sendable {
       let end = view.takenAt.advanced(by: expiry)
       if end <= now { view.expire() } else { next = min(next ?? end, end) }
     }
-    shared.withLock { shared in shared.views.removeAll { $0.view.map { $0.takenAt.advanced(by: expiry) <= now } ?? true } }
+    shared.withLock { shared in
+      shared.views.removeAll { $0.view.map { $0.takenAt.advanced(by: expiry) <= now } ?? true }
+    }
     return next
   }
 
@@ -195,7 +197,9 @@ final class Engine: Sendable {
   func startFlush() throws(StoreError) {
     try pipeline.withLock { _ throws(StoreError) in
       signals.flushStarted()
-      try mappingErrors(to: "a flush can't be started") { () throws(RocksDBError) in try database.handle.flush(wait: false) }
+      try mappingErrors(to: "a flush can't be started") { () throws(RocksDBError) in
+        try database.handle.flush(wait: false)
+      }
     }
   }
 

@@ -22,7 +22,9 @@ enum Files {
     var written = 0
     var failure: Int32 = 0
     while written < bytes.count, failure == 0 {
-      let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress! + written, $0.count - written) }
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe write(descriptor, $0.baseAddress! + written, $0.count - written)
+      }
       if count < 0 { failure = errno } else { written += count }
     }
     if failure == 0, fsync(descriptor) != 0 { failure = errno }

@@ -1,6 +1,8 @@
 internal import Changelog
 
-/// What the database must at least contain. Written and synced after each flush, compared before each writable open.
+/// What the database must at least contain.
+///
+/// Written and synced after each flush, compared before each writable open.
 ///
 /// RocksDB can open a damaged MANIFEST as an empty database, and deletes the table files that it doesn't know then. A
 /// read-only open deletes nothing; what it shows is compared with this file first.

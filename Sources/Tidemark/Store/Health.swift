@@ -1,6 +1,8 @@
 internal import Changelog
 
-/// Whether a store takes writes. The first failure stays: only reopening mends it.
+/// Whether a store takes writes.
+///
+/// The first failure stays: only reopening mends it.
 final class Health: Sendable {
   private enum State {
     case open

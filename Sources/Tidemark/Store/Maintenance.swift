@@ -1,7 +1,9 @@
 internal import Changelog
 internal import Foundation
 
-/// What a store's maintenance thread is told. RocksDB's callbacks hold this and not the store.
+/// What a store's maintenance thread is told.
+///
+/// RocksDB's callbacks hold this and not the store.
 final class MaintenanceSignals: Sendable {
   private struct State {
     var isStopping = false
@@ -113,7 +115,9 @@ enum Maintenance {
         if work.writeHead {
           attempt(engine) { () throws(StoreError) in
             // An older HEAD is right, only less telling: without space the next flush writes it.
-            do throws(StoreError) { try engine.writeHead() } catch where error.kind != .outOfSpace { throw error } catch {}
+            do throws(StoreError) { try engine.writeHead() } catch  where error.kind != .outOfSpace {
+              throw error
+            } catch {}
           }
         }
         deadline = engine.expireViews()

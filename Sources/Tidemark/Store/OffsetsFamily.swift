@@ -1,7 +1,9 @@
 internal import Changelog
 internal import Foundation
 
-/// The rows of the column family `offsets`. Every write of a commit contains the first two, so data and offset are one.
+/// The rows of the column family `offsets`.
+///
+/// Every write of a commit contains the first two, so data and offset are one.
 ///
 /// | key (UTF-8) | value |
 /// |---|---|

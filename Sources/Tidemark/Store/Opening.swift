@@ -20,10 +20,6 @@ extension StateStore {
   /// Tables that the store doesn't know yet are made; tables that it knows and that aren't declared are kept and restored,
   /// out of sight. Nothing is ever wiped: what doesn't fit is an error, and the files stay as they are.
   ///
-  /// Throws `locked` while another holds the store or the changelog, `wrongChangelog` if the state belongs to another
-  /// changelog or to one that was cut, recreated or forked, `corrupted` if files are damaged, `invalidArgument` if a table
-  /// was made with other codecs.
-  ///
   /// - Parameters:
   ///   - path: the store's directory, made if there is none.
   ///   - tables: the tables to use.
@@ -31,6 +27,9 @@ extension StateStore {
   ///   - options: how the store behaves.
   ///   - progress: called now and then on the calling thread.
   /// - Returns: the open store.
+  /// - Throws: `locked` while another holds the store or the changelog, `wrongChangelog` if the state belongs to another
+  ///   changelog or to one that was cut, recreated or forked, `corrupted` if files are damaged, `invalidArgument` if a
+  ///   table was made with other codecs.
   public static func open(
     _ path: String, tables: [any TableDefinition], changelog: (any Changelog)? = nil,
     options: StoreOptions = StoreOptions(), progress: (OpenProgress) -> Void = { _ in }
@@ -94,7 +93,8 @@ private struct Opening {
     guard let bytes = try Files.read(directory.head) else {
       guard !directory.hasDatabase else {
         throw StoreError(
-          .corrupted, "HEAD is gone, so nobody can tell what the database must contain; rebuild the store from its"
+          .corrupted,
+          "HEAD is gone, so nobody can tell what the database must contain; rebuild the store from its"
             + " changelog, or put back a copy of the file", ["file": directory.head])
       }
       // The promise of `HEAD` comes before the database: from here on a database without it is a damaged store.
@@ -129,7 +129,8 @@ private struct Opening {
       let start = try changelog.offsets().start
       guard start == .zero else {
         throw StoreError(
-          .wrongChangelog, "the changelog was deleted below an offset, so an empty store can't be restored from it;"
+          .wrongChangelog,
+          "the changelog was deleted below an offset, so an empty store can't be restored from it;"
             + " start from the checkpoint that covers it", ["changelog": changelog.identity, "start": start])
       }
       return
@@ -155,7 +156,7 @@ private struct Opening {
     let receipt: Receipt?
     do throws(StoreError) {
       receipt = try changelog.receipt(endingAt: stored.offset)
-    } catch where error.kind == .invalidArgument {
+    } catch  where error.kind == .invalidArgument {
       receipt = nil
     }
     guard let receipt else {
@@ -220,7 +221,8 @@ private struct Opening {
     settings.onBackgroundError = { error in
       health.fail(StoreError(error, "the database failed in the background; reopen the store once that is mended"))
     }
-    return try mappingErrors(to: "the database can't be opened", ["directory": directory.path]) { () throws(RocksDBError) in
+    return try mappingErrors(to: "the database can't be opened", ["directory": directory.path]) {
+      () throws(RocksDBError) in
       let families = directory.hasDatabase ? try RocksDB.Database.columnFamilyNames(at: directory.database) : []
       return try RocksDB.Database.open(directory.database, options: settings, columnFamilies: families)
     }
@@ -241,7 +243,9 @@ private struct Opening {
       try database.handle.write(batch, log: changelog == nil ? .synced : .off)
     }
     try applier.install(state)
-    try mappingErrors(to: "the store's first rows can't be flushed") { () throws(RocksDBError) in try database.handle.flush(wait: true) }
+    try mappingErrors(to: "the store's first rows can't be flushed") { () throws(RocksDBError) in
+      try database.handle.flush(wait: true)
+    }
     return state
   }
 

@@ -35,7 +35,9 @@ public final class StateStore: Sendable {
     return result
   }
 
-  /// A view of the last commit. Never waits for a commit under way.
+  /// A view of the last commit.
+  ///
+  /// Never waits for a commit under way.
   public func snapshot() throws(StoreError) -> Snapshot { Snapshot(view: try opened().makeView()) }
 
   /// Writes what is committed to table files, so that a crash right afterwards has nothing to restore.

@@ -50,7 +50,8 @@ struct StoreDirectory: Sendable {
     while manager.fileExists(atPath: path + "/damaged-\(number)") { number += 1 }
     let aside = path + "/damaged-\(number)"
     do {
-      try manager.createDirectory(atPath: aside, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+      try manager.createDirectory(
+        atPath: aside, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
       // The database first: without `HEAD` an open would refuse it, with `HEAD` alone too. Neither is ever taken for new.
       if manager.fileExists(atPath: database) { try manager.moveItem(atPath: database, toPath: aside + "/db") }
       if manager.fileExists(atPath: head) { try manager.moveItem(atPath: head, toPath: aside + "/HEAD") }

@@ -1,11 +1,13 @@
-/// How a store behaves. The same options are to be used at each open.
+/// How a store behaves.
+///
+/// The same options are to be used at each open.
 public struct StoreOptions: Sendable {
   /// The memory that this store shares with the others of the process.
   public var budget: MemoryBudget = .shared
   /// When a transaction should be committed, and when it must.
   public var transactionLimits = TransactionLimits()
   /// The stored offset lags the committed one by at most this many changelog bytes, before table files are written.
-  public var storedLagBytes = 64 << 20
+  public var storedLagBytes = 16 << 20
   /// The stored offset lags the committed one by at most this time, also when the store is quiet.
   public var storedLagTime: Duration = .seconds(30)
   /// Snapshots older than this throw `snapshotExpired`, so that what they hold can go; `nil`: never.
@@ -32,8 +34,9 @@ public struct TransactionLimits: Sendable {
   public var softEntries = 100_000
   /// `shouldCommit` this long after the transaction's first change; `nil`: never by time.
   public var softInterval: Duration?
-  /// Writes throw `overBudget` beyond this many uncommitted bytes. A commit may take 64 MiB in a changelog, so more makes
-  /// sense only without one.
+  /// Writes throw `overBudget` beyond this many uncommitted bytes.
+  ///
+  /// A commit may take 64 MiB in a changelog, so more makes sense only without one.
   public var hardBytes = 48 << 20
 
   /// The defaults.

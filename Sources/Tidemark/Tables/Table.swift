@@ -1,6 +1,8 @@
 internal import Changelog
 
-/// A named, typed key space of a store. A value; needs no store.
+/// A named, typed key space of a store.
+///
+/// A value; needs no store.
 ///
 /// ```swift
 /// let balances = Table("balances", key: .string, value: .int64)

@@ -1,6 +1,8 @@
 public import Changelog
 
-/// The uncommitted changes of a store's one writer. Reads see them first, then the committed state.
+/// The uncommitted changes of a store's one writer.
+///
+/// Reads see them first, then the committed state.
 ///
 /// A commit is atomic over all tables. After one, or after ``abort()``, the transaction is empty and can be used again;
 /// when it goes out of scope, what is uncommitted is dropped. Use it on one thread at a time.

@@ -1,7 +1,9 @@
 internal import Changelog
 internal import RocksDB
 
-/// What a transaction holds: the uncommitted changes and the buffers it encodes with. Bytes in, bytes out.
+/// What a transaction holds: the uncommitted changes and the buffers it encodes with.
+///
+/// Bytes in, bytes out.
 ///
 /// Proof of `@unchecked Sendable`: it belongs to one `Transaction`, which isn't copyable, so one thread at a time uses it;
 /// cursors of the transaction are used on the same thread (``Cursor``).

@@ -7,9 +7,9 @@ struct AggregationJob {
   var state: AggregationState
   var files: [String]
   var format: RowFormat?
-  /// Commit after this many records…
+  /// Commit after this many records.
   var commitRecords: Int
-  /// … or after this time.
+  /// Commit after this time, too.
   var commitInterval: Duration
 
   /// What a run did.

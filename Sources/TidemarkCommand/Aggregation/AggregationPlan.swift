@@ -13,7 +13,7 @@ struct AggregationPlan: Codable, Equatable, Sendable {
     /// The input column; `nil` for a count.
     var column: String?
 
-    /// `count`, `sum(amount)`, …
+    /// How the result calls it, as `sum(amount)`.
     var name: String { column.map { "\(function.rawValue)(\($0))" } ?? function.rawValue }
   }
 

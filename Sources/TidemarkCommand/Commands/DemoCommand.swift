@@ -47,7 +47,8 @@ struct DemoCommand: ParsableCommand {
 
       let harness = KillHarness(
         arguments: [
-          "aggregate", file, "--group-by", "customer", "--count", "--sum", "amount", "--max", "amount", "--last", "item",
+          "aggregate", file, "--group-by", "customer", "--count", "--sum", "amount", "--max", "amount", "--last",
+          "item",
           "--state", home + "/state", "--progress", "json",
         ], totalBytes: fileSize(file))
       var generator = SplitMix64(seed: seed)
@@ -74,7 +75,8 @@ struct DemoCommand: ParsableCommand {
     let report = try state.store.verify(in: directory + "/verify")
     try state.store.close()
     guard found == expected else {
-      let wrong = expected.keys.filter { found[$0] != expected[$0] }.count + found.keys.filter { expected[$0] == nil }.count
+      let wrong =
+        expected.keys.filter { found[$0] != expected[$0] }.count + found.keys.filter { expected[$0] == nil }.count
       throw CommandError(.differs, "\(grouped(wrong)) customers have other totals than the recomputation")
     }
     guard report.agrees else { throw CommandError(.differs, "the state is not the replay of its changelog") }

@@ -43,7 +43,9 @@ struct InfoCommand: ParsableCommand {
     }
     row("aggregation", plan.options)
     for (path, progress) in inputs {
-      row("input \(progress.partition)", "\(path): \(grouped(progress.record - 1)) rows, \(grouped(progress.bytes)) bytes")
+      row(
+        "input \(progress.partition)", "\(path): \(grouped(progress.record - 1)) rows, \(grouped(progress.bytes)) bytes"
+      )
     }
     row("committed offset", "\(info.committedOffset), receipt \(info.receipt)")
     row("stored offset", "\(info.storedOffset)")

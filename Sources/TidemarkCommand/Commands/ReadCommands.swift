@@ -23,7 +23,8 @@ struct GetCommand: ParsableCommand {
       let state = try AggregationState(self.state.state)
       guard key.count == state.plan.groupBy.count else {
         throw CommandError(
-          .usage, "a group is named by \(state.plan.groupBy.count) values: \(state.plan.groupBy.joined(separator: ", "))")
+          .usage,
+          "a group is named by \(state.plan.groupBy.count) values: \(state.plan.groupBy.joined(separator: ", "))")
       }
       let cells = try state.store.snapshot().get(key, in: AggregationState.groups)
       try state.store.close()

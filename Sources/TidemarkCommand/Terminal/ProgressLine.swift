@@ -53,7 +53,8 @@ final class ProgressLine {
       let width = 30
       let filled = Int(fraction * Double(width))
       let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-      write("\r\u{1B}[2K\(bar) \(percent(fraction))  \(grouped(rate)) rows/s\(left.map { "  \(duration($0)) left" } ?? "")")
+      write(
+        "\r\u{1B}[2K\(bar) \(percent(fraction))  \(grouped(rate)) rows/s\(left.map { "  \(duration($0)) left" } ?? "")")
       isDrawn = true
     default:
       write(

@@ -1,0 +1,44 @@
+# make demo     a million orders through a process that is killed five times
+# make test     all tests
+# make lint     formatting and documentation rules
+# make format   formats the sources
+# make deps     installs what is missing (the others call it)
+
+SHELL := /bin/bash
+PACKAGES := librocksdb-dev libxxhash-dev g++
+
+.PHONY: demo test build lint format deps clean
+
+demo: deps
+	swift build -c release --product tidemark
+	.build/release/tidemark demo
+
+test: deps
+	swift build --build-tests
+	swift test --skip-build
+
+build: deps
+	swift build -c release --product tidemark
+
+lint:
+	swift format lint --strict --recursive Package.swift Sources Tests
+
+format:
+	swift format --in-place --recursive Package.swift Sources Tests
+
+clean:
+	swift package clean
+
+# Present, or installed with apt-get as root or through sudo without a password, or named with what to do.
+deps:
+	@if [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]; then exit 0; fi; \
+	if ! command -v apt-get > /dev/null; then \
+	  echo "Tidemark needs RocksDB 7.8 or later, xxHash and a C++ standard library, with their headers." >&2; \
+	  echo "On Debian and Ubuntu the packages are: $(PACKAGES)." >&2; \
+	  echo "Install the like with this system's package manager, then run make again." >&2; exit 1; \
+	fi; \
+	if [ "$$(id -u)" = 0 ]; then run=""; \
+	elif sudo -n true 2> /dev/null; then run="sudo -n"; \
+	else echo "Packages are missing. Run: sudo apt-get install $(PACKAGES)" >&2; exit 1; fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	$$run apt-get update -qq && $$run apt-get install -y -qq --no-install-recommends $(PACKAGES)

@@ -1,0 +1,196 @@
+import Changelog
+import Foundation
+import Testing
+import TidemarkTesting
+
+@Suite struct FaultTests {
+  // R7. Seen to fail with: a second `sync` of the same file in place of `rewriteTail`.
+  @Test(arguments: [0, 4])
+  func afterAFailedSyncTheTailIsRewritten(durableBefore: Int) throws {
+    let scratch = Scratch()
+    let storage = FaultyStorage()
+    let log = try scratch.open(.init(), storage)
+    let writer = try log.openWriter()
+    try append(0..<durableBefore, to: writer)
+    try writer.sync()
+    let base = writer.durableOffset
+    try append(durableBefore..<10, to: writer)
+    storage.plan(.init(.sync, pathSuffix: ".log"))
+    let inode = try inode(scratch.segment(base.value))
+    #expect(try writer.sync() == writer.endOffset)
+    #expect(try self.inode(scratch.segment(base.value)) != inode)
+    try append(10..<20, to: writer)
+    try writer.sync()
+    #expect(try readAll(log).map(\.sample) == (0..<20).map(Sample.init))
+    #expect(try readAll(scratch.open()).count == 20)
+    #expect(try log.receipt(endingAt: writer.endOffset) == writer.lastReceipt)
+    // What wasn't durable in the former file doesn't count any more.
+    if durableBefore > 0 {
+      let former = try scratch.bytes(scratch.segment(0))
+      try scratch.write(Array(former.dropLast(5)), to: scratch.segment(0))
+      #expect(try readAll(scratch.open()).count == 20)
+    }
+    try writer.close()
+    #expect(try scratch.open().openWriter().endOffset == writer.endOffset)
+  }
+
+  private func inode(_ path: String) throws -> Int? {
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    return try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
+  }
+
+  // R7. Seen to fail with: `rewriteTail` without reading the tail back.
+  @Test func aTailThatCanNotBeReadBackIsUnknown() throws {
+    let scratch = Scratch()
+    let storage = FaultyStorage()
+    let log = try scratch.open(.init(durability: .sync), storage)
+    let writer = try log.openWriter()
+    try append(0..<3, to: writer)
+    var fault = FaultyStorage.Fault(.sync, pathSuffix: ".log")
+    fault.losesUnsynced = true
+    storage.plan(fault)
+    _ = failure(.commitUnknown) { try append(3..<4, to: writer) }
+    _ = failure(.commitUnknown) { try append(4..<5, to: writer) }
+    _ = failure(.commitUnknown) { try writer.sync() }
+    _ = failure(.commitUnknown) { try writer.close() }
+    let again = try scratch.open().openWriter()
+    #expect(try readAll(scratch.open()).count == 3)
+    #expect(again.epoch == 1)
+  }
+
+  // R7. Seen to fail with: `syncFile` ignoring the error of `rewriteTail`.
+  @Test(arguments: [FaultyStorage.Operation.open, .write, .sync, .rename])
+  func aTailThatCanNotBeRewrittenIsUnknown(step: FaultyStorage.Operation) throws {
+    let scratch = Scratch()
+    let storage = FaultyStorage()
+    let writer = try scratch.open(.init(), storage).openWriter()
+    try append(0..<3, to: writer)
+    storage.plan(.init(.sync, pathSuffix: ".log"))
+    storage.plan(.init(step, pathSuffix: ".rewrite.tmp"))
+    _ = failure(.commitUnknown) { try writer.sync() }
+    storage.heal()
+    _ = failure(.commitUnknown) { try append(3..<4, to: writer) }
+    _ = failure(.commitUnknown) { try writer.close() }
+    // The lock is given back all the same.
+    let again = try scratch.open(.init(), storage).openWriter()
+    #expect(again.endOffset == writer.endOffset)
+    #expect(try !scratch.names().contains { $0.hasSuffix(".tmp") })
+  }
+
+  // Seen to fail with: `write` without `truncate`, for the short write.
+  @Test(arguments: [28, 122, 27, 5, -1] as [Int32])
+  func anAppendThatFailsLeavesNothing(code: Int32) throws {
+    let scratch = Scratch()
+    let storage = FaultyStorage()
+    let log = try scratch.open(.init(), storage)
+    let writer = try log.openWriter()
+    try append(0..<3, to: writer)
+    let size = try scratch.bytes(scratch.segment(0)).count
+    var fault = FaultyStorage.Fault(.write, pathSuffix: ".log", errno: code)
+    if code < 0 { fault.shortBytes = 100 }
+    storage.plan(fault)
+    let error = failure(code == 5 ? .unavailable : .outOfSpace) { try append(3..<4, to: writer) }
+    #expect(error?.message.contains("not committed") == true)
+    #expect(try scratch.bytes(scratch.segment(0)).count == size)
+    try append(3..<6, to: writer)
+    #expect(try readAll(log).map(\.sample) == (0..<6).map(Sample.init))
+    try writer.close()
+  }
+
+  // Seen to fail with: `write` ignoring the error of `truncate`.
+  @Test func anAppendThatCanNotBeTakenBackIsUnknown() throws {
+    let scratch = Scratch()
+    let storage = FaultyStorage()
+    let writer = try scratch.open(.init(), storage).openWriter()
+    try append(0..<3, to: writer)
+    var fault = FaultyStorage.Fault(.write, pathSuffix: ".log")
+    fault.shortBytes = 100
+    storage.plan(fault)
+    storage.plan(.init(.truncate))
+    _ = failure(.commitUnknown) { try append(3..<4, to: writer) }
+    _ = failure(.commitUnknown) { try append(3..<4, to: writer) }
+  }
+
+  // Seen to fail with: `ActiveSegment.create` leaving the file behind when its name can't be synced.
+  @Test(arguments: [FaultyStorage.Operation.open, .syncDirectory])
+  func aRollThatFailsLeavesNothing(step: FaultyStorage.Operation) throws {
+    let scratch = Scratch()
+    let storage = FaultyStorage()
+    let log = try scratch.open(.init(segmentBytes: 1), storage)
+    let writer = try log.openWriter()
+    try append(0..<1, to: writer)
+    // Beginning with the roll: the recovery point's rename syncs the directory once before.
+    storage.plan(.init(step, nth: step == .open ? 1 : 2, pathSuffix: step == .open ? ".log" : ""))
+    _ = failure(.unavailable) { try append(1..<2, to: writer) }
+    try append(1..<4, to: writer)
+    #expect(try readAll(log).map(\.sample) == (0..<4).map(Sample.init))
+  }
+
+  // R6. Seen to fail with: `acknowledge` returning at once for an interval.
+  @Test func acknowledgementsOfAnIntervalWaitForTheSync() throws {
+    let scratch = Scratch()
+    let gate = Mutex((armed: false, acknowledged: false, early: false))
+    let storage = FaultyStorage { operation, path in
+      guard operation == .sync, path.hasSuffix(".log"), gate.withLock({ $0.armed }) else { return }
+      // While the sync is under way, nothing may be acknowledged: give it time to happen all the same.
+      gate.wait(timeout: .milliseconds(200), until: { $0.acknowledged }) { $0.early = $0.acknowledged }
+      gate.withLock { $0.armed = false }
+      gate.wake()
+    }
+    let writer = try scratch.open(.init(durability: .interval(.zero)), storage).openWriter()
+    gate.withLock { $0.armed = true }
+    let appended = try append(1..<2, to: writer)
+    gate.withLock { $0.acknowledged = true }
+    gate.wake()
+    gate.wait(until: { !$0.armed }) { #expect(!$0.early) }
+    #expect(writer.durableOffset == appended[0].endOffset)
+    try writer.close()
+  }
+
+  @Test func acknowledgementsOfAYoungIntervalDoNotWait() throws {
+    let scratch = Scratch()
+    let storage = FaultyStorage()
+    let writer = try scratch.open(.init(durability: .interval(.seconds(3600))), storage).openWriter()
+    let syncs = storage.count(of: .sync)
+    try append(0..<10, to: writer)
+    #expect(storage.count(of: .sync) == syncs)
+    #expect(writer.durableOffset == 0)
+    try writer.close()
+    #expect(writer.durableOffset == writer.endOffset)
+  }
+
+  // R6. Seen to fail with: `acknowledge` returning at once for `.sync`.
+  @Test func syncedCommitsAreDurableWhenAcknowledged() throws {
+    let scratch = Scratch()
+    let storage = FaultyStorage()
+    let writer = try scratch.open(.init(durability: .sync), storage).openWriter()
+    let syncs = storage.count(of: .sync)
+    for number in 0..<5 {
+      let appended = try append(number..<number + 1, to: writer)
+      #expect(writer.durableOffset == appended[0].endOffset)
+    }
+    #expect(storage.count(of: .sync) == syncs + 5)
+  }
+
+  @Test func syncRunsWhileAppending() throws {
+    let scratch = Scratch()
+    let log = try scratch.open(.init(segmentBytes: 4000), FaultyStorage(syncs: false))
+    let writer = try log.openWriter()
+    let done = Mutex((finished: 0, failures: [String]()))
+    for _ in 0..<3 {
+      Thread.detachNewThread {
+        for _ in 0..<200 {
+          do {
+            let end = writer.endOffset
+            if try writer.sync() < end { throw StoreError(.inputOutput, "sync returned too early") }
+          } catch { done.withLock { $0.failures.append("\(error)") } }
+        }
+        done.withLock { $0.finished += 1 }
+        done.wake()
+      }
+    }
+    try append(0..<500, to: writer)
+    done.wait(until: { $0.finished == 3 }) { #expect($0.failures.isEmpty) }
+    #expect(try readAll(log).map(\.sample) == (0..<500).map(Sample.init))
+  }
+}

@@ -1,0 +1,91 @@
+import Changelog
+import Foundation
+import Testing
+import TidemarkTesting
+
+/// A directory of a test's own; removed with the value.
+final class Scratch: Sendable {
+  let path = NSTemporaryDirectory() + "changelog-" + UUID().uuidString
+  static let partition = TopicPartition("orders-changelog", 0)
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  var directory: String { "\(path)/\(Scratch.partition)" }
+
+  func open(
+    _ options: FileLogOptions = FileLogOptions(), _ storage: any LogStorage = POSIXStorage()
+  ) throws -> FileLog {
+    try FileLog.open(path, Scratch.partition, options: options, storage: storage)
+  }
+
+  func file(_ name: String) -> String { directory + "/" + name }
+  func segment(_ base: Int64) -> String { file(segmentName(base, "log")) }
+  func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: directory).sorted() }
+  func bytes(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
+  func write(_ bytes: [UInt8], to path: String) throws { try Data(bytes).write(to: URL(fileURLWithPath: path)) }
+  func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: path) }
+
+  /// A copy of the log's directory, as it would be found after the death of the process.
+  func copy() throws -> Scratch {
+    let copy = Scratch()
+    try FileManager.default.createDirectory(atPath: copy.path, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: directory, toPath: copy.directory)
+    return copy
+  }
+}
+
+/// Appends the samples of some numbers.
+@discardableResult
+func append(_ numbers: Range<Int>, to writer: any ChangelogWriter) throws -> [AppendedCommit] {
+  var appended: [AppendedCommit] = []
+  for number in numbers { appended.append(try writer.append(Sample(number).commit())) }
+  return appended
+}
+
+func readAll(_ log: any Changelog, from start: Offset = 0) throws -> [ReadSample] {
+  var commits: [ReadSample] = []
+  try log.read(from: start, to: nil) { (commit) throws(StoreError) in
+    commits.append(try ReadSample(commit))
+    return .next
+  }
+  return commits
+}
+
+/// The error of the kind that `body` throws.
+func failure(_ kind: StoreError.Kind, _ body: () throws -> Void) -> StoreError? {
+  do {
+    try body()
+    Issue.record("\(kind) expected, nothing thrown")
+  } catch let error as StoreError {
+    #expect(error.kind == kind, "\(error)")
+    return error
+  } catch {
+    Issue.record("\(kind) expected, \(error) thrown")
+  }
+  return nil
+}
+
+extension StoreError {
+  func value(_ name: String) -> String? { metadata.first { $0.name == name }?.value }
+}
+
+/// Random numbers from a seed that is printed, and can be given as TIDEMARK_SEED.
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(_ test: String = #function) {
+    let seed =
+      ProcessInfo.processInfo.environment["TIDEMARK_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
+    print("\(test): TIDEMARK_SEED=\(seed)")
+    state = seed
+  }
+
+  mutating func next() -> UInt64 {
+    // SplitMix64.
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
