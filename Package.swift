@@ -46,7 +46,8 @@ let package = Package(
       name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
     .testTarget(name: "RocksDBTests", dependencies: ["RocksDB"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "TidemarkTests", dependencies: ["Tidemark", "TidemarkTesting", "BankProcess"], swiftSettings: swiftSettings),
+      name: "TidemarkTests", dependencies: ["Tidemark", "TidemarkTesting", "RocksDB", "BankProcess"],
+      swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(
       name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB"], swiftSettings: swiftSettings),
