@@ -113,8 +113,9 @@ final class Engine: Sendable {
     do throws(StoreError) {
       appended = try writer.append(commit)
     } catch {
-      if error.kind == .commitUnknown || error.kind == .fenced { health.fail(error) }
-      throw error
+      let outcome = Self.outcome(of: error)
+      if outcome.kind == .commitUnknown || outcome.kind == .fenced { health.fail(outcome) }
+      throw outcome
     }
     let state = CommittedState(
       offset: appended.endOffset, receipt: appended.receipt, position: commit.position,
@@ -131,6 +132,18 @@ final class Engine: Sendable {
     }
     shared.withLock { $0.committed = state }
     signals.committed(bytes: commit.records.byteCount, flushAt: options.storedLagBytes)
+  }
+
+  /// What a failed append means for the commit: only what a changelog may say of a commit that it doesn't hold is *not
+  /// committed*. Anything else may come from behind the append, from a sync or a check of the lock.
+  private static func outcome(of error: StoreError) -> StoreError {
+    switch error.kind {
+    case .unavailable, .outOfSpace, .tooLarge, .fenced, .commitUnknown: return error
+    default:
+      return StoreError(
+        .commitUnknown, "the changelog failed in a way that doesn't tell whether it holds the commit; reopen the store",
+        cause: error)
+    }
   }
 
   /// Defines tables that the store doesn't know yet, in a commit of their own.

@@ -10,7 +10,8 @@ extension StoreError {
     let kind: Kind =
       switch (error.code, error.subcode) {
       case (_, .noSpace): .outOfSpace
-      case (.corruption, _): .corrupted
+      // A file that the database says is there is gone.
+      case (.corruption, _), (_, .pathNotFound): .corrupted
       case (.invalidArgument, _), (.notSupported, _): .invalidArgument
       case (.busy, _), (.timedOut, _), (.tryAgain, _), (.incomplete, _): .unavailable
       case (.shutdownInProgress, _): .closed

@@ -1,0 +1,91 @@
+package import Tidemark
+
+/// What isn't as it must be.
+package struct Violation: Error, CustomStringConvertible {
+  package let description: String
+
+  package init(description: String) { self.description = description }
+}
+
+/// The checks of a snapshot of the bank.
+package struct Audit {
+  let view: Snapshot
+
+  package init(_ view: Snapshot) { self.view = view }
+
+  /// How many transfers are applied, as the position says; `nil` before the accounts were opened.
+  package var applied: Int64? { view.position[Bank.input]?.value }
+
+  private func require(_ condition: Bool, _ text: @autoclosure () -> String) throws {
+    if !condition { throw Violation(description: "\(text()) (offset \(view.offset), position \(view.position))") }
+  }
+
+  /// Money is constant, and position, stream time and the last transfer are those of the same commit.
+  ///
+  /// O(accounts).
+  package func quickly() throws {
+    guard let applied else {
+      try require(view.streamTime == nil, "stream time without a position")
+      try require(try balances().isEmpty, "accounts without a position")
+      return
+    }
+    try require(view.streamTime ?? 0 == applied, "stream time \(view.streamTime ?? 0) of another commit")
+    let sum = try balances().values.reduce(0, +)
+    try require(sum == Bank.total, "the sum of all balances is \(sum)")
+    var last = try view.scan(Bank.transfers, .all, .descending)
+    let sequence = try last.next().map(\.key)
+    try require(sequence ?? -1 == applied - 1, "the last transfer is \(sequence ?? -1)")
+  }
+
+  /// As many rows of transfers as the position says.
+  ///
+  /// O(transfers).
+  package func count() throws {
+    var rows = try view.scan(Bank.transfers)
+    var count: Int64 = 0
+    while try rows.withNext({ _, _ in true }) != nil { count += 1 }
+    try require(count == applied ?? 0, "\(count) rows of transfers")
+  }
+
+  /// Every row is what the seed says, none is missing and there is no other.
+  ///
+  /// O(transfers).
+  package func wholly(seed: UInt64) throws {
+    try quickly()
+    guard let applied else { return }
+    var expected: [Int64: Int64] = [:]
+    for account in 0..<Bank.accounts * 2 { expected[account] = Bank.openingBalance }
+    var rows = try view.scan(Bank.transfers)
+    for sequence in 0..<applied {
+      let transfer = Transfer(sequence, seed: seed)
+      let amount = min(transfer.asked, expected[transfer.from] ?? 0)
+      guard let row = try rows.next() else { throw Violation(description: "transfer \(sequence) is missing") }
+      try require(row.key == sequence, "transfer \(row.key) where \(sequence) belongs")
+      try require(
+        row.value == (transfer.from, transfer.to, amount, transfer.timestamp),
+        "transfer \(sequence) is \(row.value), not \(transfer) with amount \(amount)")
+      expected[transfer.from] = (expected[transfer.from] ?? 0) - amount
+      if expected[transfer.from] == 0 { expected[transfer.from] = nil }
+      if amount > 0 { expected[transfer.to, default: 0] += amount }
+    }
+    let tooMany = try rows.next()
+    try require(tooMany == nil, "transfer \(tooMany?.key ?? 0) was never committed")
+    let found = try balances()
+    for account in 0..<Bank.accounts * 2 where found[account] != expected[account] {
+      throw Violation(
+        description: "account \(account) has \(String(describing: found[account])), not"
+          + " \(String(describing: expected[account])) at \(applied)")
+    }
+    try require(found.count == expected.count, "\(found.count) accounts, not \(expected.count)")
+  }
+
+  /// All balances by account; an account that is empty has no row.
+  private func balances() throws -> [Int64: Int64] {
+    var balances: [Int64: Int64] = [:]
+    var checking = try view.scan(Bank.checking)
+    while let row = try checking.next() { balances[row.key] = row.value }
+    var savings = try view.scan(Bank.savings)
+    while let row = try savings.next() { balances[row.key + Bank.accounts] = row.value }
+    return balances
+  }
+}

@@ -1,0 +1,77 @@
+package import Tidemark
+
+/// A bank whose money only moves: what the crash test runs, and what it recomputes to check it.
+///
+/// Transfer `n` follows from the seed and from `n` alone, apart from the amount, which is at most what the account holds. So
+/// the whole state at a position can be computed again, and any row too many or too few shows.
+package enum Bank {
+  package static let checking = Table("checking", key: .int64, value: .int64)
+  package static let savings = Table("savings", key: .int64, value: .int64)
+  /// The rows of the transfers that were applied, by sequence number.
+  package static let transfers = Table(
+    "transfers", key: .int64, value: .tuple(.int64, .int64, .int64, .int64))
+  package static var tables: [any TableDefinition] { [checking, savings, transfers] }
+
+  package static let input = TopicPartition("transfers", 0)
+  package static let changelog = TopicPartition("bank", 0)
+  package static let accounts: Int64 = 40
+  package static let openingBalance: Int64 = 1000
+  package static let total = accounts * 2 * openingBalance
+  /// Sequence numbers from here on are those of transfers that are never committed.
+  package static let bogusSequence: Int64 = 1 << 40
+
+  /// Small, so that flushes and segment rolls happen all the time.
+  package static var options: StoreOptions {
+    var options = StoreOptions()
+    options.storedLagBytes = 96 << 10
+    options.storedLagTime = .milliseconds(40)
+    options.columnFamilyOptions = ["write_buffer_size": "65536"]
+    return options
+  }
+
+  package static func log(_ directory: String) throws(StoreError) -> FileLog {
+    try FileLog.open(
+      directory + "/changelog", changelog, options: FileLogOptions(durability: .os, segmentBytes: 48 << 10))
+  }
+
+  package static func open(_ directory: String) throws(StoreError) -> StateStore {
+    try StateStore.open(directory + "/store", tables: tables, changelog: try log(directory), options: options)
+  }
+}
+
+/// One transfer: the draw that follows from the seed.
+package struct Transfer {
+  package let sequence: Int64
+  /// Accounts are numbered through: first those of `checking`, then those of `savings`.
+  package let from: Int64
+  package let to: Int64
+  package let asked: Int64
+
+  package init(_ sequence: Int64, seed: UInt64) {
+    var draw = Draw(seed ^ UInt64(bitPattern: sequence) &* 0x9E37_79B9_7F4A_7C15)
+    self.sequence = sequence
+    from = Int64(draw.next() % UInt64(Bank.accounts * 2))
+    to = (from + 1 + Int64(draw.next() % UInt64(Bank.accounts * 2 - 1))) % (Bank.accounts * 2)
+    asked = Int64(draw.next() % 400)
+  }
+
+  /// The event's time, so that stream time counts transfers as the position does.
+  package var timestamp: Timestamp { sequence + 1 }
+}
+
+/// SplitMix64.
+package struct Draw {
+  private var state: UInt64
+
+  package init(_ seed: UInt64) { state = seed }
+
+  package mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  package mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+}

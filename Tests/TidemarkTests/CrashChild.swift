@@ -1,0 +1,91 @@
+import Foundation
+
+/// A `BankProcess` that a test started, its output line by line.
+///
+/// Its standard input is a pipe of the test's, so it ends with the test.
+final class BankChild {
+  private(set) var processID: pid_t = 0
+  private let output: Int32
+  private let input: Int32
+  private var buffer: [UInt8] = []
+  private var atEnd = false
+  private var isReaped = false
+
+  struct SpawnError: Error { let text: String }
+
+  /// Starts it with the given arguments.
+  init(_ directory: String, seed: UInt64, round: Int, _ mode: String) throws {
+    let executable = try Self.executable()
+    var (toChild, fromChild): ([Int32], [Int32]) = ([0, 0], [0, 0])
+    guard unsafe pipe(&toChild) == 0, unsafe pipe(&fromChild) == 0 else {
+      throw SpawnError(text: "no pipe: errno \(errno)")
+    }
+    for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+    (input, output) = (toChild[1], fromChild[0])
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_adddup2(&actions, toChild[0], STDIN_FILENO)
+    unsafe posix_spawn_file_actions_adddup2(&actions, fromChild[1], STDOUT_FILENO)
+    var arguments: [UnsafeMutablePointer<CChar>?] = unsafe []
+    for text in [executable, directory, "\(seed)", "\(round)", mode] { unsafe arguments.append(strdup(text)) }
+    unsafe arguments.append(nil)
+    defer { unsafe arguments.forEach { unsafe free($0) } }
+    let failure = unsafe posix_spawn(&processID, executable, &actions, nil, arguments, environ)
+    close(toChild[0])
+    close(fromChild[1])
+    guard failure == 0 else { throw SpawnError(text: "\(executable) doesn't start: errno \(failure)") }
+  }
+
+  deinit {
+    kill()
+    close(output)
+    close(input)
+  }
+
+  /// The program lies beside the tests' own.
+  private static func executable() throws -> String {
+    let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let places = [own, CommandLine.arguments[0], Bundle.main.bundlePath, Bundle.main.executablePath ?? ""]
+    for place in places {
+      let candidate = (place as NSString).deletingLastPathComponent + "/BankProcess"
+      if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
+    }
+    throw SpawnError(text: "there is no BankProcess beside \(places)")
+  }
+
+  /// The next line; `nil` at the end of the output, or when `deadline` has passed.
+  func line(until deadline: ContinuousClock.Instant) -> String? {
+    while true {
+      if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+        defer { buffer.removeSubrange(...end) }
+        return String(decoding: buffer[..<end], as: UTF8.self)
+      }
+      guard !atEnd, wait(until: deadline) else { return nil }
+      var bytes = [UInt8](repeating: 0, count: 1 << 16)
+      let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(output, $0.baseAddress!, $0.count) }
+      if count > 0 { buffer += bytes[..<count] } else { atEnd = true }
+    }
+  }
+
+  /// Waits for output, its end, or the deadline; `false` for the latter.
+  ///
+  /// Nothing is waited for once the child is gone: another child may hold the pipe's other end.
+  private func wait(until deadline: ContinuousClock.Instant) -> Bool {
+    let left = isReaped ? 0 : max(0, ContinuousClock.now.duration(to: deadline) / .milliseconds(1))
+    var entry = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
+    let ready = unsafe poll(&entry, 1, Int32(min(left.rounded(.up), 1e6)))
+    return ready > 0
+  }
+
+  /// SIGKILL, and waits until it is gone.
+  ///
+  /// What it wrote can still be read.
+  func kill() {
+    guard processID > 0, !isReaped else { return }
+    Foundation.kill(processID, SIGKILL)
+    var status: Int32 = 0
+    while unsafe waitpid(processID, &status, 0) < 0, errno == EINTR {}
+    isReaped = true
+  }
+}

@@ -1,0 +1,95 @@
+import BankProcess
+import Foundation
+import Testing
+import Tidemark
+
+/// R9, one writer: a lock held for life, and a second opener gets a clear error.
+@Suite struct RuleR9Tests {
+  let directory: TemporaryDirectory
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  /// Seen to fail with: a store that takes no lock; a lock that is let go after the opening.
+  @Test func aSecondOpenInThisProcessIsRefused() throws {
+    let log = try directory.log()
+    let store = try directory.store(log)
+    try store.write { try $0.put("a", 1, in: balances) }
+    let error = storeError(.locked) { _ = try directory.store(try directory.log()) }
+    #expect(error?.metadata.contains { $0.value == "\(ProcessInfo.processInfo.processIdentifier)" } == true)
+    _ = storeError(.locked) { _ = try StateStore.open(directory("store"), tables: [balances, orders]) }
+    try store.write { try $0.put("a", 2, in: balances) }
+    try store.close()
+    let next = try directory.store(log)
+    #expect(try next.snapshot().get("a", in: balances) == 2)
+    try next.close()
+  }
+
+  /// Seen to fail with: a store that takes no lock (the changelog's own still holds).
+  @Test func aStoreThatAnotherProcessHasIsRefused() throws {
+    let child = try BankChild(directory.path, seed: 1, round: 0, "hold")
+    #expect(child.line(until: .now.advanced(by: .seconds(60))) == "ready 0")
+    let error = storeError(.locked) { _ = try Bank.open(directory.path) }
+    #expect(error?.metadata.contains { $0.value == "\(child.processID)" } == true, "the holder is named")
+    #expect(error?.metadata.contains { $0.value == directory("store/LOCK") } == true)
+    _ = storeError(.locked) { _ = try Bank.log(directory.path).openWriter() }
+    child.kill()
+    let store = try Bank.open(directory.path)
+    try Audit(try store.snapshot()).wholly(seed: 1)
+    try store.close()
+  }
+
+  /// Seen to fail with: a log whose writer takes no lock.
+  @Test func aChangelogThatAnotherStoreWritesIsRefused() throws {
+    let store = try directory.store(try directory.log())
+    _ = storeError(.locked) { _ = try directory.store(try directory.log(), .lazy, "another") }
+    try store.write { try $0.put("a", 1, in: balances) }
+    #expect(try store.snapshot().get("a", in: balances) == 1)
+    try store.close()
+    let another = try directory.store(try directory.log(), .lazy, "another")
+    #expect(try another.snapshot().get("a", in: balances) == 1)
+    try another.close()
+  }
+
+  /// Seen to fail with: a store that counts no transactions.
+  @Test func aSecondTransactionIsRefused() throws {
+    let store = try directory.store(try directory.log())
+    do {
+      let transaction = try store.begin()
+      _ = storeError(.locked) { _ = try store.begin() }
+      _ = storeError(.locked) { try store.write { try $0.put("a", 1, in: balances) } }
+      _ = consume transaction
+    }
+    try store.write { try $0.put("a", 1, in: balances) }
+    try store.close()
+  }
+
+  /// Somebody took the log's lock file away and started another writer. What the deposed one appends is ignored, and
+  /// nothing of it gets into its table files.
+  ///
+  /// Seen to fail with: syncs that don't look at the lock; a log that reads on in a deposed writer's segment.
+  @Test func whatADeposedWriterAppendsIsNeverStored() throws {
+    let deposedLog = try directory.log()
+    let successorLog = try directory.log()
+    do {
+      let deposed = try directory.store(deposedLog)
+      try deposed.write { try $0.put("a", 1, in: balances) }
+      try deposed.flush()
+      try FileManager.default.removeItem(atPath: directory("changelog/state-0/writer.lock"))
+      let successor = try directory.store(successorLog, .lazy, "successor")
+      #expect(try successor.info().epoch == deposed.info().epoch + 1)
+      let start = try successor.info().committedOffset
+      try? deposed.write { try $0.put("a", 666, in: balances) }
+      #expect(throws: StoreError.self) { try deposed.flush() }
+      _ = storeError(.fenced) { try deposed.write { try $0.put("a", 667, in: balances) } }
+      #expect(throws: StoreError.self) { try deposed.close() }
+      #expect(try successorLog.offsets().end == start)
+      try successor.write { try $0.put("b", 2, in: balances) }
+      #expect(try successor.snapshot().allBalances() == ["a": 1, "b": 2])
+      #expect(try successor.verify(in: directory("scratch")).agrees)
+      try successor.close()
+    }
+    let store = try directory.store(try directory.log())
+    #expect(try store.snapshot().allBalances() == ["a": 1, "b": 2])
+    try store.close()
+  }
+}
