@@ -42,13 +42,15 @@ let package = Package(
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "BankProcess", dependencies: ["Tidemark"], path: "Tests/BankProcess", swiftSettings: swiftSettings),
-    .testTarget(name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
     .testTarget(name: "RocksDBTests", dependencies: ["RocksDB"], swiftSettings: swiftSettings),
     .testTarget(
       name: "TidemarkTests", dependencies: ["Tidemark", "TidemarkTesting", "RocksDB", "BankProcess"],
       swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
-    .testTarget(name: "CommandTests", dependencies: ["TidemarkCommand"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB"], swiftSettings: swiftSettings),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

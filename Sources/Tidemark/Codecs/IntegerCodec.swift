@@ -2,6 +2,9 @@ public import Changelog
 
 /// Integers of fixed width: big-endian, the sign bit flipped, so that bytes sort as numbers.
 public struct IntegerCodec<Value: FixedWidthInteger & BitwiseCopyable & Sendable>: KeyCodec {
+  /// Makes the codec of any width; ``Codec/int64`` and others have names.
+  public init() {}
+
   /// The kind and its width in bits, as `int64`.
   public var name: String { "\(Value.isSigned ? "int" : "uint")\(Value.bitWidth)" }
 

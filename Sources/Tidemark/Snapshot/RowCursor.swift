@@ -38,6 +38,7 @@ struct RowCursor: ~Copyable {
       }
       rows = TakeableRows(ByteCursor(iterator, range: self.range, order: order))
     case .transaction(let core):
+      try core.checkReadable()
       rows = TakeableRows(core.rows(in: table, self.range, order))
       core.register(rows)
     }
@@ -59,7 +60,7 @@ struct RowCursor: ~Copyable {
       rows.putBack(cursor)
       return result
     case .transaction(let core):
-      try core.check()
+      try core.checkReadable()
       var cursor: ByteCursor
       if let standing = rows.take() {
         cursor = standing

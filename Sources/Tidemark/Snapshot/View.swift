@@ -14,8 +14,9 @@ final class View: Sendable {
   private static let expiredFlag = 1 << 62
   /// Reads under way, and the flag.
   private let users = Atomic<Int>(0)
+  private let isReleased = Atomic<Bool>(false)
   // Proof: written once in `init` and once in `release`, which runs when the flag is set and no read is under way, so no
-  // read can begin; `release` runs once, because only one thread sees that state first.
+  // read can begin; `isReleased` lets one thread through.
   private nonisolated(unsafe) var pinned: RocksDB.Snapshot?
 
   init(_ engine: Engine) throws(StoreError) {
@@ -57,7 +58,8 @@ final class View: Sendable {
   }
 
   private func release() {
-    // A failed `read` may bring the count back to the bare flag again: the second call finds nothing to release.
+    // Each `read` that came too late brings the count back to the bare flag, also while another thread is here.
+    if isReleased.exchange(true, ordering: .relaxed) { return }
     unsafe pinned = nil
   }
 }

@@ -1,4 +1,5 @@
 internal import Changelog
+internal import struct Synchronization.Atomic
 
 /// Whether a store takes writes.
 ///
@@ -11,6 +12,8 @@ final class Health: Sendable {
   }
 
   private let state = Mutex(State.open)
+  /// Whether the state is `closed`, for readers, which don't take the lock.
+  private let isClosed = Atomic<Bool>(false)
 
   /// Throws what stopped the store, if anything did.
   func check() throws(StoreError) {
@@ -25,9 +28,7 @@ final class Health: Sendable {
 
   /// Throws `closed` if the store is closed; a store that failed still answers reads.
   func checkOpen() throws(StoreError) {
-    if state.withLock({ if case .closed = $0 { true } else { false } }) {
-      throw StoreError(.closed, "the store is closed")
-    }
+    if isClosed.load(ordering: .relaxed) { throw StoreError(.closed, "the store is closed") }
   }
 
   /// What stopped the store, if anything did.
@@ -39,5 +40,8 @@ final class Health: Sendable {
   }
 
   /// Stops everything, for good.
-  func close() { state.withLock { $0 = .closed } }
+  func close() {
+    state.withLock { $0 = .closed }
+    isClosed.store(true, ordering: .relaxed)
+  }
 }

@@ -23,15 +23,21 @@ public struct ScanRange<Key: KeyCodec> {
     Self { codec throws(StoreError) in KeyRange(lower: try codec.bytes(lower), upper: try codec.bytes(upper)) }
   }
 
-  /// Rows whose key, a tuple, starts with the given part or parts.
+  /// Rows whose key, a tuple, starts with the given parts.
   ///
   /// ```swift
-  /// view.scan(sales, .prefix("Berlin", as: .string))        // keys .tuple(.string, .int64)
+  /// view.scan(visits, .prefix("Berlin", as: .string))              // keys .tuple(.string, .string, .int64)
+  /// view.scan(visits, .prefix("Berlin", "A", as: .string, .string))
   /// ```
-  public static func prefix<Part: KeyCodec>(_ part: Part.Value, as codec: Part) -> Self {
-    Self { _ throws(StoreError) in
+  public static func prefix<each Part: KeyCodec>(
+    _ parts: repeat (each Part).Value, as codecs: repeat each Part
+  ) -> Self {
+    let write: (inout ByteBuffer) throws(StoreError) -> Void = { (buffer) throws(StoreError) in
+      for (part, codec) in repeat (each parts, each codecs) { try codec.encodeComponent(part, into: &buffer) }
+    }
+    return Self { _ throws(StoreError) in
       var buffer = ByteBuffer()
-      try codec.encodeComponent(part, into: &buffer)
+      try write(&buffer)
       return KeyRange(prefix: buffer.bytes.array)
     }
   }

@@ -111,15 +111,28 @@ public struct Transaction: ~Copyable, Sendable {
 
   /// Deletes the rows of a range, as the transaction sees them; answers how many there were.
   ///
-  /// O(rows): the changelog records each deleted key.
+  /// O(rows): the changelog records each deleted key. Throws `overBudget` with nothing changed, as ``put(_:_:in:)`` does.
   @discardableResult
   public mutating func deleteRange<K, V>(_ range: ScanRange<K>, in table: Table<K, V>) throws(StoreError) -> Int {
     let open = try core.engine.table(table)
     let bounds = try range.bounds(table.key)
+    try core.check()
+    let savepoint = core.setSavepoint()
+    do throws(StoreError) {
+      let deleted = try deleteRows(bounds, in: open)
+      core.release(savepoint)
+      return deleted
+    } catch {
+      core.rollBack(to: savepoint)
+      throw error
+    }
+  }
+
+  private func deleteRows(_ bounds: KeyRange, in open: OpenTable) throws(StoreError) -> Int {
     var deleted = 0
     var after: ScanContinuation?
     repeat {
-      // Keys are gathered before they are deleted: a deletion makes the cursor take another iterator.
+      // Keys are gathered before they are deleted: each deletion would make the cursor take another iterator.
       var rows = try RowCursor(.transaction(core), open, range: bounds, order: .ascending, after: after)
       var keys: [[UInt8]] = []
       while keys.count < 1000, let key = try rows.withNext({ key, _ in key.array }) { keys.append(key) }
@@ -137,12 +150,15 @@ public struct Transaction: ~Copyable, Sendable {
   public var streamTime: Timestamp? { core.streamTime }
 
   /// Runs `body`; if it throws, what it changed is rolled back, and what was changed before stays.
+  ///
+  /// Savepoints nest. ``commit(_:)`` throws `invalidArgument` inside of one; ``abort()`` drops everything, also what was
+  /// changed before the savepoint.
   public mutating func savepoint<R>(_ body: (inout Transaction) throws -> R) throws -> R {
     try core.check()
     let savepoint = core.setSavepoint()
     do {
       let result = try body(&self)
-      core.releaseSavepoint()
+      core.release(savepoint)
       return result
     } catch {
       core.rollBack(to: savepoint)

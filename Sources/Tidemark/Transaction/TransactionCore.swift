@@ -16,6 +16,9 @@ final class TransactionCore: @unchecked Sendable {
   private var valueBuffer = ByteBuffer()
   /// The rows of open cursors, which must go before the batch changes.
   private var cursors: [WeakRows] = []
+  /// Counts how often the transaction was emptied: a savepoint from before is gone.
+  private var emptied: UInt64 = 0
+  private var savepointDepth = 0
   private(set) var streamTime: Timestamp?
   private var firstChangeAt: ContinuousClock.Instant?
   private var reservedBytes = 0
@@ -41,7 +44,8 @@ final class TransactionCore: @unchecked Sendable {
 
   /// Calls `body` with the encoded key's value as the transaction sees it.
   func withValue<R>(in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
-    try keyBuffer.withBytes { (key) throws(StoreError) in try withValue(key, in: table, body) }
+    try checkReadable()
+    return try keyBuffer.withBytes { (key) throws(StoreError) in try withValue(key, in: table, body) }
   }
 
   private func withValue<R>(_ key: RawSpan, in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
@@ -140,26 +144,45 @@ final class TransactionCore: @unchecked Sendable {
     try engine.health.check()
   }
 
-  func setSavepoint() -> Savepoint {
-    batch.setSavepoint()
-    return Savepoint(streamTime: streamTime)
+  /// Throws `closed` if the transaction or the store is over; what stopped the writes of a store doesn't stop reads.
+  func checkReadable() throws(StoreError) {
+    if isEnded { throw StoreError(.closed, "the transaction is over") }
+    try engine.health.checkOpen()
   }
 
+  func setSavepoint() -> Savepoint {
+    batch.setSavepoint()
+    savepointDepth += 1
+    return Savepoint(streamTime: streamTime, firstChangeAt: firstChangeAt, emptied: emptied)
+  }
+
+  /// Drops what came after a savepoint; where the transaction was aborted since, that is all there is.
   func rollBack(to savepoint: Savepoint) {
+    savepointDepth -= 1
+    guard savepoint.emptied == emptied else { return clear() }
     takeRowsAway()
     batch.rollBackToSavepoint()
     streamTime = savepoint.streamTime
+    firstChangeAt = savepoint.firstChangeAt
   }
 
-  func releaseSavepoint() { batch.popSavepoint() }
+  func release(_ savepoint: Savepoint) {
+    savepointDepth -= 1
+    if savepoint.emptied == emptied { batch.popSavepoint() }
+  }
 
   struct Savepoint {
     fileprivate let streamTime: Timestamp?
+    fileprivate let firstChangeAt: ContinuousClock.Instant?
+    fileprivate let emptied: UInt64
   }
 
   /// Commits; after a throw all is staged as it was.
   func commit(_ position: Position) throws(StoreError) {
     try check()
+    guard savepointDepth == 0 else {
+      throw StoreError(.invalidArgument, "a commit inside of a savepoint can't be rolled back; commit behind it")
+    }
     try engine.commit(self, position)
     clear()
   }
@@ -168,6 +191,7 @@ final class TransactionCore: @unchecked Sendable {
   func clear() {
     takeRowsAway()
     batch.clear()
+    emptied &+= 1
     firstChangeAt = nil
     engine.options.budget.release(reservedBytes)
     reservedBytes = 0

@@ -44,8 +44,10 @@ struct AggregationJob {
     var lastCommit = ContinuousClock.now
     var uncommitted = 0
     var key: [String] = []
+    // Whether the reader's row is read and not yet counted.
+    var isInRow = false
     func commit() throws {
-      let next = reader.position
+      let next = isInRow ? reader.row : reader.position
       (progress.bytes, progress.line, progress.record) = (next.offset, next.line, next.record)
       try InputFile(file).remember(&progress)
       try transaction.put(InputFile(file).key, progress, in: AggregationState.inputs)
@@ -57,11 +59,13 @@ struct AggregationJob {
     }
     do {
       while try reader.next() {
+        isInRow = true
         key.removeAll(keepingCapacity: true)
         for column in plan.groupBy.indices { key.append(reader.text(column)) }
         try transaction.update(key, in: AggregationState.groups) { cells in
           try plan.add(reader, to: &cells)
         }
+        isInRow = false
         uncommitted += 1
         guard uncommitted & 63 == 0 || uncommitted >= commitRecords else { continue }
         if Signals.pending != nil { break }
@@ -73,7 +77,7 @@ struct AggregationJob {
         }
       }
     } catch let error as InputError {
-      // The rows before the bad one count; the reader stands before it.
+      // The rows before the bad one count, and the next run starts with it.
       try commit()
       throw error
     }

@@ -14,7 +14,11 @@ enum Signals {
   /// From here on the two signals are noted; a second one of them ends the process at once.
   static func catchAll() {
     _ = pending
+    // A parent may have handed down a mask that blocks them.
+    var mask = sigset_t()
+    unsafe sigemptyset(&mask)
     for number in [SIGINT, SIGTERM] {
+      unsafe sigaddset(&mask, number)
       var action = sigaction()
       unsafe action.__sigaction_handler.sa_handler = { number in
         Signals.received.store(number, ordering: .relaxed)
@@ -23,5 +27,6 @@ enum Signals {
       action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | SA_RESTART
       unsafe sigaction(number, &action, nil)
     }
+    unsafe pthread_sigmask(SIG_UNBLOCK, &mask, nil)
   }
 }

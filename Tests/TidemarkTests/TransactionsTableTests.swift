@@ -1,0 +1,170 @@
+import Testing
+import Tidemark
+
+/// Tables: what may be declared, what is kept, what a transaction refuses.
+@Suite struct TransactionsTableTests {
+  let directory: TemporaryDirectory
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  func open(_ tables: [any TableDefinition]) throws(StoreError) -> StateStore {
+    try StateStore.open(directory("store"), tables: tables, changelog: try directory.log())
+  }
+
+  func expectInvalid(_ tables: [any TableDefinition]) -> StoreError? {
+    let error = #expect(throws: StoreError.self) { _ = try open(tables) }
+    #expect(error?.kind == .invalidArgument)
+    return error
+  }
+
+  @Test func anUndeclaredTableIsAnInvalidArgumentEverywhere() throws {
+    let store = try open([balances])
+    var transaction = try store.begin()
+    let view = try store.snapshot()
+    func expectRefused(_ body: () throws -> Void) {
+      let error = #expect(throws: StoreError.self) { try body() }
+      #expect(error?.kind == .invalidArgument)
+      #expect(error?.metadata.first?.value == "orders")
+    }
+    let key: (String, Int64) = ("a", 1)
+    expectRefused { try transaction.put(key, "x", in: orders) }
+    expectRefused { try transaction.putIfAbsent(key, "x", in: orders) }
+    expectRefused { try transaction.update(key, in: orders) { $0 = "x" } }
+    expectRefused { try transaction.delete(key, in: orders) }
+    expectRefused { try transaction.deleteRange(.all, in: orders) }
+    expectRefused { _ = try transaction.get(key, in: orders) }
+    expectRefused { _ = try transaction.multiGet([key], in: orders) }
+    expectRefused { _ = try transaction.withBytes(key, in: orders) { $0.byteCount } }
+    expectRefused { _ = try transaction.scan(orders) }
+    expectRefused { _ = try view.get(key, in: orders) }
+    expectRefused { _ = try view.multiGet([key], in: orders) }
+    expectRefused { _ = try view.withBytes(key, in: orders) { $0.byteCount } }
+    expectRefused { _ = try view.scan(orders) }
+    #expect(transaction.uncommittedEntries == 0)
+  }
+
+  @Test func anotherCodecAtOpenIsRefusedAndNamesBoth() throws {
+    try open([balances]).close()
+    let keys = expectInvalid([Table("balances", key: .int64, value: .int64)])
+    #expect(keys?.metadata.map(\.value) == ["balances", "string -> int64", "int64 -> int64"])
+    let values = expectInvalid([Table("balances", key: .string, value: .list(.string))])
+    #expect(values?.metadata.map(\.value) == ["balances", "string -> int64", "string -> list(string)"])
+    // The refused open gave both locks back and changed nothing.
+    let store = try open([balances])
+    #expect(try store.info().tables.map(\.keyFormat) == ["string"])
+    try store.close()
+  }
+
+  @Test func twoTablesOfOneNameAreRefused() {
+    _ = expectInvalid([balances, Table("balances", key: .int64, value: .int64)])
+  }
+
+  @Test(arguments: [
+    "", ".", "..", "a/b", "a b", "ä", "a\0", "a\n", "offsets:", "*", String(repeating: "x", count: 101),
+  ])
+  func anIllegalNameIsRefused(_ name: String) {
+    _ = expectInvalid([Table(name, key: .string, value: .int64)])
+  }
+
+  @Test(arguments: ["a", "A-b_c.9", "offsets", "default", "table-1", "-", "...", String(repeating: "x", count: 100)])
+  func aLegalNameIsTakenAndKeepsItsRows(_ name: String) throws {
+    let table = Table(name, key: .string, value: .int64)
+    do {
+      let store = try open([table])
+      try store.write { try $0.put("a", 1, in: table) }
+      try store.close()
+    }
+    let store = try open([table])
+    var cursor = try store.snapshot().scan(table)
+    let row = try cursor.next()
+    #expect(row?.key == "a" && row?.value == 1)
+    #expect(try cursor.next() == nil)
+  }
+
+  @Test func laterTablesGetIdsOfTheirOwnAndOldRowsStay() throws {
+    let first = Table("first", key: .string, value: .int64)
+    let second = Table("second", key: .int64, value: .string)
+    let third = Table("third", key: .string, value: .int64)
+    do {
+      let store = try open([first])
+      try store.write { try $0.put("a", 1, in: first) }
+      try store.close()
+    }
+    do {
+      let store = try open([second, third, first])
+      #expect(try store.info().tables.map(\.id) == [TableID(2), TableID(3), TableID(1)])
+      try store.write { transaction in
+        try transaction.put(5, "five", in: second)
+        try transaction.put("b", 2, in: third)
+      }
+      // Gone without closing.
+    }
+    let store = try open([first, second, third])
+    #expect(try store.info().tables.map(\.id) == [TableID(1), TableID(2), TableID(3)])
+    let view = try store.snapshot()
+    #expect(try view.get("a", in: first) == 1)
+    #expect(try view.get("b", in: first) == nil)
+    #expect(try view.get(5, in: second) == "five")
+    #expect(try view.get("b", in: third) == 2)
+    #expect(try store.verify(in: directory("scratch")).agrees)
+  }
+
+  @Test(arguments: [true, false]) func aTableThatIsNotDeclaredIsKeptAndRestored(_ closes: Bool) throws {
+    do {
+      let store = try open([balances, orders])
+      try store.write { transaction in
+        try transaction.put("a", 1, in: balances)
+        try transaction.put(("a", 1), "tea", in: orders)
+      }
+      if closes { try store.close() }
+    }
+    do {
+      let store = try open([balances])
+      try store.write { try $0.put("b", 2, in: balances) }
+      if closes { try store.close() }
+    }
+    let store = try open([orders])
+    #expect(try store.snapshot().get(("a", 1), in: orders) == "tea")
+    try store.close()
+    let both = try open([balances, orders])
+    #expect(try both.snapshot().multiGet(["a", "b"], in: balances) == [1, 2])
+    #expect(try both.verify(in: directory("scratch")).agrees)
+  }
+
+  @Test func aStoreThatIsOpenIsLocked() throws {
+    let store = try open([balances])
+    let error = #expect(throws: StoreError.self) { _ = try open([balances]) }
+    #expect(error?.kind == .locked)
+    try store.close()
+    try open([balances]).close()
+  }
+
+  @Test func aValueOfAnotherShapeIsCorruptedAndTheNextRowsAreReadable() throws {
+    struct Small: Codable, Sendable, Equatable { var count: Int }
+    struct Other: Codable, Sendable { var name: String }
+    let small = Table("json", key: .string, value: .json(Small.self))
+    let other = Table("json", key: .string, value: .json(Other.self))
+    let store = try open([small])
+    try store.write { transaction in
+      try transaction.put("a", Small(count: 1), in: small)
+      try transaction.put("b", Other(name: "b"), in: other)
+      try transaction.put("c", Small(count: 3), in: small)
+    }
+    func expectCorrupted(_ body: () throws -> Void) {
+      let error = #expect(throws: StoreError.self) { try body() }
+      #expect(error?.kind == .corrupted)
+    }
+    let view = try store.snapshot()
+    expectCorrupted { _ = try view.get("b", in: small) }
+    expectCorrupted { _ = try view.multiGet(["a", "b"], in: small) }
+    var cursor = try view.scan(small)
+    #expect(try cursor.next()?.key == "a")
+    expectCorrupted { _ = try cursor.next() }
+    #expect(try cursor.next()?.key == "c")
+    var transaction = try store.begin()
+    expectCorrupted { _ = try transaction.get("b", in: small) }
+    expectCorrupted { try transaction.update("b", in: small) { $0 = Small(count: 2) } }
+    #expect(try transaction.putIfAbsent("b", Small(count: 2), in: small) == false)
+    #expect(transaction.uncommittedEntries == 0)
+  }
+}
