@@ -24,6 +24,28 @@ import Tidemark
     try next.close()
   }
 
+  /// A descriptor that is closed twice is, the second time, another thread's file.
+  ///
+  /// Seen to fail with: a refused lock that closes its descriptor in `init` and again in `deinit`.
+  @Test func aRefusedOpenerClosesNothingOfOthers() throws {
+    let store = try directory.store(try directory.log())
+    let isOver = Gate()
+    let other = BackgroundCall {
+      var stolen = 0
+      while !isOver.hasArrivals {
+        let descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+        if close(descriptor) != 0 { stolen += 1 }
+      }
+      #expect(stolen == 0)
+    }
+    let log = try directory.log()
+    for _ in 0..<2000 { _ = storeError(.locked) { _ = try directory.store(log) } }
+    isOver.open()
+    isOver.pass()
+    try other.wait()
+    try store.close()
+  }
+
   /// Seen to fail with: a store that takes no lock.
   @Test func aStoreThatAnotherProcessHasIsRefused() throws {
     let child = try BankChild(directory.path, seed: 1, round: 0, "hold")
