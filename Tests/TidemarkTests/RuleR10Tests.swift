@@ -40,29 +40,4 @@ import Tidemark
       try #require(try eventually { try store.info().storedOffset > before.committedOffset })
     }
   }
-
-  /// Nothing is committed, so nothing is written.
-  ///
-  /// Seen to fail with: maintenance that flushes whenever the time is over.
-  @Test func aStoreThatStoredEverythingRests() throws {
-    var options = StoreOptions()
-    options.storedLagTime = .milliseconds(5)
-    let store = try directory.store(try directory.log(), options)
-    try store.write { try $0.put("a", 1, in: balances) }
-    let committed = try store.info().committedOffset
-    try #require(try eventually { try store.info().storedOffset == committed })
-    func files() throws -> Set<String> {
-      Set(try FileManager.default.contentsOfDirectory(atPath: directory("store/db")).filter { $0.hasSuffix(".sst") })
-    }
-    let former = try files()
-    let other = try TemporaryDirectory()
-    let otherStore = try other.store(try other.log(), options)
-    for number in 0..<5 {
-      // Another store's lag serves as the clock.
-      try otherStore.write { try $0.put("a", Int64(number), in: balances) }
-      let committed = try otherStore.info().committedOffset
-      try #require(try eventually { try otherStore.info().storedOffset == committed })
-    }
-    #expect(try files() == former)
-  }
 }
