@@ -90,6 +90,7 @@ class Refusal {
 
 std::shared_ptr<rocksdb::FileSystem> makeTableSyncFileSystem(std::shared_ptr<Hooks> hooks);
 std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem();
+rocksdb::IOStatus makeInfoLog(const std::string& path, std::shared_ptr<rocksdb::Logger>* log);
 std::shared_ptr<rocksdb::EventListener> makeListener(std::shared_ptr<Hooks> hooks, std::shared_ptr<Refusal> refusal);
 
 /// What a batch remembers of a column family; it outlives the database.

@@ -17,8 +17,8 @@ import Tidemark
       // One commit, and then nothing else happens.
       try store.write { try $0.put("a", Int64(number), in: balances) }
       let committed = try store.info().committedOffset
-      #expect(try eventually { try store.info().storedOffset == committed })
-      #expect(
+      try #require(try eventually { try store.info().storedOffset == committed })
+      try #require(
         try eventually {
           try String(contentsOfFile: directory("store/HEAD"), encoding: .utf8).contains("\noffset \(committed)\n")
         })
@@ -37,30 +37,7 @@ import Tidemark
         try store.write { try $0.put(("a", Int64(bytes)), String(repeating: "x", count: 1000), in: orders) }
         bytes += 1000
       }
-      #expect(try eventually { try store.info().storedOffset > before.committedOffset })
+      try #require(try eventually { try store.info().storedOffset > before.committedOffset })
     }
-  }
-
-  /// Nothing is committed, so nothing is written.
-  ///
-  /// Seen to fail with: maintenance that flushes whenever the time is over.
-  @Test func aStoreThatStoredEverythingRests() throws {
-    var options = StoreOptions()
-    options.storedLagTime = .milliseconds(5)
-    let store = try directory.store(try directory.log(), options)
-    try store.write { try $0.put("a", 1, in: balances) }
-    let committed = try store.info().committedOffset
-    #expect(try eventually { try store.info().storedOffset == committed })
-    let files = try FileManager.default.contentsOfDirectory(atPath: directory("store/db")).filter { $0.hasSuffix(".sst") }
-    let other = try TemporaryDirectory()
-    let otherStore = try other.store(try other.log(), options)
-    for number in 0..<5 {
-      // Another store's lag serves as the clock.
-      try otherStore.write { try $0.put("a", Int64(number), in: balances) }
-      let committed = try otherStore.info().committedOffset
-      #expect(try eventually { try otherStore.info().storedOffset == committed })
-    }
-    #expect(
-      try FileManager.default.contentsOfDirectory(atPath: directory("store/db")).filter { $0.hasSuffix(".sst") } == files)
   }
 }

@@ -132,7 +132,7 @@ import Testing
         break
       }
     }
-    #expect(try eventually { try idle.info().storedOffset == committed })
+    try #require(try eventually { try idle.info().storedOffset == committed })
     let info = try busy.info()
     #expect(info.storedOffset < info.committedOffset, "the small one isn't")
     transaction.abort()
@@ -173,7 +173,7 @@ import Testing
         return false
       } catch { return error.kind == .snapshotExpired }
     }
-    #expect(eventually(isExpired))
+    try #require(eventually(isExpired))
     #expect(eventually { held() == 0 })
     _ = storeError(.snapshotExpired) { _ = try view.multiGet(["key1"], in: balances) }
     _ = storeError(.snapshotExpired) { _ = try view.allBalances() }

@@ -3,7 +3,9 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// R6, what was acknowledged stays; and the three outcomes of a commit. The crash test covers `.os`.
+/// R6, what was acknowledged stays; and the three outcomes of a commit.
+///
+/// The crash test covers `.os`.
 @Suite struct RuleR6Tests {
   let directory: TemporaryDirectory
   let input = TopicPartition("input", 0)
@@ -26,7 +28,7 @@ import TidemarkTesting
     let log = try directory.log(FileLogOptions(durability: .interval(.milliseconds(5))))
     let store = try directory.store(log)
     try store.write { try $0.put("a", 1, in: balances) }
-    #expect(try eventually { try log.offsets().durable == store.info().committedOffset })
+    try #require(try eventually { try log.offsets().durable == store.info().committedOffset })
   }
 
   /// Seen to fail with: a commit that is published and acknowledged when its append throws.
@@ -108,6 +110,7 @@ import TidemarkTesting
     #expect(!commit.isDone)
     gate.open()
     try commit.wait()
-    #expect(log.events.contains(.appended(AppendedCommit(baseOffset: 3, endOffset: 5, receipt: try store.info().receipt))))
+    let appended = AppendedCommit(baseOffset: 3, endOffset: 5, receipt: try store.info().receipt)
+    #expect(log.events.contains(.appended(appended)))
   }
 }

@@ -40,10 +40,8 @@ import TidemarkTesting
     try commit(0..<50)
     let files = try tableFiles()
     #expect(!files.isEmpty)
-    do { _ = try RocksDB.Database.open(directory("empty"), options: DatabaseOptions(), columnFamilies: ["offsets"]) } catch {
-      var options = DatabaseOptions()
-      options.createIfMissing = true
-      let empty = try RocksDB.Database.open(directory("empty"), options: options, columnFamilies: [])
+    do {
+      let empty = try RocksDB.Database.open(directory("empty"), options: DatabaseOptions(), columnFamilies: [])
       _ = try empty.createColumnFamily("offsets")
     }
     let current = try String(contentsOfFile: directory("empty/CURRENT"), encoding: .utf8)

@@ -9,7 +9,7 @@ import Tidemark
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Seen to fail with: a store that takes no lock; a lock that is let go after the opening.
+  /// Seen to fail with: a store that takes no lock; a lock that is let go at once.
   @Test func aSecondOpenInThisProcessIsRefused() throws {
     let log = try directory.log()
     let store = try directory.store(log)
@@ -24,7 +24,29 @@ import Tidemark
     try next.close()
   }
 
-  /// Seen to fail with: a store that takes no lock (the changelog's own still holds).
+  /// A descriptor that is closed twice is, the second time, another thread's file.
+  ///
+  /// Seen to fail with: a refused lock that closes its descriptor in `init` and again in `deinit`.
+  @Test func aRefusedOpenerClosesNothingOfOthers() throws {
+    let store = try directory.store(try directory.log())
+    let isOver = Gate()
+    let other = BackgroundCall {
+      var stolen = 0
+      while !isOver.hasArrivals {
+        let descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+        if close(descriptor) != 0 { stolen += 1 }
+      }
+      #expect(stolen == 0)
+    }
+    let log = try directory.log()
+    for _ in 0..<2000 { _ = storeError(.locked) { _ = try directory.store(log) } }
+    isOver.open()
+    isOver.pass()
+    try other.wait()
+    try store.close()
+  }
+
+  /// Seen to fail with: a store that takes no lock.
   @Test func aStoreThatAnotherProcessHasIsRefused() throws {
     let child = try BankChild(directory.path, seed: 1, round: 0, "hold")
     #expect(child.line(until: .now.advanced(by: .seconds(60))) == "ready 0")
@@ -63,10 +85,11 @@ import Tidemark
     try store.close()
   }
 
-  /// Somebody took the log's lock file away and started another writer. What the deposed one appends is ignored, and
-  /// nothing of it gets into its table files.
+  /// Somebody took the log's lock file away and started another writer.
   ///
-  /// Seen to fail with: syncs that don't look at the lock; a log that reads on in a deposed writer's segment.
+  /// What the deposed one appends is ignored, and nothing of it gets into its table files.
+  ///
+  /// Seen to fail with: syncs that don't look at the lock.
   @Test func whatADeposedWriterAppendsIsNeverStored() throws {
     let deposedLog = try directory.log()
     let successorLog = try directory.log()

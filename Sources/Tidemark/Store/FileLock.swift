@@ -14,7 +14,7 @@ final class FileLock: Sendable {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       let code = errno
       let holder = (try? Files.read(path)).flatMap { String(validating: $0, as: UTF8.self) } ?? ""
-      Foundation.close(descriptor)
+      // `deinit` closes the descriptor, also after a throw: all properties are set.
       guard code == EWOULDBLOCK else { throw Files.error(code, "a lock file can't be locked", path) }
       throw StoreError(
         .locked, what + " is open in another process, or a snapshot of this one still holds it",
