@@ -40,12 +40,6 @@ struct AggregationState {
     if asked == nil, !FileManager.default.fileExists(atPath: directory + "/store") {
       throw CommandError(.missingInput, "\(directory): there is no state; `tidemark aggregate` makes it")
     }
-    do {
-      try FileManager.default.createDirectory(
-        atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    } catch {
-      throw CommandError(.noPermission, "\(directory): the state directory can't be made")
-    }
     let log = try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: logOptions)
     store = try StateStore.open(
       directory + "/store", tables: [Self.groups, Self.plans, Self.inputs], changelog: log, progress: progress)
