@@ -55,6 +55,24 @@ import Tidemark
     try store.close()
   }
 
+  @Test func anotherCodecInUseIsRefusedAndNamesBoth() throws {
+    let store = try open([balances])
+    try store.write { try $0.put("a", 1, in: balances) }
+    let other = Table("balances", key: .int64, value: .string)
+    func expectRefused(_ body: () throws -> Void) {
+      let error = #expect(throws: StoreError.self) { try body() }
+      #expect(error?.kind == .invalidArgument)
+      #expect(error?.metadata.map(\.value) == ["balances", "string -> int64", "int64 -> string"])
+    }
+    var transaction = try store.begin()
+    expectRefused { try transaction.put(1, "x", in: other) }
+    expectRefused { try transaction.delete(1, in: other) }
+    expectRefused { _ = try transaction.scan(other) }
+    expectRefused { _ = try store.snapshot().get(1, in: other) }
+    // Another value of the same declaration is the same table.
+    #expect(try transaction.get("a", in: Table("balances", key: .string, value: .int64)) == 1)
+  }
+
   @Test func twoTablesOfOneNameAreRefused() {
     _ = expectInvalid([balances, Table("balances", key: .int64, value: .int64)])
   }

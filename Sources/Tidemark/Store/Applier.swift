@@ -5,9 +5,12 @@ internal import RocksDB
 final class OpenTable: Sendable {
   let record: TableRecord
   let family: RocksDB.ColumnFamily
+  /// The Swift type of its declaration, `Table<…>`, which tells the codecs; `nil` for a table that isn't declared.
+  let declaredType: ObjectIdentifier?
 
-  init(record: TableRecord, family: consuming RocksDB.ColumnFamily) {
+  init(record: TableRecord, family: consuming RocksDB.ColumnFamily, declaredType: ObjectIdentifier? = nil) {
     self.record = record
+    self.declaredType = declaredType
     self.family = family
   }
 

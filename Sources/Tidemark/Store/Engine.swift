@@ -52,10 +52,20 @@ final class Engine: Sendable {
   /// The last commit.
   var committed: CommittedState { shared.withLock { $0.committed } }
 
-  /// The open table of a declaration; throws `invalidArgument` if it wasn't declared at open.
+  /// The open table of a declaration; throws `invalidArgument` if it wasn't declared at open, or with other codecs.
   func table<K, V>(_ table: Table<K, V>) throws(StoreError) -> OpenTable {
     // A store has a few tables; comparing names that short is faster than hashing one.
-    for open in tables where open.name == table.name { return open }
+    for open in tables where open.name == table.name {
+      // Comparing types is cheap; two types may have the same formats (JSON of two structures).
+      if open.declaredType == ObjectIdentifier(Table<K, V>.self) { return open }
+      if open.record.keyFormat == table.keyFormat, open.record.valueFormat == table.valueFormat { return open }
+      throw StoreError(
+        .invalidArgument, "the table was declared with other codecs when the store was opened",
+        [
+          "table": table.name, "declared": "\(open.record.keyFormat) -> \(open.record.valueFormat)",
+          "used": "\(table.keyFormat) -> \(table.valueFormat)",
+        ])
+    }
     throw StoreError(
       .invalidArgument, "the table wasn't declared when the store was opened; pass it in `tables`",
       ["table": table.name])

@@ -283,9 +283,12 @@ private struct Opening {
       records.append(asked)
     }
     var tables: [OpenTable] = []
-    for record in records {
+    for (record, definition) in zip(records, declared) {
       // A missing table's family is made here and found by the applier when its definition is applied.
-      tables.append(OpenTable(record: record, family: try parts.database.family(record.familyName)))
+      tables.append(
+        OpenTable(
+          record: record, family: try parts.database.family(record.familyName),
+          declaredType: ObjectIdentifier(type(of: definition))))
     }
     let engine = Engine(parts, tables: tables, lock: lock)
     try engine.define(missing)
