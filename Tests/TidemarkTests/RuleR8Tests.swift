@@ -130,6 +130,25 @@ import TidemarkTesting
     }
   }
 
+  /// Seen to fail with: a HEAD that is written when restore is over.
+  @Test func headFollowsTheFlushesOfARestore() throws {
+    let log = RecordingChangelog(try directory.log())
+    do {
+      let store = try directory.store(log)
+      for number in 0..<300 {
+        let text = String(repeating: "x", count: 40_000)
+        try store.write { try $0.put(("a", Int64(number)), text, in: orders) }
+      }
+    }
+    var faults = RecordingChangelog.Faults()
+    faults.read = (Offset(try log.offsets().end.value - 10), StoreError(.inputOutput, "the log can't be read"))
+    log.setFaults(faults)
+    _ = storeError(.inputOutput) { _ = try directory.store(log, .tiny) }
+    let head = try String(contentsOfFile: directory("store/HEAD"), encoding: .utf8)
+    let line = try #require(head.split(separator: "\n").first { $0.hasPrefix("offset ") })
+    #expect(try #require(Int64(line.dropFirst(7))) > 3)
+  }
+
   // MARK: The right log
 
   /// Seen to fail with: an open that doesn't compare identities; one that compares neither them nor receipts.

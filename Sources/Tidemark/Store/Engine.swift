@@ -134,8 +134,10 @@ final class Engine: Sendable {
     signals.committed(bytes: commit.records.byteCount, flushAt: options.storedLagBytes)
   }
 
-  /// What a failed append means for the commit: only what a changelog may say of a commit that it doesn't hold is *not
-  /// committed*. Anything else may come from behind the append, from a sync or a check of the lock.
+  /// What a failed append means for the commit.
+  ///
+  /// Only what a changelog may say of a commit that it doesn't hold is *not committed*. Anything else may come from behind
+  /// the append, from a sync or a check of the lock.
   private static func outcome(of error: StoreError) -> StoreError {
     switch error.kind {
     case .unavailable, .outOfSpace, .tooLarge, .fenced, .commitUnknown: return error
@@ -230,15 +232,7 @@ final class Engine: Sendable {
   /// Writes `HEAD` if table files hold more than it says.
   func writeHead() throws(StoreError) {
     try head.withLock { head throws(StoreError) in
-      // The offset is read first: whatever it says is in the MANIFEST that CURRENT names now, or in a later one.
-      let stored = try database.state(tier: .persisted)
-      guard let manifest = try directory.manifestNumber() else {
-        throw StoreError(.corrupted, "CURRENT is gone; reopen the store", ["file": directory.current])
-      }
-      let current = Head(stored: stored.map { ($0.offset, $0.receipt) }, manifest: manifest)
-      if head == current { return }
-      try Files.replace(directory.head, with: Array(current.text.utf8))
-      head = current
+      try Head.write(database, directory, over: &head)
     }
   }
 }

@@ -193,7 +193,11 @@ private struct Opening {
     if let changelog {
       // R3 also for what restore applies: it may come from a log whose end was never synced.
       try writer.sync()
-      let restore = Restore(changelog, applier, since: begin)
+      // Restore writes table files as it goes, and a crash on the way must find `HEAD` telling of them.
+      var head: Head?
+      let restore = Restore(changelog, applier, since: begin) { () throws(StoreError) in
+        try Head.write(database, directory, over: &head)
+      }
       state = try restore.run(from: state, to: writer.endOffset, progress)
     }
     let parts = OpenedParts(

@@ -9,11 +9,17 @@ struct Restore {
   private let changelog: any Changelog
   private let applier: Applier
   private let begin: ContinuousClock.Instant
+  private let installed: () throws(StoreError) -> Void
 
-  init(_ changelog: any Changelog, _ applier: Applier, since begin: ContinuousClock.Instant) {
+  /// `installed` is called after each group.
+  init(
+    _ changelog: any Changelog, _ applier: Applier, since begin: ContinuousClock.Instant,
+    installed: @escaping () throws(StoreError) -> Void = { () throws(StoreError) in }
+  ) {
     self.changelog = changelog
     self.applier = applier
     self.begin = begin
+    self.installed = installed
   }
 
   /// Applies `[state.offset, end)` and returns the state that it leads to.
@@ -38,7 +44,10 @@ struct Restore {
       progress.records += commit.records.count
       progress.bytes += commit.byteCount
       progress.offset = commit.endOffset
-      if applier.stagedBytes >= Self.groupBytes { try applier.install(state) }
+      if applier.stagedBytes >= Self.groupBytes {
+        try applier.install(state)
+        try installed()
+      }
       if ContinuousClock.now >= nextReport {
         nextReport = ContinuousClock.now.advanced(by: .milliseconds(200))
         update(&progress, since: restoreBegin)
