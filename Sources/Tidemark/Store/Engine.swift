@@ -209,9 +209,7 @@ final class Engine: Sendable {
   func startFlush() throws(StoreError) {
     try pipeline.withLock { _ throws(StoreError) in
       signals.flushStarted()
-      try mappingErrors(to: "a flush can't be started") { () throws(RocksDBError) in
-        try database.handle.flush(wait: false)
-      }
+      try database.startFlush()
     }
   }
 

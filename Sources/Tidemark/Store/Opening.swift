@@ -195,7 +195,12 @@ private struct Opening {
       try writer.sync()
       // Restore writes table files as it goes, and a crash on the way must find `HEAD` telling of them.
       var head: Head?
-      let restore = Restore(changelog, applier, since: begin) { () throws(StoreError) in
+      let restore = Restore(changelog, applier, since: begin) { (bytes) throws(StoreError) in
+        // What is restored lags like what is committed: without a bound, each crash would add to the next replay.
+        if signals.committed(bytes: bytes, flushAt: options.storedLagBytes) {
+          signals.flushStarted()
+          try database.startFlush()
+        }
         try Head.write(database, directory, over: &head)
       }
       state = try restore.run(from: state, to: writer.endOffset, progress)
