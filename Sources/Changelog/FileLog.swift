@@ -44,11 +44,16 @@ public final class FileLog: Changelog, Sendable {
     guard options.createIfMissing else {
       throw StoreError(.invalidArgument, "there is no changelog, and none is to be created", ["file": directory.path])
     }
-    if try storage.createDirectory(parent) {
-      try storage.syncDirectory(parent + "/..")
-    }
-    if try storage.createDirectory(directory.path) { try storage.syncDirectory(parent) }
+    try createDirectory(directory.path, storage)
     return FileLog(try directory.createIdentity(), options, directory)
+  }
+
+  /// Makes a directory and those above it that are missing, so that their names survive a loss of power.
+  private static func createDirectory(_ path: String, _ storage: any LogStorage) throws(StoreError) {
+    if try storage.list(path) != nil { return }
+    let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    if !parent.isEmpty { try createDirectory(parent, storage) }
+    if try storage.createDirectory(path) { try storage.syncDirectory(parent.isEmpty ? "/" : parent) }
   }
 
   private init(_ identity: ChangelogIdentity, _ options: FileLogOptions, _ directory: LogDirectory) {

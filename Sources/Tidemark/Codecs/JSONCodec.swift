@@ -6,6 +6,9 @@ internal import Foundation
 /// Collections without an order of their own (`Set`) must be encoded in a fixed one by their type: the same value has to
 /// give the same bytes.
 public struct JSONCodec<Value: Codable & Sendable>: Codec {
+  /// Makes the codec; ``Codec/json(_:)`` is shorter.
+  public init() {}
+
   /// `json`.
   public var name: String { "json" }
 

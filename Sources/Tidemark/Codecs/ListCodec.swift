@@ -7,6 +7,9 @@ public struct ListCodec<Element: KeyCodec>: KeyCodec {
   /// The elements' codec.
   public let element: Element
 
+  /// Makes the codec of lists of `element`'s values; ``Codec/list(_:)`` is shorter.
+  public init(_ element: Element) { self.element = element }
+
   /// `list(…)`.
   public var name: String { "list(\(element.name))" }
 
@@ -46,6 +49,6 @@ public struct ListCodec<Element: KeyCodec>: KeyCodec {
 extension Codec {
   /// Lists of any length as one key.
   public static func list<Element: KeyCodec>(_ element: Element) -> Self where Self == ListCodec<Element> {
-    Self(element: element)
+    Self(element)
   }
 }

@@ -3,7 +3,7 @@ public import Changelog
 /// The rows of a scan, one after the other; never an array.
 ///
 /// In a transaction each step sees the transaction as it then is: rows ahead that are written are seen, rows that are
-/// deleted are not. Use it on the thread that uses the transaction.
+/// deleted are not. A cursor that came to its end stays there. Use it on the thread that uses the transaction.
 public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
   private let table: Table<Key, Value>
   private var rows: RowCursor

@@ -168,7 +168,7 @@ public struct Transaction: ~Copyable, Sendable {
 
   // MARK: Committing
 
-  /// How many entries are uncommitted.
+  /// How many changes are uncommitted; several of one key count several times, and become one record.
   public var uncommittedEntries: Int { core.uncommittedEntries }
   /// How many bytes the uncommitted entries take in memory, with their index.
   public var uncommittedBytes: Int { core.uncommittedBytes }

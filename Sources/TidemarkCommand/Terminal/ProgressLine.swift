@@ -81,6 +81,8 @@ final class ProgressLine {
       write("\r\u{1B}[2Krestoring: \(grouped(progress.records)) records\(left)")
       isDrawn = true
     default:
+      guard ContinuousClock.now >= nextAt else { return }
+      nextAt = .now.advanced(by: interval)
       write("restoring: \(grouped(progress.records)) records\n")
     }
   }
