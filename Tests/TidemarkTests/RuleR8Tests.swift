@@ -55,7 +55,9 @@ import TidemarkTesting
     #expect(try tableFiles() == files)
   }
 
-  /// Seen to fail with: an open that doesn't compare what it finds with `HEAD`.
+  /// RocksDB takes about one such bit in sixty for the end of the MANIFEST, and drops what came behind.
+  ///
+  /// Seen to fail, with most seeds, with: an open that doesn't compare what it finds with `HEAD`.
   @Test func aFlippedBitOfTheManifestGivesRightDataOrAnError() throws {
     var random = SeededGenerator(seed: testSeed())
     try commit(0..<20)
@@ -64,7 +66,7 @@ import TidemarkTesting
     let names = try FileManager.default.contentsOfDirectory(atPath: directory("store/db"))
     let candidates = names.filter { $0.hasPrefix("MANIFEST") || $0 == "CURRENT" }.sorted()
     var refused = 0
-    for _ in 0..<60 {
+    for _ in 0..<200 {
       try? FileManager.default.removeItem(atPath: directory("copy"))
       try directory.copy("store", to: "copy")
       let file = URL(fileURLWithPath: directory("copy/db/" + candidates.randomElement(using: &random)!))
