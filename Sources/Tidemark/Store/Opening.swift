@@ -190,6 +190,7 @@ private struct Opening {
       log: changelog != nil ? .off : options.syncsWithoutChangelog ? .synced : .unsynced, tables: tables)
     var state: CommittedState
     if let stored = try database.state() { state = stored } else { state = try initialize(database, applier) }
+    if changelog == nil { try leaveMemtablesOut(database) }
     if let changelog {
       // R3 also for what restore applies: it may come from a log whose end was never synced.
       try writer.sync()
@@ -234,6 +235,21 @@ private struct Opening {
       () throws(RocksDBError) in
       let families = directory.hasDatabase ? try RocksDB.Database.columnFamilyNames(at: directory.database) : []
       return try RocksDB.Database.open(directory.database, options: settings, columnFamilies: families)
+    }
+  }
+
+  /// Makes the stored offset, and `HEAD` with it, tell of table files alone, though there is a write-ahead log: what it
+  /// holds may not be synced, and is lost with the power.
+  ///
+  /// RocksDB counts memtables among what is persisted until a write goes past the log; this one changes nothing.
+  private func leaveMemtablesOut(_ database: SharedDatabase) throws(StoreError) {
+    var batch = RocksDB.WriteBatch()
+    var version = ByteBuffer()
+    version.append(varint: OffsetsFamily.formatVersion)
+    let key = OffsetsFamily.formatKey
+    batch.put(key.rawSpan, version.bytes, in: database.offsets)
+    try mappingErrors(to: "the format can't be written") { () throws(RocksDBError) in
+      try database.handle.write(batch, log: .off)
     }
   }
 
