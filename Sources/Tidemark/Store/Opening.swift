@@ -45,11 +45,17 @@ extension StateStore {
 
   /// Moves the database of a closed store aside, so that the next open restores all of it from the changelog.
   ///
-  /// What to do about a damaged database. The files are kept for inspection, in the directory that is returned.
+  /// What to do about a damaged database. The files are kept for inspection, in the directory that is returned. Where the
+  /// changelog was deleted below a checkpoint, a copy of that takes their place; without it nothing is moved.
   public static func setAside(_ path: String) throws(StoreError) -> String {
     let directory = StoreDirectory(path: path)
     let lock = try FileLock(directory.lock, "the store")
-    return try withExtendedLifetime(lock) { () throws(StoreError) in try directory.setAside() }
+    return try withExtendedLifetime(lock) { () throws(StoreError) in
+      let base = try directory.baseCheckpoint()
+      let aside = try directory.setAside()
+      try base?.copyFiles(to: directory)
+      return aside
+    }
   }
 }
 
