@@ -12,10 +12,11 @@ final class Engine: Sendable {
   let signals: MaintenanceSignals
   /// What was declared at open.
   let tables: [OpenTable]
-  private let lock: FileLock
   private let pipeline: Mutex<CommitPipeline>
   private let shared: Mutex<Shared>
   private let head: Mutex<Head?>
+  /// The last to go: the applier, too, holds the database, which has a lock of its own.
+  private let lock: FileLock
 
   /// What readers and the transaction ask for beside a commit under way.
   private struct Shared {
