@@ -1,0 +1,48 @@
+extension Bench {
+  /// All groups, in the order in which they run.
+  var groups: [Group] { writeGroups + contextGroups + settledGroups }
+
+  /// A guess at the time of a run that puts `records` at so many nanoseconds each.
+  private func seconds(_ records: Int, _ nanoseconds: Double) -> Double { Double(records) * nanoseconds / 1e9 + 0.1 }
+
+  private var writeGroups: [Group] {
+    Distribution.allCases.map { distribution in
+      let sizes = plan.commitSizes
+      let estimate =
+        seconds(plan.writeRecords, 7000) + Double(sizes.count) * 2 * seconds(plan.writeRecords, 5500)
+      return Group(title: "writes, \(distribution)", rounds: plan.rounds, estimatedSeconds: estimate) { [self] in
+        WriteCases(bench: self, workload: Workload(distribution, count: plan.writeRecords))
+          .transactionContenders(sizes)
+      }
+    }
+  }
+
+  private var contextGroups: [Group] {
+    Distribution.allCases.map { distribution in
+      let sizes = plan.commitSizes
+      let estimate =
+        seconds(plan.contextRecords, 3000) + Double(sizes.count) * 3 * seconds(plan.contextRecords, 4000)
+      return Group(
+        title: "other ways to write, \(distribution)", rounds: plan.contextRounds, estimatedSeconds: estimate
+      ) { [self] in
+        WriteCases(bench: self, workload: Workload(distribution, count: plan.contextRecords))
+          .contextContenders(sizes)
+      }
+    }
+  }
+
+  private var settledGroups: [Group] {
+    Distribution.allCases.map { distribution in
+      let size = plan.commitSizes.contains(10_000) ? 10_000 : plan.commitSizes[plan.commitSizes.count - 1]
+      let estimate = seconds(plan.settledRecords, 18_000)
+      return Group(
+        title: "writes until compactions have settled, \(distribution)", rounds: plan.settledRounds,
+        estimatedSeconds: estimate
+      ) { [self] in
+        let all = WriteCases(
+          bench: self, workload: Workload(distribution, count: plan.settledRecords), settles: true)
+        return all.transactionContenders([size])
+      }
+    }
+  }
+}
