@@ -189,25 +189,20 @@ BaselineError baseline_settle(BaselineDatabase* database) {
   return nullptr;
 }
 
-BaselineError baseline_move(BaselineDatabase* source, BaselineDatabase* target, BaselineBatch* batch,
+BaselineError baseline_copy(BaselineDatabase* source, BaselineDatabase* target, BaselineBatch* batch, uint64_t number,
                             BaselineSlice rowKey, BaselineSlice rowValue) {
-  std::string first, last;
-  {
-    std::unique_ptr<rocksdb::Iterator> rows(source->db->NewIterator(rocksdb::ReadOptions(), source->table));
-    for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
-      if (first.empty()) first.assign(rows->key().data(), rows->key().size());
-      last.assign(rows->key().data(), rows->key().size());
-      batch->batch.Put(target->table, rows->key(), rows->value()).PermitUncheckedError();
-    }
-    if (!rows->status().ok()) return toC(rows->status());
+  std::string prefix(8, '\0');
+  for (int i = 0; i < 8; i++) prefix[i] = static_cast<char>(number >> (56 - 8 * i));
+  std::unique_ptr<rocksdb::Iterator> rows(source->db->NewIterator(rocksdb::ReadOptions(), source->table));
+  for (rows->Seek(prefix); rows->Valid() && rows->key().starts_with(prefix); rows->Next()) {
+    Slice key = rows->key();
+    key.remove_prefix(prefix.size());
+    batch->batch.Put(target->table, key, rows->value()).PermitUncheckedError();
   }
+  if (!rows->status().ok()) return toC(rows->status());
   batch->batch.Put(target->table, slice(rowKey), slice(rowValue)).PermitUncheckedError();
-  Status status = target->db->Write(writeOptions(BaselineLogOff), &batch->batch);
+  const Status status = target->db->Write(writeOptions(BaselineLogOff), &batch->batch);
   batch->batch.Clear();
-  if (status.ok() && !first.empty()) {
-    last.push_back('\0');
-    status = source->db->DeleteRange(writeOptions(BaselineLogOff), source->table, first, last);
-  }
   return toC(status);
 }
 

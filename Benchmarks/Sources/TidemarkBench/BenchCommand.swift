@@ -8,7 +8,7 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       All sides take turns in one process, round by round; ratios are taken within a round. Results go to a directory \
       as results.json and charts (SVG), and to standard output as tables.
-      """, subcommands: [RunCommand.self], defaultSubcommand: RunCommand.self)
+      """, subcommands: [RunCommand.self, WriteUntilKilledCommand.self], defaultSubcommand: RunCommand.self)
 }
 
 struct RunCommand: ParsableCommand {
@@ -71,6 +71,7 @@ struct RunCommand: ParsableCommand {
     let results = results(bench, machine, runner)
     print(results.text + "\n\n" + Results.legend)
     print("\nresults: \(output)/results.json")
+    for path in try results.drawCharts(in: output) { print("chart: \(path)") }
     let failed = results.rows.filter { $0.pass == false }
     if !failed.isEmpty { print("\(failed.count) of \(results.rows.count) rows miss their bar") }
   }

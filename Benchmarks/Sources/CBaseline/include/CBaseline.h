@@ -53,10 +53,11 @@ BaselineError baseline_get(
 BaselineError baseline_flush(BaselineDatabase *_Nonnull database);
 /// Waits until no compaction runs or is due.
 BaselineError baseline_settle(BaselineDatabase *_Nonnull database);
-/// Copies all rows of `source` to `target` in one batch together with one row more, and deletes them from `source`.
-BaselineError baseline_move(
+/// Copies the rows of `source` whose keys start with `number` (8 bytes, big-endian), without it, to `target`, in one batch
+/// together with one row more.
+BaselineError baseline_copy(
     BaselineDatabase *_Nonnull source, BaselineDatabase *_Nonnull target, BaselineBatch *_Nonnull batch,
-    BaselineSlice row_key, BaselineSlice row_value);
+    uint64_t number, BaselineSlice row_key, BaselineSlice row_value);
 
 BaselineBatch *_Nonnull baseline_batch_create(void);
 void baseline_batch_destroy(BaselineBatch *_Nonnull batch);

@@ -106,15 +106,31 @@ final class PlainDatabase {
     unsafe try check(baseline_indexed_write(handle, batch.handle, log.rawValue))
   }
 
-  /// Copies all rows of another database into this one in one batch, with one row more, and deletes them there.
-  func take(allOf source: PlainDatabase, with batch: PlainBatch, offset: Int64) throws(BaselineFailure) {
+  /// Puts a key behind a number.
+  @inline(__always)
+  func put(
+    _ key: RecordKey, _ value: UInt32, behind number: UInt64, log: WriteAheadLog
+  ) throws(BaselineFailure) {
+    let bytes = (number.bigEndian, key.high.bigEndian, key.low.bigEndian)
+    // Proof: as for `put`; the three numbers lie one after the other.
+    unsafe try withUnsafePointer(to: bytes) { (key) throws(BaselineFailure) in
+      unsafe try check(
+        baseline_put(handle, key, 24, values + Int(value), ValuePool.valueBytes, log.rawValue))
+    }
+  }
+
+  /// Copies the rows behind a number in another database into this one in one batch, with one row more: the offset.
+  func take(
+    from source: PlainDatabase, behind number: UInt64, with batch: PlainBatch, offset: Int64
+  ) throws(BaselineFailure) {
     let key: StaticString = "offset"
     let value = offset.bigEndian
     // Proof: both rows live during the call, which copies them.
     unsafe try withUnsafePointer(to: value) { (value) throws(BaselineFailure) in
       unsafe try check(
-        baseline_move(
-          source.handle, handle, batch.handle, BaselineSlice(bytes: key.utf8Start, length: key.utf8CodeUnitCount),
+        baseline_copy(
+          source.handle, handle, batch.handle, number,
+          BaselineSlice(bytes: key.utf8Start, length: key.utf8CodeUnitCount),
           BaselineSlice(bytes: value, length: MemoryLayout<Int64>.size)))
     }
   }

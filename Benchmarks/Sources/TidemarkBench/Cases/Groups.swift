@@ -1,6 +1,6 @@
 extension Bench {
   /// All groups, in the order in which they run.
-  var groups: [Group] { writeGroups + contextGroups + settledGroups }
+  var groups: [Group] { writeGroups + contextGroups + readGroups + getPutGroups + openGroups + settledGroups }
 
   /// A guess at the time of a run that puts `records` at so many nanoseconds each.
   private func seconds(_ records: Int, _ nanoseconds: Double) -> Double { Double(records) * nanoseconds / 1e9 + 0.1 }
@@ -44,5 +44,52 @@ extension Bench {
         return all.transactionContenders([size])
       }
     }
+  }
+
+  private var readGroups: [Group] {
+    let gets = Distribution.allCases.map { distribution in
+      Group(
+        title: "committed reads, \(distribution)", rounds: plan.rounds, estimatedSeconds: 3 * seconds(plan.reads, 5000)
+      ) { [self] in
+        let reads = Workload(reading: distribution, of: plan.rows, count: plan.reads)
+        return ReadCases(bench: self, sides: try LoadedSides(self), workload: reads).getContenders
+      }
+    }
+    let staged = Group(
+      title: "reads in a transaction", rounds: plan.rounds, estimatedSeconds: 7 * seconds(plan.reads, 3000)
+    ) { [self] in
+      let reads = Workload(reading: .uniq, of: plan.rows, count: max(plan.reads, plan.scans))
+      return ReadCases(bench: self, sides: try LoadedSides(self), workload: reads).stagedContenders
+    }
+    return gets + [staged]
+  }
+
+  private var getPutGroups: [Group] {
+    Distribution.allCases.map { distribution in
+      Group(
+        title: "get and put, \(distribution)", rounds: plan.rounds,
+        estimatedSeconds: 3 * seconds(plan.getPutRecords, 7000)
+      ) { [self] in
+        GetPutCases(
+          bench: self, workload: Workload(distribution, count: plan.getPutRecords),
+          recordsPerCommit: min(10_000, plan.getPutRecords)
+        ).contenders
+      }
+    }
+  }
+
+  private var openGroups: [Group] {
+    [
+      Group(title: "restore", rounds: plan.restoreRounds, estimatedSeconds: 2 * seconds(plan.restoreRecords, 3500)) {
+        [self] in
+        try RestoreCases(self, Workload(.uniq, count: plan.restoreRecords), recordsPerCommit: 1000).contenders
+      },
+      Group(
+        title: "open after SIGKILL", rounds: plan.restoreRounds,
+        estimatedSeconds: 2 * seconds(plan.killedRecords, 15_000)
+      ) { [self] in
+        KilledCases(bench: self, records: plan.killedRecords, recordsPerCommit: 1000).contenders
+      },
+    ]
   }
 }
