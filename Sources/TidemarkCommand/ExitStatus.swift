@@ -110,9 +110,9 @@ extension ExitStatus {
 
   fileprivate init(_ error: StoreError) {
     self =
-      switch error.kind {
+      switch error.causeKind.flatMap({ error.kind == .failed ? $0 : nil }) ?? error.kind {
       case .invalidArgument, .unsupported, .tooLarge: .otherOptions
-      case .unavailable, .overBudget, .snapshotExpired, .commitUnknown, .closed: .unavailable
+      case .unavailable, .overBudget, .snapshotExpired, .commitUnknown, .failed, .closed: .unavailable
       case .outOfSpace: .outOfSpace
       case .locked, .fenced: .locked
       case .corrupted: .damaged

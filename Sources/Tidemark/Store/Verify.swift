@@ -63,7 +63,11 @@ extension StateStore {
     let view = try engine.makeView()
     var start = CommittedState(offset: .zero, receipt: Receipt(startOf: changelog.identity))
     if try changelog.offsets().start > .zero {
-      let checkpoint = try baseCheckpoint(engine)
+      guard let checkpoint = try engine.directory.baseCheckpoint() else {
+        throw StoreError(
+          .invalidArgument, "the changelog was deleted below an offset, and no checkpoint is known that covers it",
+          ["file": engine.directory.base])
+      }
       try checkpoint.copy(to: scratch)
       start.offset = checkpoint.offset
       start.receipt = checkpoint.receipt
@@ -75,17 +79,15 @@ extension StateStore {
     var report = VerifyReport(offset: view.state.offset, startOffset: start.offset)
     report.records = replayed.records
     report.stateAgrees = replayed.state == view.state
-    for table in engine.tables { try compare(table, view, replay, &report) }
-    return report
-  }
-
-  private func baseCheckpoint(_ engine: Engine) throws(StoreError) -> Checkpoint {
-    guard let bytes = try Files.read(engine.directory.base), let text = String(validating: bytes, as: UTF8.self) else {
-      throw StoreError(
-        .invalidArgument, "the changelog was deleted below an offset, and no checkpoint is known that covers it",
-        ["file": engine.directory.base])
+    // Also the tables that this open didn't declare.
+    for table in replay.tables {
+      guard let family = engine.database.handle.columnFamily(table.record.familyName) else {
+        throw StoreError(
+          .corrupted, "the store lacks a table that the changelog defines; rebuild it", ["table": table.name])
+      }
+      try compare(OpenTable(record: table.record, family: family), view, replay, &report)
     }
-    return try Checkpoint.verified(String(text.dropLast()))
+    return report
   }
 
   /// Walks both tables in key order.
@@ -151,6 +153,9 @@ private final class Replay {
     }
     return (state, records)
   }
+
+  /// The tables that the changelog defines.
+  var tables: [OpenTable] { applier.tables }
 
   /// The rows of a table; throws `corrupted` if the changelog doesn't define it.
   func rows(of id: TableID) throws(StoreError) -> ByteCursor {
