@@ -1,6 +1,8 @@
 extension Bench {
   /// All groups, in the order in which they run.
-  var groups: [Group] { writeGroups + contextGroups + readGroups + getPutGroups + openGroups + settledGroups }
+  var groups: [Group] {
+    writeGroups + [singleGroup] + contextGroups + readGroups + getPutGroups + openGroups + settledGroups
+  }
 
   /// A guess at the time of a run that puts `records` at so many nanoseconds each.
   private func seconds(_ records: Int, _ nanoseconds: Double) -> Double { Double(records) * nanoseconds / 1e9 + 0.1 }
@@ -14,6 +16,14 @@ extension Bench {
         WriteCases(bench: self, workload: Workload(distribution, count: plan.writeRecords))
           .transactionContenders(sizes)
       }
+    }
+  }
+
+  private var singleGroup: Group {
+    Group(title: "one record a commit", rounds: plan.rounds, estimatedSeconds: 4 * seconds(plan.singleRecords, 15_000))
+    {
+      [self] in
+      WriteCases(bench: self, workload: Workload(.uniq, count: plan.singleRecords)).transactionContenders([1])
     }
   }
 

@@ -23,7 +23,7 @@ extension Results {
   /// Nanoseconds per record of each way to write, by commit size: a panel for each distribution.
   private var writeChart: SVG? {
     let rows = rows.filter { row in
-      !row.group.contains("settled") && Self.ways.contains { $0.0 == row.name }
+      (row.group.hasPrefix("writes, ") || row.group.hasPrefix("other ways")) && Self.ways.contains { $0.0 == row.name }
     }
     let sizes = Set(rows.compactMap(\.recordsPerCommit)).sorted()
     let distributions = Distribution.allCases.filter { distribution in rows.contains { $0.distribution == distribution }
@@ -70,7 +70,7 @@ extension Results {
       let greatest = rows.compactMap({ $0.ratioRange?[1] }).max()
     else { return nil }
     let axis = LogAxis(Ticks.logarithmic(min(least, 0.5), max(greatest, 2)), from: 400, to: 880)
-    var svg = SVG(width: 900, height: 110 + Double(rows.count) * 20)
+    var svg = SVG(width: 920, height: 110 + Double(rows.count) * 20)
     svg.text("How many times as fast as the baseline", 20, 26, size: 17)
     svg.text(
       "dot: median of the rounds; line: least to greatest; right of 1 is faster than the baseline", 20, 46, style: "m")
@@ -98,13 +98,15 @@ extension Results {
     else { return nil }
     let axis = LogAxis(
       Ticks.logarithmic(Double(max(least, 1)) / 1000, Double(max(greatest, 2)) / 1000), from: 400, to: 880)
-    var svg = SVG(width: 900, height: 120 + Double(rows.count) * 20)
+    var svg = SVG(width: 920, height: 120 + Double(rows.count) * 20)
     svg.text("Latency of a commit", 20, 26, size: 17)
     legend(["99.9th percentile", "99th percentile", "median"], styles: [0, 2, 6], at: 20, 46, &svg, columns: 3)
     let bottom = 80 + Double(rows.count) * 20
     for tick in axis.ticks {
       svg.line(axis.x(tick), 72, axis.x(tick), bottom)
-      svg.text(duration(UInt64(tick * 1000)), axis.x(tick), bottom + 16, .middle, size: 11, style: "m")
+      svg.text(
+        duration(UInt64(tick * 1000)).replacingOccurrences(of: ".0 ", with: " "), axis.x(tick), bottom + 16, .middle,
+        size: 11, style: "m")
     }
     svg.text("time of one commit", 640, bottom + 34, .middle, style: "m")
     for (index, row) in rows.enumerated() {
@@ -154,7 +156,7 @@ private struct LogAxis {
 extension Row {
   fileprivate var chartTitle: String {
     var title = "\(name), \(distribution)"
-    if let recordsPerCommit { title += ", \(recordsPerCommit.grouped)" }
+    if let recordsPerCommit { title += ", \(recordsPerCommit.grouped) a commit" }
     if group.contains("settled") { title += ", settled" }
     return title
   }

@@ -18,6 +18,8 @@ struct Plan: Codable, Sendable {
   var contextRounds = 3
   /// Records of each write run.
   var writeRecords = 400_000
+  /// Records of each run with one record a commit.
+  var singleRecords = 50_000
   /// Records of each write run of the cases that are there for comparison only.
   var contextRecords = 200_000
   /// Records of each run that ends with compactions settled.
@@ -45,7 +47,7 @@ struct Plan: Codable, Sendable {
     case .standard: break
     case .smoke:
       (rounds, contextRounds, settledRounds, restoreRounds) = (2, 1, 1, 1)
-      (writeRecords, contextRecords, settledRecords) = (2000, 1000, 5000)
+      (writeRecords, contextRecords, settledRecords, singleRecords) = (2000, 1000, 5000, 200)
       (rows, reads, scans, stagedEntries) = (5000, 2000, 20, 500)
       (getPutRecords, restoreRecords, killedRecords) = (2000, 2000, 2000)
       commitSizes = [100, 1000]
