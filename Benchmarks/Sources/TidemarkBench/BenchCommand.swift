@@ -32,6 +32,9 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Records of each write run, instead of the scale's.")
   var records: Int?
 
+  @Option(help: "Records of each run until compactions have settled, instead of the scale's.")
+  var settledRecords: Int?
+
   @Flag(help: "Open plain databases without the hint for batches in key order that stores have.")
   var withoutInsertHint = false
 
@@ -41,6 +44,7 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     var plan = Plan(scale)
     if let records { (plan.writeRecords, plan.contextRecords) = (records, records) }
+    if let settledRecords { plan.settledRecords = settledRecords }
     plan.baselineInsertHint = !withoutInsertHint
     if let rounds {
       (plan.rounds, plan.contextRounds, plan.settledRounds, plan.restoreRounds) = (rounds, rounds, rounds, rounds)

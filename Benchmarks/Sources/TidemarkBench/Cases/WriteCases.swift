@@ -11,12 +11,14 @@ struct WriteCases {
   private static let sampling = 16
 
   /// One put after the other.
-  func puts(_ log: WriteAheadLog, _ latencies: LatencyRecorder) throws -> Sample {
+  func puts(_ log: WriteAheadLog, insertHint: Bool? = nil, _ latencies: LatencyRecorder) throws -> Sample {
     let directory = try bench.freshDirectory()
     let plain = directory + "/db"
+    var model = bench.model
+    if let insertHint { model.insertHint = insertHint }
     var meter: WriteMeter
     do {
-      let database = try PlainDatabase(plain, .create, like: bench.model)
+      let database = try PlainDatabase(plain, .create, like: model)
       meter = WriteMeter(bench, settles: settles)
       for index in 0..<workload.count {
         if index % Self.sampling == 0 {
@@ -153,7 +155,12 @@ extension WriteCases {
   func contextContenders(_ sizes: [Int]) -> [Contender] {
     let distribution = workload.distribution
     var contenders = [
-      Contender(name: "put", distribution: distribution) { try puts(.off, $0) }
+      Contender(name: "put", distribution: distribution) { try puts(.off, $0) },
+      // What the insert hint, made for batches in key order, does to single puts.
+      Contender(
+        name: bench.plan.baselineInsertHint ? "put-without-insert-hint" : "put-with-insert-hint",
+        distribution: distribution, against: ["put"]
+      ) { try puts(.off, insertHint: !bench.plan.baselineInsertHint, $0) },
     ]
     let ways: [(String, (Int, LatencyRecorder) throws -> Sample)] = [
       ("write-batch", { try batches(of: $0, $1) }),
