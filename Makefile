@@ -1,5 +1,7 @@
 # make demo     a million orders through a process that is killed five times
 # make test     all tests
+# make bench    the benchmarks: 20 minutes on two cores; tables, .build/bench/results.json and charts
+# make bench-smoke  all of the benchmarks, tiny: whether they work
 # make lint     formatting and documentation rules
 # make format   formats the sources
 # make deps     installs what is missing (the others call it)
@@ -7,7 +9,7 @@
 SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++
 
-.PHONY: demo test build lint format deps clean
+.PHONY: demo test build bench bench-smoke lint format deps clean
 
 demo: deps
 	swift build -c release --product tidemark
@@ -19,6 +21,14 @@ test: deps
 
 build: deps
 	swift build -c release --product tidemark
+
+bench: deps
+	swift build -c release --package-path Benchmarks --product TidemarkBench
+	Benchmarks/.build/release/TidemarkBench --output .build/bench
+
+bench-smoke: deps
+	swift build --package-path Benchmarks --product TidemarkBench
+	Benchmarks/.build/debug/TidemarkBench --scale smoke --output .build/bench-smoke
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests

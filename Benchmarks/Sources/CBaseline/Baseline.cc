@@ -1,0 +1,267 @@
+#include "CBaseline.h"
+
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "rocksdb/cache.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/db.h"
+#include "rocksdb/slice_transform.h"
+#include "rocksdb/table.h"
+#include "rocksdb/utilities/options_util.h"
+#include "rocksdb/utilities/write_batch_with_index.h"
+#include "rocksdb/version.h"
+#include "rocksdb/write_batch.h"
+#include "rocksdb/write_buffer_manager.h"
+
+using rocksdb::Slice;
+using rocksdb::Status;
+
+struct BaselineDatabase {
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+  rocksdb::ColumnFamilyHandle* table;
+  rocksdb::PinnableSlice value;
+};
+
+struct BaselineBatch {
+  rocksdb::WriteBatch batch;
+};
+
+struct BaselineIndexedBatch {
+  rocksdb::WriteBatchWithIndex batch{rocksdb::BytewiseComparator(), 0, true};
+};
+
+struct BaselineIterator {
+  std::unique_ptr<rocksdb::Iterator> iterator;
+};
+
+namespace {
+
+BaselineError toC(const Status& status) { return status.ok() ? nullptr : strdup(status.ToString().c_str()); }
+
+Slice slice(const void* bytes, size_t length) { return Slice(static_cast<const char*>(bytes), length); }
+Slice slice(BaselineSlice bytes) { return slice(bytes.bytes, bytes.length); }
+
+rocksdb::WriteOptions writeOptions(int log) {
+  rocksdb::WriteOptions options;
+  options.disableWAL = log == BaselineLogOff;
+  options.sync = log == BaselineLogSynced;
+  return options;
+}
+
+/// Neither `default` nor the offsets: the family of a store's table.
+bool isTable(const std::string& name) { return name != "default" && name != "offsets"; }
+
+void take(BaselineDatabase* database, const Status& status, BaselineSlice* out) {
+  *out = status.ok() ? BaselineSlice{database->value.data(), database->value.size()} : BaselineSlice{nullptr, 0};
+}
+
+}  // namespace
+
+BaselineError baseline_open(const char* path, const char* model, size_t budgetBytes, int mode, bool insertHint,
+                            BaselineDatabase** out) {
+  rocksdb::ConfigOptions configuration;
+  rocksdb::DBOptions options;
+  std::vector<rocksdb::ColumnFamilyDescriptor> modelled;
+  Status status = rocksdb::LoadLatestOptions(configuration, model, &options, &modelled);
+  if (!status.ok()) return toC(status);
+  rocksdb::ColumnFamilyOptions family = modelled.front().options;
+  for (const auto& descriptor : modelled) {
+    if (isTable(descriptor.name)) family = descriptor.options;
+  }
+  auto cache = rocksdb::NewLRUCache(budgetBytes);
+  options.env = rocksdb::Env::Default();
+  options.create_if_missing = mode == BaselineCreate;
+  options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(budgetBytes / 2, cache, false);
+  auto* table = family.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+  if (!table) return strdup("the model has no block-based tables");
+  auto tableOptions = *table;
+  tableOptions.block_cache = cache;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(tableOptions));
+  if (insertHint) {
+    family.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
+  } else {
+    family.memtable_insert_with_hint_prefix_extractor.reset();
+  }
+
+  std::vector<std::string> names{"default"};
+  if (mode != BaselineCreate) {
+    status = rocksdb::DB::ListColumnFamilies(options, path, &names);
+    if (!status.ok()) return toC(status);
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (const auto& name : names) descriptors.emplace_back(name, family);
+  auto database = std::make_unique<BaselineDatabase>();
+  rocksdb::DB* db = nullptr;
+  status = mode == BaselineReadOnly
+               ? rocksdb::DB::OpenForReadOnly(options, path, descriptors, &database->families, &db)
+               : rocksdb::DB::Open(options, path, descriptors, &database->families, &db);
+  if (!status.ok()) return toC(status);
+  database->db.reset(db);
+  database->table = database->families.front();
+  for (size_t i = 0; i < names.size(); i++) {
+    if (isTable(names[i])) database->table = database->families[i];
+  }
+  *out = database.release();
+  return nullptr;
+}
+
+void baseline_close(BaselineDatabase* database) {
+  database->value.Reset();
+  for (auto* family : database->families) delete family;
+  delete database;
+}
+
+char* baseline_options(BaselineDatabase* database) {
+  const rocksdb::ConfigOptions configuration;
+  const rocksdb::Options options = database->db->GetOptions(database->table);
+  std::string text[3];
+  rocksdb::GetStringFromDBOptions(configuration, database->db->GetDBOptions(), &text[0]).PermitUncheckedError();
+  rocksdb::GetStringFromColumnFamilyOptions(configuration, options, &text[1]).PermitUncheckedError();
+  options.table_factory->GetOptionString(configuration, &text[2]).PermitUncheckedError();
+  const char* prefixes[] = {"db.", "cf.", "cf.table_factory."};
+  std::string lines;
+  for (int i = 0; i < 3; i++) {
+    std::unordered_map<std::string, std::string> map;
+    rocksdb::StringToMap(text[i], &map).PermitUncheckedError();
+    for (const auto& [name, value] : map) lines += prefixes[i] + name + "=" + value + "\n";
+  }
+  return strdup(lines.c_str());
+}
+
+uint64_t baseline_property_sum(BaselineDatabase* database, const char* name) {
+  uint64_t sum = 0;
+  for (auto* family : database->families) {
+    uint64_t value = 0;
+    if (database->db->GetIntProperty(family, name, &value)) sum += value;
+  }
+  return sum;
+}
+
+uint64_t baseline_level_zero_files(BaselineDatabase* database) {
+  uint64_t most = 0;
+  for (auto* family : database->families) {
+    std::string value;
+    if (database->db->GetProperty(family, rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &value)) {
+      most = std::max<uint64_t>(most, std::stoull(value));
+    }
+  }
+  return most;
+}
+
+const char* baseline_version() {
+  static const std::string version = rocksdb::GetRocksVersionAsString();
+  return version.c_str();
+}
+
+BaselineError baseline_put(BaselineDatabase* database, const void* key, size_t keyLength, const void* value,
+                           size_t valueLength, int log) {
+  return toC(database->db->Put(writeOptions(log), database->table, slice(key, keyLength), slice(value, valueLength)));
+}
+
+BaselineError baseline_get(BaselineDatabase* database, const void* key, size_t keyLength, BaselineSlice* out) {
+  database->value.Reset();
+  const Status status =
+      database->db->Get(rocksdb::ReadOptions(), database->table, slice(key, keyLength), &database->value);
+  take(database, status, out);
+  return status.IsNotFound() ? nullptr : toC(status);
+}
+
+BaselineError baseline_flush(BaselineDatabase* database) {
+  return toC(database->db->Flush(rocksdb::FlushOptions(), database->families));
+}
+
+BaselineError baseline_settle(BaselineDatabase* database) {
+  using Properties = rocksdb::DB::Properties;
+  // RocksDB 7.8 can't wait for compactions (DB::WaitForCompact is public since 8.2), so its counters are polled.
+  while (baseline_property_sum(database, Properties::kMemTableFlushPending.c_str()) +
+         baseline_property_sum(database, Properties::kNumRunningFlushes.c_str()) +
+         baseline_property_sum(database, Properties::kCompactionPending.c_str()) +
+         baseline_property_sum(database, Properties::kNumRunningCompactions.c_str())) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return nullptr;
+}
+
+BaselineError baseline_copy(BaselineDatabase* source, BaselineDatabase* target, BaselineBatch* batch, uint64_t number,
+                            BaselineSlice rowKey, BaselineSlice rowValue) {
+  std::string prefix(8, '\0');
+  for (int i = 0; i < 8; i++) prefix[i] = static_cast<char>(number >> (56 - 8 * i));
+  std::unique_ptr<rocksdb::Iterator> rows(source->db->NewIterator(rocksdb::ReadOptions(), source->table));
+  for (rows->Seek(prefix); rows->Valid() && rows->key().starts_with(prefix); rows->Next()) {
+    Slice key = rows->key();
+    key.remove_prefix(prefix.size());
+    batch->batch.Put(target->table, key, rows->value()).PermitUncheckedError();
+  }
+  if (!rows->status().ok()) return toC(rows->status());
+  batch->batch.Put(target->table, slice(rowKey), slice(rowValue)).PermitUncheckedError();
+  const Status status = target->db->Write(writeOptions(BaselineLogOff), &batch->batch);
+  batch->batch.Clear();
+  return toC(status);
+}
+
+BaselineBatch* baseline_batch_create() { return new BaselineBatch; }
+void baseline_batch_destroy(BaselineBatch* batch) { delete batch; }
+
+void baseline_batch_put(BaselineBatch* batch, const void* key, size_t keyLength, const void* value,
+                        size_t valueLength) {
+  batch->batch.Put(slice(key, keyLength), slice(value, valueLength)).PermitUncheckedError();
+}
+
+BaselineError baseline_write(BaselineDatabase* database, BaselineBatch* batch, int log) {
+  const Status status = database->db->Write(writeOptions(log), &batch->batch);
+  batch->batch.Clear();
+  return toC(status);
+}
+
+BaselineIndexedBatch* baseline_indexed_create() { return new BaselineIndexedBatch; }
+void baseline_indexed_destroy(BaselineIndexedBatch* batch) { delete batch; }
+
+void baseline_indexed_put(BaselineIndexedBatch* batch, const void* key, size_t keyLength, const void* value,
+                          size_t valueLength) {
+  batch->batch.Put(slice(key, keyLength), slice(value, valueLength)).PermitUncheckedError();
+}
+
+BaselineError baseline_indexed_write(BaselineDatabase* database, BaselineIndexedBatch* batch, int log) {
+  const Status status = database->db->Write(writeOptions(log), batch->batch.GetWriteBatch());
+  batch->batch.Clear();
+  return toC(status);
+}
+
+BaselineError baseline_indexed_get(BaselineDatabase* database, BaselineIndexedBatch* batch, const void* key,
+                                   size_t keyLength, BaselineSlice* out) {
+  database->value.Reset();
+  const Status status = batch->batch.GetFromBatchAndDB(database->db.get(), rocksdb::ReadOptions(), database->table,
+                                                       slice(key, keyLength), &database->value);
+  take(database, status, out);
+  return status.IsNotFound() ? nullptr : toC(status);
+}
+
+BaselineIterator* baseline_iterator_create(BaselineDatabase* database, BaselineIndexedBatch* batch) {
+  rocksdb::Iterator* iterator = database->db->NewIterator(rocksdb::ReadOptions(), database->table);
+  if (batch) iterator = batch->batch.NewIteratorWithBase(database->table, iterator);
+  return new BaselineIterator{std::unique_ptr<rocksdb::Iterator>(iterator)};
+}
+
+void baseline_iterator_destroy(BaselineIterator* iterator) { delete iterator; }
+
+void baseline_iterator_seek(BaselineIterator* iterator, const void* key, size_t keyLength) {
+  iterator->iterator->Seek(slice(key, keyLength));
+}
+
+bool baseline_iterator_current(BaselineIterator* iterator, BaselineSlice* key, BaselineSlice* value) {
+  if (!iterator->iterator->Valid()) return false;
+  const Slice k = iterator->iterator->key(), v = iterator->iterator->value();
+  *key = BaselineSlice{k.data(), k.size()};
+  *value = BaselineSlice{v.data(), v.size()};
+  return true;
+}
+
+void baseline_iterator_next(BaselineIterator* iterator) { iterator->iterator->Next(); }
+BaselineError baseline_iterator_status(BaselineIterator* iterator) { return toC(iterator->iterator->status()); }

@@ -1,0 +1,121 @@
+import ArgumentParser
+import Foundation
+
+@main
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tidemark-bench", abstract: "Measures Tidemark beside plain RocksDB.",
+    discussion: """
+      All sides take turns in one process, round by round; ratios are taken within a round. Results go to a directory \
+      as results.json and charts (SVG), and to standard output as tables.
+      """, subcommands: [RunCommand.self, WriteUntilKilledCommand.self], defaultSubcommand: RunCommand.self)
+}
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "run", abstract: "Runs the benchmarks.")
+
+  @Option(help: "How much is done: smoke (all cases, tiny), standard (20 minutes on two cores), full (hours).")
+  var scale: Scale = .standard
+
+  @Option(help: "Where results and charts go.")
+  var output = ".build/bench"
+
+  @Option(help: "Where databases are made, and removed again; OUTPUT/work if it isn't given.")
+  var directory: String?
+
+  @Option(help: "Run only groups whose title contains this text; may be repeated.")
+  var only: [String] = []
+
+  @Option(help: "Rounds of each group, instead of the scale's.")
+  var rounds: Int?
+
+  @Option(help: "Records of each write run, instead of the scale's.")
+  var records: Int?
+
+  @Option(help: "Records of each run until compactions have settled, instead of the scale's.")
+  var settledRecords: Int?
+
+  @Flag(help: "Open plain databases without the hint for batches in key order that stores have.")
+  var withoutInsertHint = false
+
+  @Flag(help: "List the groups and stop.")
+  var list = false
+
+  func run() throws {
+    var plan = Plan(scale)
+    if let records { (plan.writeRecords, plan.contextRecords) = (records, records) }
+    if let settledRecords { plan.settledRecords = settledRecords }
+    plan.baselineInsertHint = !withoutInsertHint
+    if let rounds {
+      (plan.rounds, plan.contextRounds, plan.settledRounds, plan.restoreRounds) = (rounds, rounds, rounds, rounds)
+    }
+    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+    let work = directory.map { $0 + "/tidemark-bench" } ?? output + "/work"
+    defer { try? FileManager.default.removeItem(atPath: work) }
+    let bench = try Bench(plan, directory: work)
+    let groups = bench.groups.filter { group in only.isEmpty || only.contains { group.title.contains($0) } }
+    if list {
+      for group in groups { print("\(group.title) (\(group.rounds) rounds)") }
+      return
+    }
+    guard !groups.isEmpty else { throw ValidationError("no group's title contains that; --list shows them") }
+    try measure(bench, groups)
+  }
+
+  private func measure(_ bench: Bench, _ groups: [Group]) throws {
+    var machine = Machine()
+    print(heading(bench, machine))
+    var runner = Runner(groups)
+    for group in groups {
+      try runner.run(group)
+      machine.loadAfter = Machine.load
+      // After each group, so that a run that is cut short leaves what it has.
+      try results(bench, machine, runner).write(to: output + "/results.json")
+    }
+    let results = results(bench, machine, runner)
+    print(results.text + "\n\n" + Results.legend)
+    print("\nresults: \(output)/results.json")
+    for path in try results.drawCharts(in: output) { print("chart: \(path)") }
+    let failed = results.rows.filter { $0.pass == false }
+    if !failed.isEmpty { print("\(failed.count) of \(results.rows.count) rows miss their bar") }
+  }
+
+  private func results(_ bench: Bench, _ machine: Machine, _ runner: Runner) -> Results {
+    Results(
+      scale: scale.rawValue, machine: machine, plan: bench.plan, options: bench.options,
+      rows: Row.rows(of: runner.series))
+  }
+
+  private func heading(_ bench: Bench, _ machine: Machine) -> String {
+    var lines = [
+      "\(machine.processor), \(machine.cores) cores, \(mebibytes(Int(machine.memoryBytes))), Linux \(machine.kernel),"
+        + " load \(machine.loadBefore)",
+      "RocksDB \(machine.rocksDB); keys of \(RecordKey.byteCount) bytes, values of \(ValuePool.valueBytes)",
+      machine.isOptimized ? "" : "a debug build: its figures mean nothing",
+      "RocksDB's options in effect, the same on both sides:",
+    ]
+    lines += bench.options.same.sorted { $0.key < $1.key }.filter { ComparedOptions.shown.contains($0.key) }
+      .map { "  \($0.key) = \($0.value)" }
+    lines.append(
+      "  and \(bench.options.same.count - ComparedOptions.shown.count) more (results.json)")
+    if !bench.options.different.isEmpty {
+      lines.append("and those that differ, store / plain database:")
+      lines += bench.options.different.sorted { $0.key < $1.key }.map { name, values in
+        "  \(name) = \(values[0].isEmpty ? "none" : values[0]) / \(values[1].isEmpty ? "none" : values[1])"
+      }
+    }
+    return lines.filter { !$0.isEmpty }.joined(separator: "\n") + "\n"
+  }
+}
+
+extension ComparedOptions {
+  /// The options that say most about speed.
+  static let shown: Set<String> = [
+    "cf.write_buffer_size", "cf.max_write_buffer_number", "cf.compression", "cf.level0_file_num_compaction_trigger",
+    "cf.level0_slowdown_writes_trigger", "cf.level0_stop_writes_trigger", "cf.max_bytes_for_level_base",
+    "cf.target_file_size_base", "cf.level_compaction_dynamic_level_bytes",
+    "cf.memtable_insert_with_hint_prefix_extractor", "cf.table_factory.filter_policy", "cf.table_factory.block_size",
+    "cf.table_factory.checksum", "cf.table_factory.cache_index_and_filter_blocks", "db.max_background_jobs",
+    "db.atomic_flush", "db.allow_concurrent_memtable_write", "db.enable_pipelined_write",
+  ]
+}

@@ -1,0 +1,105 @@
+extension Bench {
+  /// All groups, in the order in which they run.
+  var groups: [Group] {
+    writeGroups + [singleGroup] + contextGroups + readGroups + getPutGroups + openGroups + settledGroups
+  }
+
+  /// A guess at the time of a run that puts `records` at so many nanoseconds each.
+  private func seconds(_ records: Int, _ nanoseconds: Double) -> Double { Double(records) * nanoseconds / 1e9 + 0.1 }
+
+  private var writeGroups: [Group] {
+    Distribution.allCases.map { distribution in
+      let sizes = plan.commitSizes
+      let estimate =
+        seconds(plan.writeRecords, 7000) + Double(sizes.count) * 2 * seconds(plan.writeRecords, 5500)
+      return Group(title: "writes, \(distribution)", rounds: plan.rounds, estimatedSeconds: estimate) { [self] in
+        WriteCases(bench: self, workload: Workload(distribution, count: plan.writeRecords))
+          .transactionContenders(sizes)
+      }
+    }
+  }
+
+  private var singleGroup: Group {
+    Group(title: "one record a commit", rounds: plan.rounds, estimatedSeconds: 4 * seconds(plan.singleRecords, 15_000))
+    {
+      [self] in
+      WriteCases(bench: self, workload: Workload(.uniq, count: plan.singleRecords)).transactionContenders([1])
+    }
+  }
+
+  private var contextGroups: [Group] {
+    Distribution.allCases.map { distribution in
+      let sizes = plan.commitSizes
+      let estimate =
+        seconds(plan.contextRecords, 3000) + Double(sizes.count) * 3 * seconds(plan.contextRecords, 4000)
+      return Group(
+        title: "other ways to write, \(distribution)", rounds: plan.contextRounds, estimatedSeconds: estimate
+      ) { [self] in
+        WriteCases(bench: self, workload: Workload(distribution, count: plan.contextRecords))
+          .contextContenders(sizes)
+      }
+    }
+  }
+
+  private var settledGroups: [Group] {
+    Distribution.allCases.map { distribution in
+      let size = plan.commitSizes.contains(10_000) ? 10_000 : plan.commitSizes[plan.commitSizes.count - 1]
+      let estimate = seconds(plan.settledRecords, 18_000)
+      return Group(
+        title: "writes until compactions have settled, \(distribution)", rounds: plan.settledRounds,
+        estimatedSeconds: estimate
+      ) { [self] in
+        let all = WriteCases(
+          bench: self, workload: Workload(distribution, count: plan.settledRecords), settles: true)
+        return all.transactionContenders([size])
+      }
+    }
+  }
+
+  private var readGroups: [Group] {
+    let gets = Distribution.allCases.map { distribution in
+      Group(
+        title: "committed reads, \(distribution)", rounds: plan.rounds, estimatedSeconds: 3 * seconds(plan.reads, 5000)
+      ) { [self] in
+        let reads = Workload(reading: distribution, of: plan.rows, count: plan.reads)
+        return ReadCases(bench: self, sides: try LoadedSides(self), workload: reads).getContenders
+      }
+    }
+    let staged = Group(
+      title: "reads in a transaction", rounds: plan.rounds, estimatedSeconds: 7 * seconds(plan.reads, 3000)
+    ) { [self] in
+      let reads = Workload(reading: .uniq, of: plan.rows, count: max(plan.reads, plan.scans))
+      return ReadCases(bench: self, sides: try LoadedSides(self), workload: reads).stagedContenders
+    }
+    return gets + [staged]
+  }
+
+  private var getPutGroups: [Group] {
+    Distribution.allCases.map { distribution in
+      Group(
+        title: "get and put, \(distribution)", rounds: plan.rounds,
+        estimatedSeconds: 3 * seconds(plan.getPutRecords, 7000)
+      ) { [self] in
+        GetPutCases(
+          bench: self, workload: Workload(distribution, count: plan.getPutRecords),
+          recordsPerCommit: min(10_000, plan.getPutRecords)
+        ).contenders
+      }
+    }
+  }
+
+  private var openGroups: [Group] {
+    [
+      Group(title: "restore", rounds: plan.restoreRounds, estimatedSeconds: 2 * seconds(plan.restoreRecords, 3500)) {
+        [self] in
+        try RestoreCases(self, Workload(.uniq, count: plan.restoreRecords), recordsPerCommit: 1000).contenders
+      },
+      Group(
+        title: "open after SIGKILL", rounds: plan.restoreRounds,
+        estimatedSeconds: 2 * seconds(plan.killedRecords, 15_000)
+      ) { [self] in
+        KilledCases(bench: self, records: plan.killedRecords, recordsPerCommit: 1000).contenders
+      },
+    ]
+  }
+}

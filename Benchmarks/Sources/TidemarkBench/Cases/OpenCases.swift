@@ -1,0 +1,130 @@
+import Foundation
+import Tidemark
+
+/// Restore of an empty store from its changelog, beside write batches of the same records.
+struct RestoreCases {
+  let bench: Bench
+  let workload: Workload
+  let recordsPerCommit: Int
+  /// Where the log was written.
+  let source: StoreFiles
+
+  init(_ bench: Bench, _ workload: Workload, recordsPerCommit: Int) throws {
+    self.bench = bench
+    self.workload = workload
+    self.recordsPerCommit = recordsPerCommit
+    source = StoreFiles(directory: try bench.freshDirectory())
+    let store = try source.open(.file, budgetBytes: bench.plan.budgetBytes)
+    try fill(store, workload, recordsPerCommit: recordsPerCommit)
+    try store.close()
+  }
+
+  func restore(_ latencies: LatencyRecorder) throws -> Sample {
+    bench.remove(source.store)
+    var meter = WriteMeter(bench)
+    let store = try source.open(.file, budgetBytes: bench.plan.budgetBytes)
+    try store.flush()
+    meter.stop()
+    let found = try store.snapshot().withBytes(workload.keys[workload.count - 1], in: recordTable) { $0.byteCount }
+    guard found == ValuePool.valueBytes else { throw WrongRead(description: "the last record was not restored") }
+    try store.close()
+    return try meter.sample(source.store, database: source.database, of: workload)
+  }
+
+  var contenders: [Contender] {
+    let writes = WriteCases(bench: bench, workload: workload)
+    return [
+      Contender(
+        name: "write-batch", distribution: workload.distribution, recordsPerCommit: recordsPerCommit
+      ) { try writes.batches(of: recordsPerCommit, $0) },
+      Contender(
+        name: "restore", distribution: workload.distribution, recordsPerCommit: recordsPerCommit,
+        against: ["write-batch"], run: restore),
+    ]
+  }
+}
+
+/// Opening what a killed process left: a store with a file changelog, and a plain database with its log.
+///
+/// Nothing was flushed, so either side replays every record.
+struct KilledCases {
+  let bench: Bench
+  let records: Int
+  let recordsPerCommit: Int
+
+  func store(_ latencies: LatencyRecorder) throws -> Sample {
+    let files = StoreFiles(directory: try bench.freshDirectory())
+    defer { bench.remove(files.directory) }
+    try killed(.store, files.directory)
+    let begin = now()
+    let store = try latencies.time { () throws(StoreError) in
+      try files.open(.file, budgetBytes: bench.plan.budgetBytes)
+    }
+    let end = now()
+    let found = try store.snapshot().withBytes(lastKey, in: recordTable) { $0.byteCount }
+    try store.close()
+    guard found == ValuePool.valueBytes else { throw WrongRead(description: "an acknowledged record is gone") }
+    return Sample(nanoseconds: end - begin, operations: records)
+  }
+
+  func plain(_ latencies: LatencyRecorder) throws -> Sample {
+    let directory = try bench.freshDirectory()
+    defer { bench.remove(directory) }
+    try killed(.plain, directory)
+    let begin = now()
+    let database = try latencies.time { () throws(BaselineFailure) in
+      try PlainDatabase(directory + "/db", .existing, like: bench.model)
+    }
+    let end = now()
+    guard try database.get(lastKey) != nil else { throw WrongRead(description: "an acknowledged record is gone") }
+    return Sample(nanoseconds: end - begin, operations: records)
+  }
+
+  private var lastKey: RecordKey { RecordKey(number: UInt64(records - 1)) }
+
+  /// Lets a process write, and kills it once all is acknowledged.
+  private func killed(_ side: WriteUntilKilledCommand.Side, _ directory: String) throws {
+    let process = Process()
+    process.executableURL = try executable()
+    process.arguments = [
+      "write-until-killed", "--side", side.rawValue, "--directory", directory, "--records", "\(records)",
+      "--records-per-commit", "\(recordsPerCommit)", "--model", bench.model.databasePath, "--budget-bytes",
+      "\(bench.model.budgetBytes)",
+    ]
+    let output = Pipe()
+    let input = Pipe()
+    process.standardOutput = output
+    process.standardInput = input
+    try process.run()
+    // It says one word when everything is acknowledged; an end of file says that it failed.
+    let word = output.fileHandleForReading.readData(ofLength: 5)
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    try? input.fileHandleForWriting.close()
+    guard word == Data("ready".utf8) else {
+      throw WrongRead(description: "the process that was to be killed failed first")
+    }
+  }
+
+  private func executable() throws -> URL {
+    URL(fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+  }
+
+  var contenders: [Contender] {
+    [
+      Contender(name: "open-killed-put-wal", distribution: .uniq, latencyOf: "open", run: plain),
+      Contender(
+        name: "open-killed-store", distribution: .uniq, recordsPerCommit: recordsPerCommit,
+        against: ["open-killed-put-wal"], latencyOf: "open", run: store),
+    ]
+  }
+}
+
+/// Commits a workload to a store.
+func fill(_ store: StateStore, _ workload: Workload, recordsPerCommit: Int) throws {
+  var transaction = try store.begin()
+  for commit in workload.commits(of: recordsPerCommit) {
+    for index in commit { try transaction.put(workload.keys[index], workload.values[index], in: recordTable) }
+    try transaction.commit([inputPartition: Offset(Int64(commit.upperBound))])
+  }
+}

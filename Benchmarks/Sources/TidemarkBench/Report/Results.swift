@@ -1,0 +1,52 @@
+import Foundation
+
+/// All that `results.json` holds.
+struct Results: Encodable {
+  let scale: String
+  let machine: Machine
+  let plan: Plan
+  let options: ComparedOptions
+  let rows: [Row]
+
+  func write(to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try encoder.encode(self).write(to: URL(fileURLWithPath: path))
+  }
+}
+
+/// Where the figures were taken.
+struct Machine: Codable, Sendable {
+  let processor: String
+  let cores: Int
+  let memoryBytes: UInt64
+  let kernel: String
+  let rocksDB: String
+  /// The load of the last minute when the run began, and when it ended: other work on the machine shows here.
+  var loadBefore: Double
+  var loadAfter: Double
+  let isOptimized: Bool
+
+  init() {
+    let information = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)
+    let name = information?.split(separator: "\n").first { $0.hasPrefix("model name") }?.split(separator: ":").last
+    processor = name.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+    cores = ProcessInfo.processInfo.activeProcessorCount
+    memoryBytes = ProcessInfo.processInfo.physicalMemory
+    let version = try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)
+    kernel = version?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "unknown"
+    rocksDB = PlainDatabase.version
+    loadBefore = Self.load
+    loadAfter = loadBefore
+    #if DEBUG
+      isOptimized = false
+    #else
+      isOptimized = true
+    #endif
+  }
+
+  static var load: Double {
+    let text = try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8)
+    return text?.split(separator: " ").first.flatMap { Double($0) } ?? 0
+  }
+}

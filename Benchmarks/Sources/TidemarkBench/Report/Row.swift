@@ -1,0 +1,128 @@
+import Histogram
+
+/// One line of the results: a case, and what it is compared with.
+///
+/// Each ratio is taken within one round; `ratio` is their median.
+struct Row: Sendable {
+  let group: String
+  let name: String
+  let against: String?
+  let distribution: Distribution
+  let recordsPerCommit: Int?
+  let rounds: Int
+  let operations: Int
+  /// The median of the rounds.
+  let nanosecondsPerRecord: Double
+  /// The baseline's time divided by this case's: more is better.
+  let ratio: Double?
+  /// The least and the greatest ratio of a round.
+  let ratioRange: [Double]?
+  let latency: Latency?
+  /// Bytes handed to the file system for each byte of keys and values put.
+  let writeAmplification: Double?
+  let databaseBytes: Int?
+  let changelogBytes: Int?
+  let debt: CompactionDebt?
+
+  /// Percentiles in nanoseconds, over all rounds.
+  struct Latency: Sendable, Codable {
+    let of: String
+    let p50: UInt64
+    let p99: UInt64
+    let p999: UInt64
+    let max: UInt64
+
+    init?(of name: String?, _ histogram: Histogram<UInt64>) {
+      guard let name, histogram.totalCount > 0 else { return nil }
+      of = name
+      p50 = histogram.valueAtPercentile(50)
+      p99 = histogram.valueAtPercentile(99)
+      p999 = histogram.valueAtPercentile(99.9)
+      max = histogram.max
+    }
+  }
+
+  /// Whether the row reaches its bar; nil without one.
+  var pass: Bool? { Bar.of(self).map { $0.isReached(by: self) } }
+
+  /// The rows of finished series: one for each baseline of a contender, or one without.
+  static func rows(of all: [Runner.Series]) -> [Row] {
+    all.flatMap { series -> [Row] in
+      let baselines = series.contender.against.compactMap { name in
+        all.first { other in
+          other.group == series.group && other.contender.name == name
+            && other.contender.distribution == series.contender.distribution
+            && (other.contender.recordsPerCommit ?? series.contender.recordsPerCommit)
+              == series.contender.recordsPerCommit
+        }
+      }
+      return baselines.isEmpty ? [Row(series, against: nil)] : baselines.map { Row(series, against: $0) }
+    }
+  }
+
+  init(_ series: Runner.Series, against baseline: Runner.Series?) {
+    let contender = series.contender
+    group = series.group
+    name = contender.name
+    against = baseline?.contender.name
+    distribution = contender.distribution
+    recordsPerCommit = contender.recordsPerCommit
+    rounds = series.samples.count
+    operations = series.samples.first?.operations ?? 0
+    nanosecondsPerRecord = median(series.samples.map(\.nanosecondsPerOperation)) ?? 0
+    let ratios = baseline.map { baseline in
+      zip(baseline.samples, series.samples).map { $0.nanosecondsPerOperation / max($1.nanosecondsPerOperation, 0.001) }
+    }
+    ratio = ratios.flatMap(median)
+    ratioRange = ratios.flatMap { ratios in ratios.min().flatMap { least in ratios.max().map { [least, $0] } } }
+    latency = Latency(of: contender.latencyOf, series.latencies.histogram)
+    func middle(_ value: (Sample) -> Double?) -> Double? { median(series.samples.compactMap(value)) }
+    writeAmplification = middle { sample in
+      guard let written = sample.writtenBytes, let user = sample.userBytes, user > 0 else { return nil }
+      return Double(written) / Double(user)
+    }
+    databaseBytes = middle { $0.databaseBytes.map(Double.init) }.map { Int($0) }
+    changelogBytes = middle { $0.changelogBytes.map(Double.init) }.map { Int($0) }
+    if let pending = middle({ $0.debt.map { Double($0.pendingBytes) } }),
+      let files = middle({ $0.debt.map { Double($0.levelZeroFiles) } })
+    {
+      debt = CompactionDebt(pendingBytes: Int(pending), levelZeroFiles: Int(files))
+    } else {
+      debt = nil
+    }
+  }
+}
+
+extension Row: Encodable {
+  private enum Key: String, CodingKey {
+    case group
+    case name = "case"
+    case against, distribution, recordsPerCommit
+    case nanosecondsPerRecord = "nsPerRecord"
+    case ratio, ratioRange, bar, pass, rounds, operations
+    case latency = "latencyNs"
+    case writeAmplification, databaseBytes, changelogBytes, debt
+  }
+
+  /// Every row has all fields; what there isn't is null.
+  func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: Key.self)
+    try fields.encode(group, forKey: .group)
+    try fields.encode(name, forKey: .name)
+    try fields.encode(against, forKey: .against)
+    try fields.encode(distribution.rawValue, forKey: .distribution)
+    try fields.encode(recordsPerCommit, forKey: .recordsPerCommit)
+    try fields.encode(nanosecondsPerRecord.rounded(to: 1), forKey: .nanosecondsPerRecord)
+    try fields.encode(ratio?.rounded(to: 3), forKey: .ratio)
+    try fields.encode(ratioRange?.map { $0.rounded(to: 3) }, forKey: .ratioRange)
+    try fields.encode(Bar.of(self)?.value, forKey: .bar)
+    try fields.encode(pass, forKey: .pass)
+    try fields.encode(rounds, forKey: .rounds)
+    try fields.encode(operations, forKey: .operations)
+    try fields.encode(latency, forKey: .latency)
+    try fields.encode(writeAmplification?.rounded(to: 2), forKey: .writeAmplification)
+    try fields.encode(databaseBytes, forKey: .databaseBytes)
+    try fields.encode(changelogBytes, forKey: .changelogBytes)
+    try fields.encode(debt, forKey: .debt)
+  }
+}

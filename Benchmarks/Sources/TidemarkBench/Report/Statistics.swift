@@ -1,0 +1,41 @@
+import Foundation
+
+/// The middle value, or the mean of the two in the middle; nil for none.
+func median(_ values: [Double]) -> Double? {
+  if values.isEmpty { return nil }
+  let sorted = values.sorted()
+  let middle = sorted.count / 2
+  return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+extension Double {
+  /// Rounded to some digits behind the point.
+  func rounded(to digits: Int) -> Double {
+    let scale = pow(10, Double(digits))
+    return (self * scale).rounded() / scale
+  }
+
+  /// With exactly this many digits behind the point.
+  func fixed(_ digits: Int) -> String {
+    let rounded = self.rounded(to: digits)
+    if digits == 0 { return Int(rounded).description }
+    let scale = Int(pow(10, Double(digits)))
+    let whole = Int((abs(rounded) * Double(scale)).rounded())
+    let fraction = String(whole % scale)
+    let sign = rounded < 0 ? "-" : ""
+    return "\(sign)\(whole / scale).\(String(repeating: "0", count: digits - fraction.count))\(fraction)"
+  }
+}
+
+extension Int {
+  /// With commas between thousands.
+  var grouped: String {
+    var digits = Array(String(magnitude))
+    var position = digits.count - 3
+    while position > 0 {
+      digits.insert(",", at: position)
+      position -= 3
+    }
+    return (self < 0 ? "-" : "") + String(digits)
+  }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import Tidemark
+
+/// What all cases share: sizes, the working directory, and what plain databases are modelled on.
+final class Bench {
+  let plan: Plan
+  let directory: String
+  private(set) var model: BaselineModel
+  /// The options of both sides where they are the same, and where they are not.
+  private(set) var options: ComparedOptions
+  private var directories = 0
+
+  init(_ plan: Plan, directory: String) throws {
+    self.plan = plan
+    self.directory = directory
+    try? FileManager.default.removeItem(atPath: directory)
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    let files = StoreFiles(directory: directory + "/model")
+    let store = try files.open(.counting, budgetBytes: plan.budgetBytes)
+    let ours = try store.info().effectiveOptions
+    try store.close()
+    model = BaselineModel(databasePath: files.database, budgetBytes: plan.budgetBytes)
+    model.insertHint = plan.baselineInsertHint
+    options = ComparedOptions(ours: ours, theirs: [:])
+    let plain = try PlainDatabase(directory + "/plain", .create, like: model)
+    options = ComparedOptions(ours: ours, theirs: plain.options)
+  }
+
+  /// A directory that no run has used.
+  func freshDirectory() throws -> String {
+    directories += 1
+    let path = "\(directory)/run-\(directories)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    return path
+  }
+
+  func remove(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// RocksDB's options in effect on both sides.
+struct ComparedOptions: Codable, Sendable {
+  /// Name and value where both sides have the same.
+  let same: [String: String]
+  /// The store's and the plain database's value where they differ.
+  let different: [String: [String]]
+
+  init(ours: [String: String], theirs: [String: String]) {
+    same = ours.filter { theirs[$0.key] == $0.value }
+    different = ours.merging(theirs) { a, _ in a }.keys.filter { ours[$0] != theirs[$0] }
+      .reduce(into: [:]) { $0[$1] = [ours[$1] ?? "", theirs[$1] ?? ""] }
+  }
+}

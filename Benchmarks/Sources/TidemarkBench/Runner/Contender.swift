@@ -1,0 +1,66 @@
+import Histogram
+
+/// One side of a comparison: a way of doing the same work.
+struct Contender {
+  /// Names it in results, as `write-batch`.
+  let name: String
+  let distribution: Distribution
+  /// How many records are committed together; nil where that makes no difference.
+  var recordsPerCommit: Int?
+  /// The contenders of the same group, distribution and size that it is compared with.
+  var against: [String] = []
+  /// What its latencies are of, as `commit`; nil if it records none.
+  var latencyOf: String?
+  /// Does the work once.
+  let run: (LatencyRecorder) throws -> Sample
+
+  /// Names it in progress and errors.
+  var title: String {
+    recordsPerCommit.map { "\(name), \(distribution), \($0.grouped) a commit" } ?? "\(name), \(distribution)"
+  }
+}
+
+/// Contenders that take turns: each once a round, in an order that changes with the round.
+struct Group {
+  let title: String
+  let rounds: Int
+  /// A guess at the time that one round takes, before there is a better one.
+  let estimatedSeconds: Double
+  /// Puts the contenders together; what they share is made here, outside of any timing.
+  let prepare: () throws -> [Contender]
+}
+
+/// What one run of a contender took and left.
+struct Sample {
+  var nanoseconds: UInt64
+  /// How many records, reads or rows.
+  var operations: Int
+  /// Bytes handed to the file system, by all threads of the process, up to the end of the timed part.
+  var writtenBytes: Int?
+  /// Bytes of keys and values put.
+  var userBytes: Int?
+  /// Bytes of the database's directory afterwards.
+  var databaseBytes: Int?
+  /// Bytes of the file changelog afterwards.
+  var changelogBytes: Int?
+  var debt: CompactionDebt?
+
+  var nanosecondsPerOperation: Double { Double(nanoseconds) / Double(max(operations, 1)) }
+}
+
+/// Latencies of one contender over all rounds, in nanoseconds, to three digits.
+final class LatencyRecorder {
+  private(set) var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
+
+  @inline(__always)
+  func record(_ nanoseconds: UInt64) { histogram.record(nanoseconds) }
+
+  /// Runs `body` and records how long it took.
+  @inline(__always)
+  func time<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    let begin = now()
+    let result = try body()
+    record(now() - begin)
+    return result
+  }
+}

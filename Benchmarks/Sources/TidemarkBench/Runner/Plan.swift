@@ -1,0 +1,61 @@
+import ArgumentParser
+
+/// How much is done.
+enum Scale: String, ExpressibleByArgument, CaseIterable, Sendable {
+  /// All cases, tiny: whether they work.
+  case smoke
+  /// What fits into 20 minutes on two cores.
+  case standard
+  /// Sizes at which caches and levels count; takes hours.
+  case full
+}
+
+/// The sizes of a run.
+struct Plan: Codable, Sendable {
+  var commitSizes = [100, 1000, 10_000, 100_000]
+  /// Rounds of the cases that have a bar, and of those that are there for comparison only.
+  var rounds = 7
+  var contextRounds = 3
+  /// Records of each write run.
+  var writeRecords = 400_000
+  /// Records of each run with one record a commit.
+  var singleRecords = 50_000
+  /// Records of each write run of the cases that are there for comparison only.
+  var contextRecords = 200_000
+  /// Records of each run that ends with compactions settled.
+  var settledRecords = 2_000_000
+  var settledRounds = 3
+  /// Rows of the databases that are read.
+  var rows = 1_000_000
+  var reads = 200_000
+  var scans = 2000
+  var scanRows = 100
+  /// Entries staged in a transaction that is read.
+  var stagedEntries = 10_000
+  var getPutRecords = 200_000
+  var restoreRecords = 400_000
+  var restoreRounds = 5
+  /// Records in the log, and in no table file, when a process is killed.
+  var killedRecords = 100_000
+  /// The memory of one store, and of the database that it is compared with.
+  var budgetBytes = 512 << 20
+  /// Whether plain databases get the insert hint, too.
+  var baselineInsertHint = true
+
+  init(_ scale: Scale) {
+    switch scale {
+    case .standard: break
+    case .smoke:
+      (rounds, contextRounds, settledRounds, restoreRounds) = (2, 1, 1, 1)
+      (writeRecords, contextRecords, settledRecords, singleRecords) = (2000, 1000, 5000, 200)
+      (rows, reads, scans, stagedEntries) = (5000, 2000, 20, 500)
+      (getPutRecords, restoreRecords, killedRecords) = (2000, 2000, 2000)
+      commitSizes = [100, 1000]
+    case .full:
+      (writeRecords, contextRecords, settledRecords) = (2_000_000, 2_000_000, 20_000_000)
+      (settledRounds, contextRounds) = (7, 7)
+      (rows, reads, scans) = (10_000_000, 1_000_000, 10_000)
+      (getPutRecords, restoreRecords) = (2_000_000, 2_000_000)
+    }
+  }
+}

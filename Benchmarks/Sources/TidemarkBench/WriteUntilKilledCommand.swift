@@ -1,0 +1,43 @@
+import ArgumentParser
+import Foundation
+import Tidemark
+
+/// The process that ``KilledCases`` kills: it writes, says `ready` and waits for its end.
+struct WriteUntilKilledCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "write-until-killed", shouldDisplay: false)
+
+  enum Side: String, ExpressibleByArgument {
+    case store
+    case plain
+  }
+
+  @Option var side: Side
+  @Option var directory: String
+  @Option var records: Int
+  @Option var recordsPerCommit: Int
+  @Option var model: String
+  @Option var budgetBytes: Int
+
+  func run() throws {
+    let workload = Workload(.uniq, count: records)
+    switch side {
+    case .store:
+      let store = try StoreFiles(directory: directory).open(.file, budgetBytes: budgetBytes)
+      try fill(store, workload, recordsPerCommit: recordsPerCommit)
+      waitForTheEnd()
+      try store.close()
+    case .plain:
+      let database = try PlainDatabase(
+        directory + "/db", .create, like: BaselineModel(databasePath: model, budgetBytes: budgetBytes))
+      for index in 0..<workload.count { try database.put(workload.keys[index], workload.values[index], log: .unsynced) }
+      waitForTheEnd()
+      try database.flush()
+    }
+  }
+
+  private func waitForTheEnd() {
+    FileHandle.standardOutput.write(Data("ready".utf8))
+    // Should the parent die first, the end of its pipe ends this process, too.
+    _ = FileHandle.standardInput.readDataToEndOfFile()
+  }
+}
