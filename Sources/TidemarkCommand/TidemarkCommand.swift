@@ -11,6 +11,7 @@ struct TidemarkCommand: ParsableCommand {
         tidemark aggregate orders.csv --group-by customer --count --sum amount --state ./state
         tidemark get anna --state ./state
         tidemark scan --json --state ./state
+        tidemark top 10 --by "sum(amount)" --state ./state
         tidemark verify --state ./state
         tidemark demo
 
@@ -21,7 +22,7 @@ struct TidemarkCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      AggregateCommand.self, GetCommand.self, ScanCommand.self, InfoCommand.self, VerifyCommand.self,
+      AggregateCommand.self, GetCommand.self, ScanCommand.self, TopCommand.self, InfoCommand.self, VerifyCommand.self,
       RebuildCommand.self, DemoCommand.self,
     ])
 }

@@ -122,11 +122,6 @@ extension AggregationPlan {
 }
 
 extension AggregateCell {
-  /// A number if the bytes are one, else a text.
-  fileprivate init(_ bytes: RawSpan) {
-    if let number = try? ExactDecimal.parse(bytes) { self = .number(number) } else { self = .text(bytes.array) }
-  }
-
   /// The sum with a number; `nil` if it is out of range.
   fileprivate func adding(_ value: ExactDecimal) throws -> ExactDecimal? {
     switch self {

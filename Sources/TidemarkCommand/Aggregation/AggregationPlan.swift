@@ -22,6 +22,9 @@ struct AggregationPlan: Codable, Equatable, Sendable {
   /// The columns of the result.
   var aggregates: [Aggregate]
 
+  /// How the result calls the parts of a key.
+  var keyNames: [String] { groupBy }
+
   /// The input columns to read: those of the group first, then those of the aggregates that have one.
   var columns: [String] { groupBy + aggregates.compactMap(\.column) }
 
