@@ -10,10 +10,12 @@ struct GetCommand: ParsableCommand {
     discussion: """
       EXAMPLES
         tidemark get 14646.0 --state ./state
-        tidemark get Germany Berlin --state ./state      # grouped by two columns
+        tidemark get Germany Berlin --state ./state                # grouped by two columns
+        tidemark get 2011-12-09 Germany --state ./state            # with windows: the window's start first
       """)
 
-  @Argument(help: "The values of the group's columns, in the order of --group-by.")
+  @Argument(
+    help: "The window's start, if there are windows, and the values of the group's columns in the order of --group-by.")
   var key: [String]
 
   @OptionGroup var state: StateOption
@@ -26,6 +28,8 @@ struct GetCommand: ParsableCommand {
           .usage,
           "a group is named by \(state.plan.keyNames.count) values: \(state.plan.keyNames.joined(separator: ", "))")
       }
+      var key = key
+      if state.plan.window != nil, let time = EventTime.parse(key[0]) { key[0] = EventTime.text(time) }
       let cells = try state.store.snapshot().get(key, in: AggregationState.groups)
       try state.store.close()
       guard let cells else {

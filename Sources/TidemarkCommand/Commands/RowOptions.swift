@@ -30,12 +30,23 @@ struct RangeOptions: ParsableArguments {
       }
     }
     if !prefix.isEmpty { return .prefix(prefix) }
+    let (from, to) = (plan.normalized(from), plan.normalized(to))
     switch (from.isEmpty, to.isEmpty) {
     case (true, true): return .all
     case (false, true): return .from(from)
     case (true, false): return .upTo(to)
     case (false, false): return .between(from, to)
     }
+  }
+}
+
+extension AggregationPlan {
+  /// Part of a key with the window's start as it is kept, if a whole time is given: texts as `2011-12` sort as they are.
+  func normalized(_ key: [String]) -> [String] {
+    guard window != nil, let first = key.first, first.contains(":"), let time = EventTime.parse(first) else {
+      return key
+    }
+    return [EventTime.text(time)] + key.dropFirst()
   }
 }
 
