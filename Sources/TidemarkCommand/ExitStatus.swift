@@ -33,7 +33,7 @@ enum ExitStatus: Int32, CaseIterable {
     switch self {
     case .success: "all is done"
     case .notFound: "`get`: no such row"
-    case .differs: "`verify` or `demo`: the state is not what it should be"
+    case .differs: "`verify`, `demo` or `torture`: the state is not what it should be"
     case .usage: "the command line is wrong"
     case .malformedRow: "a row is ragged, or not CSV or JSON"
     case .missingInput: "an input file or the state directory is missing"

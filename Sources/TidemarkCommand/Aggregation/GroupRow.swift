@@ -18,11 +18,7 @@ struct GroupRow {
     }
     for (aggregate, cell) in zip(plan.aggregates, cells) {
       appendName(aggregate.name, to: &output)
-      switch cell {
-      case .none: output += "null".utf8
-      case .number(let number): output += number.description.utf8
-      case .text(let text): appendJSONString(text.rawSpan, to: &output)
-      }
+      cell.appendJSON(to: &output)
       output.append(UInt8(ascii: ","))
     }
     output[output.count - 1] = UInt8(ascii: "}")
@@ -44,6 +40,17 @@ struct GroupRow {
   private func appendName(_ name: String, to output: inout [UInt8]) {
     appendJSONString(Array(name.utf8).rawSpan, to: &output)
     output.append(UInt8(ascii: ":"))
+  }
+}
+
+extension AggregateCell {
+  /// A JSON number, a string, or `null`.
+  func appendJSON(to output: inout [UInt8]) {
+    switch self {
+    case .none: output += "null".utf8
+    case .number(let number): output += number.description.utf8
+    case .text(let text): appendJSONString(text.rawSpan, to: &output)
+    }
   }
 }
 
