@@ -43,7 +43,7 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
       shared->refusal->set(Status::NotSupported("the database is open for reading only"));
     } else {
       databaseOptions.listeners.push_back(shim::makeListener(options->hooks, shared->refusal));
-      if (options->hooks->syncsTableFiles()) shared->fileSystem = shim::makeTableSyncFileSystem(options->hooks);
+      shared->fileSystem = shim::makeTableSyncFileSystem(options->hooks);
     }
     if (shared->fileSystem) {
       shared->environment = rocksdb::NewCompositeEnv(shared->fileSystem);

@@ -54,7 +54,6 @@ class Hooks {
   Hooks(const Hooks&) = delete;
   Hooks& operator=(const Hooks&) = delete;
 
-  bool syncsTableFiles() const { return hooks_.table_file_sync != nullptr; }
   rocksdb::IOStatus tableFileSync() const;
   void flushCompleted() const {
     if (hooks_.flush_completed) hooks_.flush_completed(hooks_.context);

@@ -94,7 +94,11 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   }
 
   deinit {
-    state.withLock { $0.closed = true }
+    // The thread that syncs may hold the state a little longer, and the lock with it.
+    state.withLock { state in
+      state.closed = true
+      state.lock = nil
+    }
     state.wake()
   }
 

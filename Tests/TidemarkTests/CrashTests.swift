@@ -7,6 +7,8 @@ import Tidemark
 @Suite struct CrashTests {
   static let kills = 50
 
+  /// Seen to fail with: acknowledgements before the commit; the offsets rows in a batch of their own; an
+  /// abort or a rollback that keeps its changes; a restore that begins one commit too late.
   @Test func nothingAcknowledgedIsLostAndNothingElseIsFound() throws {
     let seed = testSeed()
     var draw = Draw(seed)

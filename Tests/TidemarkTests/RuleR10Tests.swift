@@ -25,6 +25,21 @@ import Tidemark
     }
   }
 
+  /// Seen to fail with: restored commits that maintenance doesn't hear of.
+  @Test func whatWasRestoredIsStoredWithinTheTimeOnAQuietStore() throws {
+    do {
+      let store = try directory.store(try directory.log())
+      try store.write { try $0.put("a", 1, in: balances) }
+      // Gone without closing: the commit is in the changelog alone.
+    }
+    var options = StoreOptions()
+    options.storedLagTime = .milliseconds(20)
+    let store = try directory.store(try directory.log(), options)
+    let committed = try store.info().committedOffset
+    try #require(try eventually { try store.info().storedOffset == committed })
+    try store.close()
+  }
+
   /// Seen to fail with: maintenance that looks at the time only.
   @Test func aBusyStoreIsStoredWithinTheBytes() throws {
     var options = StoreOptions.lazy

@@ -159,6 +159,32 @@ import Tidemark
     #expect(error?.message.contains("checkpoint") == true)
   }
 
+  /// Seen to fail with: a database moved aside with nothing in its place, which no open can restore any more.
+  @Test func whatIsSetAsideIsRebuiltFromTheCheckpoint() throws {
+    let log = try log()
+    let store = try directory.store(log)
+    try commit(0..<300, to: store)
+    let checkpoint = try store.checkpoint(to: directory("checkpoint"))
+    try store.deleteChangelog(coveredBy: checkpoint.directory)
+    try commit(300..<400, to: store)
+    let expected = try store.snapshot().allBalances()
+    try store.close()
+
+    let aside = try StateStore.setAside(directory("store"))
+    #expect(FileManager.default.fileExists(atPath: aside + "/db/CURRENT"))
+    var steps: [OpenProgress] = []
+    let rebuilt = try directory.store(log) { steps.append($0) }
+    #expect(steps.last?.startOffset == checkpoint.offset)
+    #expect(try rebuilt.snapshot().allBalances() == expected)
+    #expect(try rebuilt.verify(in: directory("scratch")).agrees)
+    try rebuilt.close()
+
+    // Without the checkpoint nothing is moved: there would be nothing to rebuild from.
+    try FileManager.default.removeItem(atPath: checkpoint.directory)
+    #expect(throws: StoreError.self) { _ = try StateStore.setAside(directory("store")) }
+    try directory.store(log).close()
+  }
+
   /// Seen to fail with: deletions up to the checkpoint, whatever the store has stored.
   @Test func whatTheStoreHasNotStoredIsKept() throws {
     let log = try log()
@@ -187,14 +213,18 @@ import Tidemark
     try store.close()
   }
 
-  /// Seen to fail with: a verification that takes the log's start for the beginning.
+  /// Seen to fail with: a verification that always starts at 0.
   @Test func aVerificationWithoutItsCheckpointIsRefused() throws {
     let store = try directory.store(try log())
     try commit(0..<300, to: store)
     let checkpoint = try store.checkpoint(to: directory("checkpoint"))
     try store.deleteChangelog(coveredBy: checkpoint.directory)
     try FileManager.default.removeItem(atPath: checkpoint.directory)
-    _ = storeError(.invalidArgument) { _ = try store.verify(in: directory("scratch")) }
+    for place in ["gone", nil] {
+      if place == nil { try FileManager.default.removeItem(atPath: directory("store/BASE")) }
+      let error = storeError(.invalidArgument) { _ = try store.verify(in: directory("scratch")) }
+      #expect(error?.message.contains("checkpoint") == true)
+    }
     try store.close()
   }
 }

@@ -97,7 +97,7 @@ import TidemarkTesting
     #expect(try store.verify(in: directory("scratch")).agrees)
   }
 
-  /// Seen to fail with: acknowledgements before the append.
+  /// Seen to fail with: commits that are acknowledged without an append.
   @Test func nothingIsAcknowledgedBeforeTheLogHasIt() throws {
     let log = RecordingChangelog(try directory.log())
     let store = try directory.store(log)

@@ -55,7 +55,9 @@ import TidemarkTesting
     #expect(try tableFiles() == files)
   }
 
-  /// Seen to fail with: an open that doesn't compare what it finds with `HEAD`.
+  /// RocksDB takes about one such bit in sixty for the end of the MANIFEST, and drops what came behind.
+  ///
+  /// Seen to fail, with most seeds, with: an open that doesn't compare what it finds with `HEAD`.
   @Test func aFlippedBitOfTheManifestGivesRightDataOrAnError() throws {
     var random = SeededGenerator(seed: testSeed())
     try commit(0..<20)
@@ -64,7 +66,7 @@ import TidemarkTesting
     let names = try FileManager.default.contentsOfDirectory(atPath: directory("store/db"))
     let candidates = names.filter { $0.hasPrefix("MANIFEST") || $0 == "CURRENT" }.sorted()
     var refused = 0
-    for _ in 0..<60 {
+    for _ in 0..<200 {
       try? FileManager.default.removeItem(atPath: directory("copy"))
       try directory.copy("store", to: "copy")
       let file = URL(fileURLWithPath: directory("copy/db/" + candidates.randomElement(using: &random)!))
@@ -130,6 +132,25 @@ import TidemarkTesting
     }
   }
 
+  /// Seen to fail with: a HEAD that is written when restore is over.
+  @Test func headFollowsTheFlushesOfARestore() throws {
+    let log = RecordingChangelog(try directory.log())
+    do {
+      let store = try directory.store(log)
+      for number in 0..<300 {
+        let text = String(repeating: "x", count: 40_000)
+        try store.write { try $0.put(("a", Int64(number)), text, in: orders) }
+      }
+    }
+    var faults = RecordingChangelog.Faults()
+    faults.read = (Offset(try log.offsets().end.value - 10), StoreError(.inputOutput, "the log can't be read"))
+    log.setFaults(faults)
+    _ = storeError(.inputOutput) { _ = try directory.store(log, .tiny) }
+    let head = try String(contentsOfFile: directory("store/HEAD"), encoding: .utf8)
+    let line = try #require(head.split(separator: "\n").first { $0.hasPrefix("offset ") })
+    #expect(try #require(Int64(line.dropFirst(7))) > 3)
+  }
+
   // MARK: The right log
 
   /// Seen to fail with: an open that doesn't compare identities; one that compares neither them nor receipts.
@@ -193,5 +214,33 @@ import TidemarkTesting
     try move("kept", to: "changelog")
     try commit(41..<42)
     #expect(try StoredImage(of: directory("store")).isReplay(of: try directory.log()))
+  }
+
+  /// Without a changelog, and with a write-ahead log that isn't synced, a loss of power costs the log's end.
+  ///
+  /// Seen to fail with: `HEAD` that tells of what only the write-ahead log holds.
+  @Test func headTellsOnlyOfTableFiles() throws {
+    var options = StoreOptions.lazy
+    options.syncsWithoutChangelog = false
+    func open(_ name: String) throws -> StateStore {
+      try StateStore.open(directory(name), tables: [balances], options: options)
+    }
+    let store = try open("store")
+    for (number, name) in [(0, "empty"), (1, "flushed")] {
+      try directory.copy("store", to: name)
+      let database = directory(name + "/db/")
+      let names = try FileManager.default.contentsOfDirectory(atPath: database)
+      for log in names where log.hasSuffix(".log") { #expect(unsafe truncate(database + log, 0) == 0) }
+      let survivor = try open(name)
+      #expect(try survivor.snapshot().allBalances() == (number == 0 ? [:] : ["a": 1]))
+      try survivor.close()
+
+      try store.write { try $0.put("a", 1, in: balances) }
+      try store.flush()
+      #expect(try store.info().storedOffset == store.info().committedOffset)
+      try store.write { try $0.put("b", 2, in: balances) }
+      #expect(try store.info().storedOffset < store.info().committedOffset)
+    }
+    try store.close()
   }
 }

@@ -95,7 +95,7 @@ import Tidemark
 
   /// Both on one disk, which fills up again and again, with flushes on their own.
   ///
-  /// Seen to fail with: an applier that leaves one record in a thousand out.
+  /// Seen to fail with: a commit that is taken for done when its append throws.
   @Test func whateverRunsOutFirstNothingAcknowledgedIsLost() throws {
     var rows = 0
     func open() throws -> StateStore {

@@ -289,6 +289,23 @@ private struct Refusal: Error {}
     #expect(try transaction.withBytes([], in: bytes) { $0.byteCount } == 0)
   }
 
+  /// Seen to fail with: the encoded key held in place while the body runs, which stopped the program.
+  @Test func theBodyOfWithBytesMayReadOtherKeys() throws {
+    var transaction = try store.begin()
+    try transaction.put([1], [2], in: bytes)
+    try transaction.commit()
+    try transaction.put([2], [3], in: bytes)
+    // One key is committed and one is not, each inside the other.
+    for (outer, inner) in [(1, 2), (2, 1)] as [(UInt8, UInt8)] {
+      let read = try transaction.withBytes([outer], in: bytes) { span in
+        (span.copied, try transaction.get([inner], in: bytes), span.copied)
+      }
+      #expect(read?.0 == [outer + 1])
+      #expect(read?.1 == [inner + 1])
+      #expect(read?.2 == [outer + 1])
+    }
+  }
+
   @Test func anUpdateToNilDeletesAndAThrownUpdateChangesNothing() throws {
     var transaction = try store.begin()
     try transaction.put("a", 1, in: balances)

@@ -46,6 +46,11 @@ public struct Checkpoint: Sendable {
     guard !target.exists else {
       throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
     }
+    try copyFiles(to: target)
+  }
+
+  /// Copies database and `HEAD` to a directory that has neither, and remembers there where they come from.
+  func copyFiles(to target: StoreDirectory) throws(StoreError) {
     let source = StoreDirectory(path: directory)
     let manager = FileManager.default
     do {
@@ -59,9 +64,9 @@ public struct Checkpoint: Sendable {
       }
       try manager.copyItem(atPath: source.head, toPath: target.head)
     } catch {
-      throw Files.error(error, "a checkpoint can't be copied", path)
+      throw Files.error(error, "a checkpoint can't be copied", target.path)
     }
-    try Files.syncDirectory(of: target.head)
+    try target.rememberBase(directory)
   }
 }
 
@@ -116,8 +121,8 @@ extension StateStore {
     guard let changelog = engine.changelog else {
       throw StoreError(.invalidArgument, "the store has no changelog")
     }
-    let place = URL(fileURLWithPath: directory).resolvingSymlinksInPath().path
-    let home = URL(fileURLWithPath: engine.directory.path).resolvingSymlinksInPath().path
+    let place = StoreDirectory.absolute(directory)
+    let home = StoreDirectory.absolute(engine.directory.path)
     guard place != home, !place.hasPrefix(home + "/") else {
       throw StoreError(
         .invalidArgument, "a checkpoint inside the store's directory would be lost with it; take one elsewhere",
@@ -131,7 +136,7 @@ extension StateStore {
         .wrongChangelog, "the checkpoint is of another changelog", ["checkpoint": directory])
     }
     guard let stored = try engine.database.state(tier: .persisted) else { return try changelog.offsets().start }
-    try Files.replace(engine.directory.base, with: Array((place + "\n").utf8))
+    try engine.directory.rememberBase(place)
     return try changelog.deleteCommits(below: min(checkpoint.offset, stored.offset))
   }
 }

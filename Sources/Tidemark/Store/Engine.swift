@@ -12,10 +12,11 @@ final class Engine: Sendable {
   let signals: MaintenanceSignals
   /// What was declared at open.
   let tables: [OpenTable]
-  private let lock: FileLock
   private let pipeline: Mutex<CommitPipeline>
   private let shared: Mutex<Shared>
   private let head: Mutex<Head?>
+  /// The last to go: the applier, too, holds the database, which has a lock of its own.
+  private let lock: FileLock
 
   /// What readers and the transaction ask for beside a commit under way.
   private struct Shared {
@@ -134,8 +135,10 @@ final class Engine: Sendable {
     signals.committed(bytes: commit.records.byteCount, flushAt: options.storedLagBytes)
   }
 
-  /// What a failed append means for the commit: only what a changelog may say of a commit that it doesn't hold is *not
-  /// committed*. Anything else may come from behind the append, from a sync or a check of the lock.
+  /// What a failed append means for the commit.
+  ///
+  /// Only what a changelog may say of a commit that it doesn't hold is *not committed*. Anything else may come from behind
+  /// the append, from a sync or a check of the lock.
   private static func outcome(of error: StoreError) -> StoreError {
     switch error.kind {
     case .unavailable, .outOfSpace, .tooLarge, .fenced, .commitUnknown: return error
@@ -207,9 +210,7 @@ final class Engine: Sendable {
   func startFlush() throws(StoreError) {
     try pipeline.withLock { _ throws(StoreError) in
       signals.flushStarted()
-      try mappingErrors(to: "a flush can't be started") { () throws(RocksDBError) in
-        try database.handle.flush(wait: false)
-      }
+      try database.startFlush()
     }
   }
 
@@ -230,15 +231,7 @@ final class Engine: Sendable {
   /// Writes `HEAD` if table files hold more than it says.
   func writeHead() throws(StoreError) {
     try head.withLock { head throws(StoreError) in
-      // The offset is read first: whatever it says is in the MANIFEST that CURRENT names now, or in a later one.
-      let stored = try database.state(tier: .persisted)
-      guard let manifest = try directory.manifestNumber() else {
-        throw StoreError(.corrupted, "CURRENT is gone; reopen the store", ["file": directory.current])
-      }
-      let current = Head(stored: stored.map { ($0.offset, $0.receipt) }, manifest: manifest)
-      if head == current { return }
-      try Files.replace(directory.head, with: Array(current.text.utf8))
-      head = current
+      try Head.write(database, directory, over: &head)
     }
   }
 }

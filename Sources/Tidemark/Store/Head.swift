@@ -1,4 +1,5 @@
 internal import Changelog
+internal import RocksDB
 
 /// What the database must at least contain.
 ///
@@ -65,6 +66,21 @@ struct Head: Sendable, Equatable {
       }
       stored = (Offset(offset), Receipt(receipt))
     }
+  }
+
+  /// Writes the file if table files hold more than `head` says, and remembers it there.
+  static func write(
+    _ database: SharedDatabase, _ directory: StoreDirectory, over head: inout Head?
+  ) throws(StoreError) {
+    // The offset is read first: whatever it says is in the MANIFEST that CURRENT names now, or in a later one.
+    let stored = try database.state(tier: .persisted)
+    guard let manifest = try directory.manifestNumber() else {
+      throw StoreError(.corrupted, "CURRENT is gone; reopen the store", ["file": directory.current])
+    }
+    let current = Head(stored: stored.map { ($0.offset, $0.receipt) }, manifest: manifest)
+    if head == current { return }
+    try Files.replace(directory.head, with: Array(current.text.utf8))
+    head = current
   }
 
   private static func checksum(_ text: String) -> String {

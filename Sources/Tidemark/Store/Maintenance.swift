@@ -26,9 +26,10 @@ final class MaintenanceSignals: Sendable {
 
   private let state = Mutex(State())
 
-  /// Bytes were committed; asks for a flush once there are `limit`.
-  func committed(bytes: Int, flushAt limit: Int) {
-    let wakes = state.withLock { state in
+  /// Bytes were committed; asks for a flush once there are `limit`, and answers whether one is asked for.
+  @discardableResult
+  func committed(bytes: Int, flushAt limit: Int) -> Bool {
+    let (wakes, wantsFlush) = state.withLock { state in
       state.unflushedBytes += bytes
       var wakes = false
       if state.firstUnflushedAt == nil {
@@ -40,9 +41,10 @@ final class MaintenanceSignals: Sendable {
         state.wantsFlush = true
         wakes = true
       }
-      return wakes
+      return (wakes, state.wantsFlush)
     }
     if wakes { state.wake() }
+    return wantsFlush
   }
 
   /// What was committed so far is on its way to table files.

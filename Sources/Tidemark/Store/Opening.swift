@@ -45,11 +45,17 @@ extension StateStore {
 
   /// Moves the database of a closed store aside, so that the next open restores all of it from the changelog.
   ///
-  /// What to do about a damaged database. The files are kept for inspection, in the directory that is returned.
+  /// What to do about a damaged database. The files are kept for inspection, in the directory that is returned. Where the
+  /// changelog was deleted below a checkpoint, a copy of that takes their place; without it nothing is moved.
   public static func setAside(_ path: String) throws(StoreError) -> String {
     let directory = StoreDirectory(path: path)
     let lock = try FileLock(directory.lock, "the store")
-    return try withExtendedLifetime(lock) { () throws(StoreError) in try directory.setAside() }
+    return try withExtendedLifetime(lock) { () throws(StoreError) in
+      let base = try directory.baseCheckpoint()
+      let aside = try directory.setAside()
+      try base?.copyFiles(to: directory)
+      return aside
+    }
   }
 }
 
@@ -190,10 +196,20 @@ private struct Opening {
       log: changelog != nil ? .off : options.syncsWithoutChangelog ? .synced : .unsynced, tables: tables)
     var state: CommittedState
     if let stored = try database.state() { state = stored } else { state = try initialize(database, applier) }
+    if changelog == nil { try leaveMemtablesOut(database) }
     if let changelog {
       // R3 also for what restore applies: it may come from a log whose end was never synced.
       try writer.sync()
-      let restore = Restore(changelog, applier, since: begin)
+      // Restore writes table files as it goes, and a crash on the way must find `HEAD` telling of them.
+      var head: Head?
+      let restore = Restore(changelog, applier, since: begin) { (bytes) throws(StoreError) in
+        // What is restored lags like what is committed: without a bound, each crash would add to the next replay.
+        if signals.committed(bytes: bytes, flushAt: options.storedLagBytes) {
+          signals.flushStarted()
+          try database.startFlush()
+        }
+        try Head.write(database, directory, over: &head)
+      }
       state = try restore.run(from: state, to: writer.endOffset, progress)
     }
     let parts = OpenedParts(
@@ -225,6 +241,21 @@ private struct Opening {
       () throws(RocksDBError) in
       let families = directory.hasDatabase ? try RocksDB.Database.columnFamilyNames(at: directory.database) : []
       return try RocksDB.Database.open(directory.database, options: settings, columnFamilies: families)
+    }
+  }
+
+  /// Makes the stored offset, and `HEAD` with it, tell of table files alone, though there is a write-ahead log: what it
+  /// holds may not be synced, and is lost with the power.
+  ///
+  /// RocksDB counts memtables among what is persisted until a write goes past the log; this one changes nothing.
+  private func leaveMemtablesOut(_ database: SharedDatabase) throws(StoreError) {
+    var batch = RocksDB.WriteBatch()
+    var version = ByteBuffer()
+    version.append(varint: OffsetsFamily.formatVersion)
+    let key = OffsetsFamily.formatKey
+    batch.put(key.rawSpan, version.bytes, in: database.offsets)
+    try mappingErrors(to: "the format can't be written") { () throws(RocksDBError) in
+      try database.handle.write(batch, log: .off)
     }
   }
 

@@ -9,11 +9,17 @@ struct Restore {
   private let changelog: any Changelog
   private let applier: Applier
   private let begin: ContinuousClock.Instant
+  private let installed: (_ bytes: Int) throws(StoreError) -> Void
 
-  init(_ changelog: any Changelog, _ applier: Applier, since begin: ContinuousClock.Instant) {
+  /// `installed` is called after each group with the changelog bytes that it took.
+  init(
+    _ changelog: any Changelog, _ applier: Applier, since begin: ContinuousClock.Instant,
+    installed: @escaping (_ bytes: Int) throws(StoreError) -> Void = { (_) throws(StoreError) in }
+  ) {
     self.changelog = changelog
     self.applier = applier
     self.begin = begin
+    self.installed = installed
   }
 
   /// Applies `[state.offset, end)` and returns the state that it leads to.
@@ -21,6 +27,7 @@ struct Restore {
     from start: CommittedState, to end: Offset, _ report: (OpenProgress) -> Void
   ) throws(StoreError) -> CommittedState {
     var state = start
+    var installedBytes = 0
     var progress = OpenProgress(phase: .restoring, startOffset: start.offset, offset: start.offset, endOffset: end)
     let restoreBegin = ContinuousClock.now
     var nextReport = restoreBegin.advanced(by: .milliseconds(200))
@@ -38,7 +45,11 @@ struct Restore {
       progress.records += commit.records.count
       progress.bytes += commit.byteCount
       progress.offset = commit.endOffset
-      if applier.stagedBytes >= Self.groupBytes { try applier.install(state) }
+      if applier.stagedBytes >= Self.groupBytes {
+        try applier.install(state)
+        try installed(progress.bytes - installedBytes)
+        installedBytes = progress.bytes
+      }
       if ContinuousClock.now >= nextReport {
         nextReport = ContinuousClock.now.advanced(by: .milliseconds(200))
         update(&progress, since: restoreBegin)
@@ -50,7 +61,10 @@ struct Restore {
       throw StoreError(
         .corrupted, "the changelog ended before its end", ["offset": state.offset, "end": end])
     }
-    if state != start { try applier.install(state) }
+    if progress.bytes > installedBytes {
+      try applier.install(state)
+      try installed(progress.bytes - installedBytes)
+    }
     progress.phase = .ready
     update(&progress, since: restoreBegin)
     report(progress)

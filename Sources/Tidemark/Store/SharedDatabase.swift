@@ -63,6 +63,11 @@ final class SharedDatabase: Sendable {
     ByteCursor(handle.makeIterator(in: family), range: range, order: .ascending)
   }
 
+  /// Starts writing all memtables to table files; no write may run meanwhile.
+  func startFlush() throws(StoreError) {
+    try mappingErrors(to: "a flush can't be started") { () throws(RocksDBError) in try handle.flush(wait: false) }
+  }
+
   /// The definitions of the tables that were applied.
   func tableRecords() throws(StoreError) -> [TableRecord] {
     var records: [TableRecord] = []

@@ -43,6 +43,25 @@ struct StoreDirectory: Sendable {
     return number
   }
 
+  /// A path that means the same in another working directory, without symbolic links.
+  static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
+
+  /// Writes `BASE`.
+  func rememberBase(_ checkpoint: String) throws(StoreError) {
+    try Files.replace(base, with: Array((Self.absolute(checkpoint) + "\n").utf8))
+  }
+
+  /// The checkpoint that `BASE` names, verified; `nil` without that file.
+  func baseCheckpoint() throws(StoreError) -> Checkpoint? {
+    guard let bytes = try Files.read(base) else { return nil }
+    guard let text = String(validating: bytes, as: UTF8.self), text.hasSuffix("\n") else {
+      throw StoreError(
+        .corrupted, "BASE doesn't name a checkpoint; write the path of the one that covers the changelog into it",
+        ["file": base])
+    }
+    return try Checkpoint.verified(String(text.dropLast()))
+  }
+
   /// Moves the database and `HEAD` to a directory `damaged-N` beside them, which is returned.
   func setAside() throws(StoreError) -> String {
     let manager = FileManager.default

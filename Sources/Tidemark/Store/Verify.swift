@@ -63,7 +63,11 @@ extension StateStore {
     let view = try engine.makeView()
     var start = CommittedState(offset: .zero, receipt: Receipt(startOf: changelog.identity))
     if try changelog.offsets().start > .zero {
-      let checkpoint = try baseCheckpoint(engine)
+      guard let checkpoint = try engine.directory.baseCheckpoint() else {
+        throw StoreError(
+          .invalidArgument, "the changelog was deleted below an offset, and no checkpoint is known that covers it",
+          ["file": engine.directory.base])
+      }
       try checkpoint.copy(to: scratch)
       start.offset = checkpoint.offset
       start.receipt = checkpoint.receipt
@@ -77,15 +81,6 @@ extension StateStore {
     report.stateAgrees = replayed.state == view.state
     for table in engine.tables { try compare(table, view, replay, &report) }
     return report
-  }
-
-  private func baseCheckpoint(_ engine: Engine) throws(StoreError) -> Checkpoint {
-    guard let bytes = try Files.read(engine.directory.base), let text = String(validating: bytes, as: UTF8.self) else {
-      throw StoreError(
-        .invalidArgument, "the changelog was deleted below an offset, and no checkpoint is known that covers it",
-        ["file": engine.directory.base])
-    }
-    return try Checkpoint.verified(String(text.dropLast()))
   }
 
   /// Walks both tables in key order.

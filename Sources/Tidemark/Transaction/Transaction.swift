@@ -26,12 +26,16 @@ public struct Transaction: ~Copyable, Sendable {
   }
 
   /// Calls `body` with the bytes of a key's value, without a copy; `nil` if there is none.
+  ///
+  /// `body` may read other keys.
   public func withBytes<K, V, R>(
     _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
   ) throws -> R? {
     let open = try core.engine.table(table)
-    try core.encodeKey(key, with: table.key)
-    let result: Result<R, any Error>? = try core.withValue(in: open) { bytes in
+    // A buffer of this call's own: the transaction's holds the key of a read inside of `body`.
+    var buffer = ByteBuffer(capacity: 64)
+    try table.key.encode(key, into: &buffer)
+    let result: Result<R, any Error>? = try core.withValue(buffer.bytes, in: open) { bytes in
       Result { try body(bytes) }
     }
     return try result?.get()

@@ -43,12 +43,15 @@ final class TransactionCore: @unchecked Sendable {
   }
 
   /// Calls `body` with the encoded key's value as the transaction sees it.
+  ///
+  /// `body` must not read the transaction again: the encoded key is in use meanwhile.
   func withValue<R>(in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
-    try checkReadable()
-    return try keyBuffer.withBytes { (key) throws(StoreError) in try withValue(key, in: table, body) }
+    try keyBuffer.withBytes { (key) throws(StoreError) in try withValue(key, in: table, body) }
   }
 
-  private func withValue<R>(_ key: RawSpan, in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
+  /// Calls `body` with a key's value as the transaction sees it.
+  func withValue<R>(_ key: RawSpan, in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
+    try checkReadable()
     switch batch.lookUp(key, in: table.family, body) {
     case .value(let result): return result
     case .deleted: return nil

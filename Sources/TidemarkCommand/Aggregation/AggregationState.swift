@@ -41,6 +41,16 @@ struct AggregationState {
     var rowPosition: RowPosition { RowPosition(offset: bytes, line: line, record: record) }
   }
 
+  /// Throws unless the directory holds a state.
+  static func require(_ directory: String) throws {
+    if unsafe access(directory + "/store", R_OK | X_OK) == 0 { return }
+    guard errno == ENOENT || errno == ENOTDIR else {
+      throw unsafe CommandError(
+        .noPermission, "\(directory): the state can't be opened: \(String(cString: strerror(errno)))")
+    }
+    throw CommandError(.missingInput, "\(directory): there is no state; `tidemark aggregate` makes it")
+  }
+
   /// Opens the state directory, with the plan that it has or, if it has none yet, with the one asked for.
   ///
   /// Without an asked plan the directory must be there.
@@ -48,9 +58,7 @@ struct AggregationState {
     _ directory: String, plan asked: AggregationPlan? = nil, log logOptions: FileLogOptions = FileLogOptions(),
     progress: (OpenProgress) -> Void = { _ in }
   ) throws {
-    if asked == nil, !FileManager.default.fileExists(atPath: directory + "/store") {
-      throw CommandError(.missingInput, "\(directory): there is no state; `tidemark aggregate` makes it")
-    }
+    if asked == nil { try Self.require(directory) }
     self.directory = directory
     do throws(StoreError) {
       let log = try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: logOptions)

@@ -57,9 +57,7 @@ struct RebuildCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let line = ProgressLine(progress.progress)
-      guard FileManager.default.fileExists(atPath: state.state + "/store") else {
-        throw CommandError(.missingInput, "\(state.state): there is no state; `tidemark aggregate` makes it")
-      }
+      try AggregationState.require(state.state)
       let aside = try StateStore.setAside(state.state + "/store")
       print("the former database is kept in \(aside)")
       let state = try AggregationState(self.state.state, progress: line.update)
