@@ -8,7 +8,8 @@ struct TidemarkCommand: ParsableCommand {
     abstract: "Keeps the state of stream jobs so that a kill -9 at any instant loses nothing.",
     discussion: """
       EXAMPLES
-        tidemark aggregate orders.csv --group-by customer --count --sum amount --state ./state
+        tidemark aggregate orders.csv --group-by customer --sum amount \\
+          --state ./state
         tidemark get anna --state ./state
         tidemark scan --json --state ./state
         tidemark top 10 --by "sum(amount)" --state ./state
@@ -21,7 +22,7 @@ struct TidemarkCommand: ParsableCommand {
 
       A state has one process at a time: while it is in use, only `log` reads it.
 
-      Completion for a shell is written by `tidemark --generate-completion-script bash` (or zsh, fish), for example into
+      Completion for a shell is written by `tidemark --generate-completion-script bash` (or zsh, fish), for example into \
       ~/.local/share/bash-completion/completions/tidemark.
 
       EXIT STATUS

@@ -72,8 +72,11 @@ import Testing
     child.waitUntilExit()
     // Nothing was committed yet; half a row is left out.
     #expect(try rows() == "")
+    #expect(try Data(contentsOf: URL(fileURLWithPath: log)).count == 19)
     #expect(try aggregate("k,v\na,100\n").status == 0)
     #expect(try rows() == "{\"k\":\"a\",\"sum(v)\":104}\n{\"k\":\"b\",\"sum(v)\":2}\n")
+    let info = try tidemark("info", "--state", state).output
+    #expect(info.contains("stdin:1: 3 rows, 16 bytes of 19 kept"), "\(info)")
     #expect(try aggregate("").status == 0)
     #expect(try rows() == "{\"k\":\"a\",\"sum(v)\":104}\n{\"k\":\"b\",\"sum(v)\":2}\n")
   }

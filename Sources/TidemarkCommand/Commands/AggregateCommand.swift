@@ -9,40 +9,42 @@ struct AggregateCommand: ParsableCommand {
     commandName: "aggregate",
     abstract: "Groups the rows of CSV or newline-delimited JSON files and keeps the aggregates of each group.",
     discussion: """
-      The aggregates and how far each file was read are committed together. Killed at any instant, the same command goes
-      on where the last commit stood and ends with exactly the same state. Run again when files have grown, it reads what
+      The aggregates and how far each file was read are committed together. Killed at any instant, the same command goes \
+      on where the last commit stood and ends with exactly the same state. Run again when files have grown, it reads what \
       is new. SIGINT and SIGTERM commit and leave.
 
-      Numbers are exact decimals. Empty values are ignored by --sum, --min, --max and --last; --min and --max order
+      Numbers are exact decimals. Empty values are ignored by --sum, --min, --max and --last; --min and --max order \
       numbers by value, before all texts. Without any aggregate, rows are counted.
 
       EXAMPLES
-        tidemark aggregate orders.csv --group-by customer --count --sum amount --state ./state
-        tidemark aggregate 2025.ndjson 2026.ndjson --group-by country,city --max price --last status --state ./state
-        tidemark aggregate orders.csv --group-by item --where "amount > 0 and country != 'United Kingdom'" --state ./s
-        tidemark aggregate orders.csv --window 1d --time date --group-by country --sum amount --state ./days
-        tidemark aggregate orders.csv --group-by item --sum amount --skip-bad-rows --state ./state
-        producer | tidemark aggregate - --group-by item --count --state ./state
+        tidemark aggregate orders.csv --group-by customer --sum amount --state ./s
+        tidemark aggregate 2025.ndjson 2026.ndjson --group-by country,city \\
+          --count --max price --last status --state ./s
+        tidemark aggregate orders.csv --group-by item --sum amount --state ./s \\
+          --where "amount > 0 and country != 'United Kingdom'"
+        tidemark aggregate orders.csv --window 1d --time date --grace 1h \\
+          --group-by country --sum amount --skip-bad-rows --state ./days
+        producer | tidemark aggregate - --group-by item --count --state ./s
 
       CONDITIONS
-      --where takes `column = value`, with = != < <= > >=, joined by `and`. Two numbers are compared as exact decimals,
-      anything else as texts by their bytes. An empty value is neither less nor greater than another; '' is the empty
+      --where takes `column = value`, with = != < <= > >=, joined by `and`. Two numbers are compared as exact decimals, \
+      anything else as texts by their bytes. An empty value is neither less nor greater than another; '' is the empty \
       value. Columns and values with blanks or signs may stand in single or double quotes.
 
       WINDOWS
-      --window divides groups into windows of time, one after the other since 1970-01-01T00:00:00Z; the window's start
-      comes first in the group's key. --time names the column: 2011-12-09, 2011-12-09 12:50:00 or ISO 8601, in UTC unless
-      a zone is given, or a number: seconds since 1970 below 100,000,000,000, else milliseconds. Stream time is the
-      latest time of all rows so far, of all inputs; it never goes back. As in Kafka Streams, a row is late if its window
-      ended at or before the stream time less --grace; it is dropped and counted. Without --grace a window ends with the
+      --window divides groups into windows of time, one after the other since 1970-01-01T00:00:00Z; the window's start \
+      comes first in the group's key. --time names the column: 2011-12-09, 2011-12-09 12:50:00 or ISO 8601, in UTC unless \
+      a zone is given, or a number: seconds since 1970 below 100,000,000,000, else milliseconds. Stream time is the \
+      latest time of all rows so far, of all inputs; it never goes back. As in Kafka Streams, a row is late if its window \
+      ended at or before the stream time less --grace; it is dropped and counted. Without --grace a window ends with the \
       first row behind it, as with `ofSizeWithNoGrace`. So name files in the order of their times.
 
       STANDARD INPUT
-      `-` reads standard input. Its bytes are first appended to an input log, `input/stdin-N` in the state directory, which
-      is synced before each commit. After a kill the same command first goes on with what the input log holds, then reads
-      what comes through its own standard input as another input, with a header of its own if it is CSV; a row that the
-      log holds only half of is left out. Bytes that a killed run had not yet put into the input log are lost with the
-      pipe: whoever writes it must send those again, and only those (`tidemark info` tells how many bytes are kept). To
+      `-` reads standard input. Its bytes are first appended to an input log, `input/stdin-N` in the state directory, which \
+      is synced before each commit. After a kill the same command first goes on with what the input log holds, then reads \
+      what comes through its own standard input as another input, with a header of its own if it is CSV; half a row at \
+      the end of the log is left out. Bytes that a killed run had not yet put into the input log are lost with the \
+      pipe: whoever writes it must send those again, from the row that is kept in half, and only those (`tidemark info` tells how many bytes are kept). To \
       finish what was left without more input, give it < /dev/null. Input logs that are read to their end may be deleted.
       """)
 

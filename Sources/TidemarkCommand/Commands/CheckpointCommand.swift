@@ -8,9 +8,9 @@ struct CheckpointCommand: ParsableCommand {
     commandName: "checkpoint",
     abstract: "Copies a state with its offsets and its changelog to a directory, and verifies the copy.",
     discussion: """
-      The directory must not be there yet; it appears under its name once it is whole and synced. On the same file system
-      table files and complete segments are hard links, so a checkpoint is quick and small; for a backup copy it to
-      another disk, or take it there. Its `store` is a checkpoint as the library takes it, its `changelog` is what
+      The directory must not be there yet; it appears under its name once it is whole and synced. On the same file system \
+      table files and complete segments are hard links, so a checkpoint is quick and small; for a backup copy it to \
+      another disk, or take it there. Its `store` is a checkpoint as the library takes it, its `changelog` is what \
       `restore` needs where the state's own changelog is lost.
 
       EXAMPLES
@@ -62,14 +62,14 @@ struct RestoreCommand: ParsableCommand {
     commandName: "restore",
     abstract: "Makes a state of a checkpoint and of the changelog that goes on behind it.",
     discussion: """
-      The checkpoint is verified first. If the state directory has its changelog still, only the store comes from the
-      checkpoint and the rest is replayed: nothing that was acknowledged is missing. If it has none, the checkpoint's is
-      copied, and the state is as it was when the checkpoint was taken; `aggregate` goes on from there with the same
+      The checkpoint is verified first. If the state directory has its changelog still, only the store comes from the \
+      checkpoint and the rest is replayed: nothing that was acknowledged is missing. If it has none, the checkpoint's is \
+      copied, and the state is as it was when the checkpoint was taken; `aggregate` goes on from there with the same \
       files. Never go on with two states of one changelog: each would refuse the other's log.
 
       EXAMPLES
         tidemark restore --from /backup/state-1 --state ./state
-        mv ./state/store ./damaged && tidemark restore --from /backup/state-1 --state ./state
+        mv ./state/store ./damaged     # then the same: the changelog is kept
       """)
 
   @Option(help: ArgumentHelp("The checkpoint.", valueName: "checkpoint"), completion: .directory)

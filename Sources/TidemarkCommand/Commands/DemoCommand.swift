@@ -8,7 +8,7 @@ struct DemoCommand: ParsableCommand {
     commandName: "demo",
     abstract: "Aggregates a million orders in a child process that is killed again and again, and checks the result.",
     discussion: """
-      Generates orders, runs `tidemark aggregate` on them as a child, kills it with SIGKILL at random instants, lets it
+      Generates orders, runs `tidemark aggregate` on them as a child, kills it with SIGKILL at random instants, lets it \
       finish, and compares the state with an independent recomputation.
 
       EXAMPLES

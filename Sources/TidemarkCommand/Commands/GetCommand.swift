@@ -10,8 +10,8 @@ struct GetCommand: ParsableCommand {
     discussion: """
       EXAMPLES
         tidemark get 14646.0 --state ./state
-        tidemark get Germany Berlin --state ./state                # grouped by two columns
-        tidemark get 2011-12-09 Germany --state ./state            # with windows: the window's start first
+        tidemark get Germany Berlin --state ./state        # grouped by two columns
+        tidemark get 2011-12-09 Germany --state ./state    # window's start first
       """)
 
   @Argument(

@@ -8,13 +8,13 @@ struct LogCommand: ParsableCommand {
     commandName: "log",
     abstract: "Lists the segments of a changelog, or prints its commits and records.",
     discussion: """
-      Reads files only: it takes no lock and changes nothing, so it may look at a state that is in use. A commit is one
+      Reads files only: it takes no lock and changes nothing, so it may look at a state that is in use. A commit is one \
       batch of records; what `--follow` prints may not have survived a loss of power yet.
 
       EXAMPLES
         tidemark log --state ./state
         tidemark log --print --limit 5 --state ./state
-        tidemark log --print --from 120000 --json --state ./state | jq 'select(.table == "groups")'
+        tidemark log --print --from 120000 --json --state ./state | jq .key
         tidemark log --follow --no-records --state ./state
       """)
 

@@ -13,8 +13,8 @@ struct ScanCommand: ParsableCommand {
         tidemark scan --state ./state
         tidemark scan --json --state ./state | jq .count
         tidemark scan --prefix 14 --limit 20 --state ./state
-        tidemark scan --prefix Germany --prefix B --state ./state          # country Germany, city B…
-        tidemark scan --from Germany --to Italy --reverse --csv --state ./state > part.csv
+        tidemark scan --prefix Germany --prefix B --state ./state     # city B…
+        tidemark scan --from Germany --to Italy --reverse --csv --state ./state
       """)
 
   @OptionGroup var state: StateOption

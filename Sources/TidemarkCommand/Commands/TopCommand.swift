@@ -7,13 +7,13 @@ struct TopCommand: ParsableCommand {
     commandName: "top",
     abstract: "Prints the groups with the greatest values of an aggregate.",
     discussion: """
-      Numbers are ordered by value, before all texts; groups without a value come last, groups with the same one in the
+      Numbers are ordered by value, before all texts; groups without a value come last, groups with the same one in the \
       order of their keys. All groups are read; memory is for as many as are printed.
 
       EXAMPLES
         tidemark top 10 --by "sum(Quantity)" --state ./state
         tidemark top 3 --by count --prefix 2011-12-09 --json --state ./state
-        tidemark top 5 --by "min(price)" --reverse --state ./state         # the least first
+        tidemark top 5 --by "min(price)" --reverse --state ./state    # least first
       """)
 
   @Argument(help: "How many groups.")

@@ -8,9 +8,9 @@ struct TortureCommand: ParsableCommand {
     commandName: "torture",
     abstract: "Kills aggregations on a disk of yours again and again, and checks what is left.",
     discussion: """
-      As `tidemark demo`, in rounds of at most 20 kills, until there were as many as asked for. Each round generates
-      orders, aggregates them in a child process that is killed with SIGKILL at random instants and started again, and
-      compares the state with an independent recomputation and with the replay of its changelog. Everything goes into a
+      As `tidemark demo`, in rounds of at most 20 kills, until there were as many as asked for. Each round generates \
+      orders, aggregates them in a child process that is killed with SIGKILL at random instants and started again, and \
+      compares the state with an independent recomputation and with the replay of its changelog. Everything goes into a \
       directory of its own, which is removed if all agrees, and kept and named if not.
 
       EXAMPLES

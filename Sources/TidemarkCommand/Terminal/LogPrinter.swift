@@ -56,17 +56,22 @@ struct LogPrinter {
     _ offset: Int64, _ table: TableID, _ key: RawSpan, _ value: RawSpan?, to output: inout [UInt8]
   ) {
     let name = names[table] ?? "table-\(table)"
+    let defined = table == .system ? (try? TableRecord(key: key, value: value))?.name : nil
     if json {
       output += #"{"type":"record","offset":\#(offset),"table":"\#(name)","key":"#.utf8
       appendKey(key, of: name, to: &output)
       output += ",\"value\":".utf8
-      if let value { appendValue(value, of: name, to: &output) } else { output += "null,\"deleted\":true".utf8 }
+      if let value {
+        appendValue(value, defined, of: name, to: &output)
+      } else {
+        output += "null,\"deleted\":true".utf8
+      }
       output += "}\n".utf8
     } else {
       output += "  \(offset) \(name) ".utf8
       appendKey(key, of: name, to: &output)
       output += " ".utf8
-      if let value { appendValue(value, of: name, to: &output) } else { output += "deleted".utf8 }
+      if let value { appendValue(value, defined, of: name, to: &output) } else { output += "deleted".utf8 }
       output += "\n".utf8
     }
   }
@@ -88,8 +93,10 @@ struct LogPrinter {
   }
 
   /// A value as JSON; of tables that aren't the command's, the bytes in hexadecimal.
-  private func appendValue(_ value: RawSpan, of table: String, to output: inout [UInt8]) {
-    if table == AggregationState.groups.name, let cells = try? AggregationState.groups.value.decode(value) {
+  private func appendValue(_ value: RawSpan, _ tableName: String?, of table: String, to output: inout [UInt8]) {
+    if table == "system", let name = tableName {
+      appendJSONString(Array("table \(name)".utf8).rawSpan, to: &output)
+    } else if table == AggregationState.groups.name, let cells = try? AggregationState.groups.value.decode(value) {
       output += "[".utf8
       for (index, cell) in cells.enumerated() {
         if index > 0 { output += ",".utf8 }
