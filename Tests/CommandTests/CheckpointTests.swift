@@ -38,6 +38,13 @@ import Testing
     #expect(try rows(state) == after)
     #expect(try tidemark("verify", "--state", state).status == 0)
     #expect(try rows(directory("new")) == after)
+
+    // Neither needs the checkpoint any more.
+    try FileManager.default.removeItem(atPath: directory("copy"))
+    for state in [state, directory("new")] {
+      #expect(try tidemark("rebuild", "--state", state).status == 0)
+      #expect(try rows(state) == after)
+    }
   }
 
   @Test func whatDoesNotFitIsRefusedAndNothingIsLeft() throws {

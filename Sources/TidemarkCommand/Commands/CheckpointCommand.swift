@@ -114,7 +114,10 @@ struct RestoreCommand: ParsableCommand {
       }
       line.clear()
       let offset = try state.store.snapshot().offset
+      let start = try state.store.info().changelogOffsets?.start
       try state.store.close()
+      // With a whole changelog, a rebuild needs no checkpoint: this one may be deleted.
+      if start == .zero { try? manager.removeItem(atPath: store + "/BASE") }
       print("\(target): restored from the checkpoint at offset \(checkpoint.offset) to offset \(offset)")
     }
   }
