@@ -28,6 +28,8 @@ package struct InputError: Error, Sendable, Equatable {
     case invalidUTF8(offset: Int)
     /// The value of a column that should be a number.
     case notANumber(column: String, value: String)
+    /// The value of a column that should be a time.
+    case notATime(column: String, value: String)
     /// A number that ``ExactDecimal`` can't hold.
     case numberOutOfRange(column: String, value: String)
   }
@@ -76,9 +78,23 @@ extension InputError.Kind {
     case .malformed(let text): text
     case .invalidUTF8(let offset): "invalid UTF-8 at byte \(offset) of the file"
     case .notANumber(let column, let value): "column \(quoted(column)) is not a number: \(quoted(value))"
+    case .notATime(let column, let value): "column \(quoted(column)) is not a time: \(quoted(value))"
     case .numberOutOfRange(let column, let value): "column \(quoted(column)) is out of range: \(quoted(value))"
     }
   }
+}
+
+extension InputError {
+  /// Whether the error is about one row, and the rows behind it can be read.
+  package var isOfOneRow: Bool {
+    switch kind {
+    case .raggedRow, .malformed, .invalidUTF8, .notANumber, .notATime, .numberOutOfRange: true
+    default: false
+    }
+  }
+
+  /// What is wrong, without file and line.
+  package var reason: String { kind.message }
 }
 
 extension InputError: CustomStringConvertible {

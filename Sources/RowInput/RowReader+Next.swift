@@ -23,6 +23,25 @@ extension RowReader {
     }
   }
 
+  /// Goes past the row that ``next()`` threw an error about, and makes it the current one, without fields.
+  ///
+  /// Of CSV that can't be taken apart, as after a quote that nothing closes, it is the line that the row starts on.
+  /// Throws what keeps any row from being found: an error of reading, or a line that is too long.
+  package mutating func skipRow() throws(InputError) {
+    var found: FoundRow?
+    if format == .csv {
+      do throws(InputError) { found = try findCSVRow() } catch {
+        guard case .malformed = error.kind else { throw error }
+      }
+    }
+    if found == nil { found = try findLine() }
+    guard let found else { return }
+    row = position
+    fields.setAllAbsent()
+    skip(found)
+    nextRecord += 1
+  }
+
   private mutating func nextCSV() throws(InputError) -> Bool {
     while let found = try findCSVRow() {
       // A blank line is a row only where rows have one field.
@@ -73,7 +92,10 @@ extension RowReader {
       case .row(let end, let isTerminated, let isASCII):
         return FoundRow(
           contentEnd: end, end: end, isTerminated: isTerminated, isASCII: isASCII, innerBreaks: scanner.innerBreaks)
-      case .incomplete: isAtEnd = try !fill()
+      case .incomplete:
+        if try fill() { continue }
+        if holdsBackOpenRow { return nil }
+        isAtEnd = true
       case .end: return nil
       case .unclosedQuote:
         throw InputError(.malformed("unclosed quote"), file: path, line: nextLine + scanner.innerBreaks)
@@ -92,7 +114,9 @@ extension RowReader {
         return line(to: newline, end: newline + 1)
       }
       searched = count - cursor
-      if try !fill() { return searched == 0 ? nil : line(to: window.count, end: window.count) }
+      if try !fill() {
+        return searched == 0 || holdsBackOpenRow ? nil : line(to: window.count, end: window.count)
+      }
     }
   }
 

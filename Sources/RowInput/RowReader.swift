@@ -21,6 +21,11 @@ package struct RowReader: ~Copyable, Sendable {
   /// Where the current row starts: the one that ``field(_:)`` reads.
   package internal(set) var row = RowPosition.start
 
+  /// Whether a row that the file ends in, without a line break, is left for later.
+  ///
+  /// For files that are still written: their last row may be half a row.
+  package var holdsBackOpenRow = false
+
   let maximumRowBytes: Int
   /// The wanted columns, as they were given.
   let wanted: [String]
@@ -50,6 +55,8 @@ package struct RowReader: ~Copyable, Sendable {
   ///     come twice.
   ///   - start: where to go on: the ``position`` of a former reader of this file. At offset 0, reading starts with the
   ///     first row, whatever the line.
+  ///   - holdsBackOpenRow: whether a row, or a header, that the file ends in is left for later; without a whole header
+  ///     the file counts as empty.
   ///   - bufferBytes: how much to read at once.
   ///   - maximumRowBytes: a longer row is an error, so that a quote that nothing closes doesn't pull a whole file into
   ///     memory.
@@ -57,11 +64,12 @@ package struct RowReader: ~Copyable, Sendable {
   /// - Throws: if the file can't be read, has no header, lacks a column, or doesn't reach to `start`.
   package static func open(
     _ path: String, format: RowFormat? = nil, columns: [String], from start: RowPosition = .start,
-    bufferBytes: Int = 1 << 20, maximumRowBytes: Int = 64 << 20
+    holdsBackOpenRow: Bool = false, bufferBytes: Int = 1 << 20, maximumRowBytes: Int = 64 << 20
   ) throws(InputError) -> RowReader {
     // An initializer can't throw once `self`, which can't be copied, is complete.
     let window = try FileWindow(path: path, bufferBytes: bufferBytes)
     var reader = RowReader(path: path, window: window, columns: columns, maximumRowBytes: maximumRowBytes)
+    reader.holdsBackOpenRow = holdsBackOpenRow
     let prologue = try FilePrologue(reading: &reader.window, path: path)
     reader.format = format ?? RowFormat(fileName: path) ?? prologue.format
     reader.cursor = prologue.byteOrderMarkBytes

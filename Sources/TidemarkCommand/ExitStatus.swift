@@ -33,7 +33,7 @@ enum ExitStatus: Int32, CaseIterable {
     switch self {
     case .success: "all is done"
     case .notFound: "`get`: no such row"
-    case .differs: "`verify` or `demo`: the state is not what it should be"
+    case .differs: "`verify`, `demo` or `torture`: the state is not what it should be"
     case .usage: "the command line is wrong"
     case .malformedRow: "a row is ragged, or not CSV or JSON"
     case .missingInput: "an input file or the state directory is missing"
@@ -46,7 +46,7 @@ enum ExitStatus: Int32, CaseIterable {
     case .noPermission: "a permission is missing"
     case .otherOptions: "the state directory was made with other options"
     case .missingColumn: "a column is missing or named twice"
-    case .notANumber: "a value that should be a number is none, or is out of range"
+    case .notANumber: "a value that should be a number or a time is none, or is out of range"
     case .invalidUTF8: "a row is not UTF-8"
     case .changedInput: "an input file is not what was read before"
     case .wrongChangelog: "the changelog is another one, or was cut, recreated or forked"
@@ -83,6 +83,26 @@ struct CommandError: Error {
   }
 }
 
+extension CommandError {
+  /// Says who has a state open, and what to do.
+  init(lockedBy error: StoreError, _ directory: String) {
+    let named = error.metadata.first { $0.name == "held by process" || $0.name == "process" }?.value ?? ""
+    guard let id = Int32(named.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+      self.init(.locked, error.description)
+      return
+    }
+    let bytes = FileManager.default.contents(atPath: "/proc/\(id)/cmdline") ?? Data()
+    let words = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    let command = words.joined(separator: " ")
+    let shown = command.isEmpty ? "" : " (\(command.count > 60 ? command.prefix(60) + "…" : command[...]))"
+    self.init(
+      .locked,
+      "\(directory): open in process \(id)\(shown), and a state has one process at a time; wait until it is done, or stop"
+        + " it with `kill \(id)`, upon which it commits and leaves; `tidemark log --state \(directory)` reads the"
+        + " changelog of a state that is in use")
+  }
+}
+
 /// Runs a command; an error becomes one line on standard error and the exit status.
 func reportingErrors(_ body: () throws -> Void) throws {
   do { try body() } catch let exit as ExitCode { throw exit } catch {
@@ -104,7 +124,7 @@ extension ExitStatus {
       case .missingColumn, .duplicateColumn: .missingColumn
       case .raggedRow, .malformed: .malformedRow
       case .invalidUTF8: .invalidUTF8
-      case .notANumber, .numberOutOfRange: .notANumber
+      case .notANumber, .notATime, .numberOutOfRange: .notANumber
       }
   }
 

@@ -70,7 +70,7 @@ import Tidemark
     let store = try StateStore.open(state + "/store", tables: [], changelog: log)
     let outcome = try tidemark("get", "a", "--state", state)
     #expect(outcome.status == 75)
-    #expect(outcome.error.contains("held by process: \(getpid())"), "\(outcome.error)")
+    #expect(outcome.error.contains("open in process \(getpid()) ("), "\(outcome.error)")
     try store.close()
     #expect(try tidemark("get", "a", "--state", state).status == 0)
   }

@@ -50,6 +50,22 @@ extension ScanRange where Key == StringCodec {
   }
 }
 
+extension ScanRange where Key == ListCodec<StringCodec> {
+  /// Rows whose key starts with the texts, of which the last may be the start of a longer one.
+  public static func prefix(_ texts: [String]) -> Self {
+    Self { codec throws(StoreError) in
+      var buffer = ByteBuffer()
+      for text in texts {
+        buffer.append(1)
+        try codec.element.encodeComponent(text, into: &buffer)
+      }
+      // Without the two bytes that end the last text, longer ones follow.
+      buffer.truncate(to: max(0, buffer.count - 2))
+      return KeyRange(prefix: buffer.bytes.array)
+    }
+  }
+}
+
 extension ScanRange where Key == BytesCodec {
   /// Rows whose key starts with the bytes.
   public static func prefix(_ bytes: [UInt8]) -> Self {

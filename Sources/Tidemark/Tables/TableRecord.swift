@@ -13,13 +13,13 @@ internal import Changelog
 /// | value: varint, … | length and UTF-8 of the name |
 /// | value: varint, … | length and UTF-8 of the key format |
 /// | value: varint, … | length and UTF-8 of the value format |
-struct TableRecord: Sendable, Equatable {
+package struct TableRecord: Sendable, Equatable {
   static let kind: UInt8 = 1
   /// Far more tables than a store can have, and few enough for an array of them.
   static let greatestID: UInt64 = 1 << 20
 
-  var id: TableID
-  var name: String
+  package var id: TableID
+  package var name: String
   var keyFormat: String
   var valueFormat: String
 
@@ -41,7 +41,7 @@ struct TableRecord: Sendable, Equatable {
   }
 
   /// The definition of a record of the table id 0; throws `unsupported` for one of another kind or version.
-  init(key: RawSpan, value: RawSpan?) throws(StoreError) {
+  package init(key: RawSpan, value: RawSpan?) throws(StoreError) {
     var keyReader = ByteReader(key)
     guard keyReader.integer(UInt8.self) == Self.kind, let id = keyReader.varint(), keyReader.remaining == 0,
       (1...Self.greatestID).contains(id)

@@ -22,6 +22,27 @@ enum AggregateCell: Equatable, Sendable {
   }
 }
 
+extension AggregateCell {
+  /// What is printed; nothing for `none`.
+  var text: String {
+    switch self {
+    case .none: ""
+    case .number(let number): number.description
+    case .text(let text): String(decoding: text, as: UTF8.self)
+    }
+  }
+
+  /// A number if the bytes are one, else a text.
+  init(_ bytes: RawSpan) {
+    if let number = try? ExactDecimal.parse(bytes) { self = .number(number) } else { self = .text(bytes.array) }
+  }
+
+  /// The number that a text is, if it is one.
+  var comparable: AggregateCell {
+    if case .text(let text) = self { AggregateCell(text.rawSpan) } else { self }
+  }
+}
+
 /// The aggregates of a group, one after the other: a tag, then what it has.
 ///
 /// | bytes | field |

@@ -22,14 +22,32 @@ struct AggregationPlan: Codable, Equatable, Sendable {
   /// The columns of the result.
   var aggregates: [Aggregate]
 
-  /// The input columns to read: those of the group first, then those of the aggregates that have one.
-  var columns: [String] { groupBy + aggregates.compactMap(\.column) }
+  /// What rows must fulfil to count, all of it; `nil`: nothing.
+  var conditions: [Condition]?
+  /// Windows of time that groups are divided into, if they are.
+  var window: TumblingWindow?
+
+  /// How the result calls the parts of a key: the window's start, if there are windows, and the columns of the group.
+  var keyNames: [String] {
+    guard let window else { return groupBy }
+    return [groupBy.contains("window") ? "window(\(window.column))" : "window"] + groupBy
+  }
+
+  /// The input columns to read: those of the group first, then those of the aggregates that have one, of the conditions
+  /// and of the window.
+  var columns: [String] {
+    groupBy + aggregates.compactMap(\.column) + (conditions ?? []).map(\.column)
+      + (window.map { [$0.column] } ?? [])
+  }
 
   /// The command line's options for it.
   var options: String {
     let options = aggregates.map { aggregate in
       "--\(aggregate.function.rawValue)" + (aggregate.column.map { " \($0)" } ?? "")
     }
-    return (["--group-by " + groupBy.joined(separator: ",")] + options).joined(separator: " ")
+    let groups = groupBy.isEmpty ? [] : ["--group-by " + groupBy.joined(separator: ",")]
+    let windows = window.map { [$0.options] } ?? []
+    let wheres = conditions.map { ["--where \"" + $0.map(\.text).joined(separator: " and ") + "\""] } ?? []
+    return (windows + groups + options + wheres).joined(separator: " ")
   }
 }

@@ -2,16 +2,18 @@ import Foundation
 import RowInput
 import Tidemark
 
-/// The state directory of an aggregation: `DIR/store` and `DIR/changelog/aggregate-0`.
+/// The state directory of an aggregation: `DIR/store` and `DIR/changelog/aggregate-0`, and `DIR/input` for what came
+/// through standard input.
 struct AggregationState {
-  /// A group's key: its texts, in the order of the plan.
+  /// A group's key: the start of its window, if there are windows, then its texts, in the order of the plan.
   static let groups = Table("groups", key: .list(.string), value: AggregateCodec())
   /// The plan, under one key.
   static let plans = Table("plan", key: .string, value: .json(AggregationPlan.self))
-  /// How far each input file was read, by its absolute path.
+  /// How far each input was read: a file by its absolute path, what came through standard input by `stdin:N`.
   static let inputs = Table("inputs", key: .string, value: .json(InputProgress.self))
   private static let planKey = "plan"
 
+  let directory: String
   let store: StateStore
   let plan: AggregationPlan
 
@@ -25,6 +27,15 @@ struct AggregationState {
     /// How many bytes from the start `checksum` is over, and their CRC-32C.
     var checkedBytes: Int
     var checksum: UInt32
+    /// How many bad rows were left out, and the first of them.
+    var skippedRows: Int?
+    var firstSkipped: [SkippedRow]?
+    /// How many rows came too late for their window.
+    var lateRows: Int?
+    /// How many rows don't fulfil the conditions.
+    var excludedRows: Int?
+    /// Whether no more will come: of standard input, which is read once.
+    var hasEnded: Bool?
 
     var topicPartition: TopicPartition { TopicPartition("input", partition) }
     var rowPosition: RowPosition { RowPosition(offset: bytes, line: line, record: record) }
@@ -48,15 +59,20 @@ struct AggregationState {
     progress: (OpenProgress) -> Void = { _ in }
   ) throws {
     if asked == nil { try Self.require(directory) }
-    let log = try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: logOptions)
-    store = try StateStore.open(
-      directory + "/store", tables: [Self.groups, Self.plans, Self.inputs], changelog: log, progress: progress)
-    if let recovery = log.lastRecovery, recovery.cutBytes > 0 {
-      // The end of a batch that was being written when the process died: nothing of it was acknowledged.
-      FileHandle.standardError.write(
-        Data(
-          ("the changelog's torn end was cut: \(recovery.cutBytes) bytes behind offset \(recovery.endOffset) of "
-            + "\(recovery.file)\n").utf8))
+    self.directory = directory
+    do throws(StoreError) {
+      let log = try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: logOptions)
+      store = try StateStore.open(
+        directory + "/store", tables: [Self.groups, Self.plans, Self.inputs], changelog: log, progress: progress)
+      if let recovery = log.lastRecovery, recovery.cutBytes > 0 {
+        // The end of a batch that was being written when the process died: nothing of it was acknowledged.
+        FileHandle.standardError.write(
+          Data(
+            ("the changelog's torn end was cut: \(recovery.cutBytes) bytes behind offset \(recovery.endOffset) of "
+              + "\(recovery.file)\n").utf8))
+      }
+    } catch {
+      throw error.kind == .locked ? CommandError(lockedBy: error, directory) : error
     }
     if let stored = try store.snapshot().get(Self.planKey, in: Self.plans) {
       if let asked, asked != stored {

@@ -2,18 +2,23 @@ import Foundation
 import RowInput
 import Tidemark
 
-/// An input file as the state knows it: by its absolute path, and by a checksum of its first bytes.
+/// An input as the state knows it: by its key, and by a checksum of its first bytes.
 struct InputFile {
   private static let checkedBytes = 4096
 
   let path: String
-  /// The absolute path.
+  /// The absolute path, or which standard input it was.
   let key: String
+  /// Where standard input is kept, if it is that.
+  let log: InputLog?
 
   init(_ path: String) {
     self.path = path
     key = URL(fileURLWithPath: path).standardizedFileURL.path
+    log = nil
   }
+
+  init(_ log: InputLog) { (path, key, self.log) = (log.path, log.key, log) }
 
   /// How far it was read; a file that wasn't read yet gets the next number.
   ///

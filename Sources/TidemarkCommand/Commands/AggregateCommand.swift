@@ -9,23 +9,50 @@ struct AggregateCommand: ParsableCommand {
     commandName: "aggregate",
     abstract: "Groups the rows of CSV or newline-delimited JSON files and keeps the aggregates of each group.",
     discussion: """
-      The aggregates and how far each file was read are committed together. Killed at any instant, the same command goes
-      on where the last commit stood and ends with exactly the same state. Run again when files have grown, it reads what
+      The aggregates and how far each file was read are committed together. Killed at any instant, the same command goes \
+      on where the last commit stood and ends with exactly the same state. Run again when files have grown, it reads what \
       is new. SIGINT and SIGTERM commit and leave.
 
-      Numbers are exact decimals. Empty values are ignored by --sum, --min, --max and --last; --min and --max order
+      Numbers are exact decimals. Empty values are ignored by --sum, --min, --max and --last; --min and --max order \
       numbers by value, before all texts. Without any aggregate, rows are counted.
 
       EXAMPLES
-        tidemark aggregate orders.csv --group-by customer --count --sum amount --state ./state
-        tidemark aggregate 2025.ndjson 2026.ndjson --group-by country,city --max price --last status --state ./state
+        tidemark aggregate orders.csv --group-by customer --sum amount --state ./s
+        tidemark aggregate 2025.ndjson 2026.ndjson --group-by country,city \\
+          --count --max price --last status --state ./s
+        tidemark aggregate orders.csv --group-by item --sum amount --state ./s \\
+          --where "amount > 0 and country != 'United Kingdom'"
+        tidemark aggregate orders.csv --window 1d --time date --grace 1h \\
+          --group-by country --sum amount --skip-bad-rows --state ./days
+        producer | tidemark aggregate - --group-by item --count --state ./s
+
+      CONDITIONS
+      --where takes `column = value`, with = != < <= > >=, joined by `and`. Two numbers are compared as exact decimals, \
+      anything else as texts by their bytes. An empty value is neither less nor greater than another; '' is the empty \
+      value. Columns and values with blanks or signs may stand in single or double quotes.
+
+      WINDOWS
+      --window divides groups into windows of time, one after the other since 1970-01-01T00:00:00Z; the window's start \
+      comes first in the group's key. --time names the column: 2011-12-09, 2011-12-09 12:50:00 or ISO 8601, in UTC unless \
+      a zone is given, or a number: seconds since 1970 below 100,000,000,000, else milliseconds. Stream time is the \
+      latest time of all rows so far, of all inputs; it never goes back. As in Kafka Streams, a row is late if its window \
+      ended at or before the stream time less --grace; it is dropped and counted. Without --grace a window ends with the \
+      first row behind it, as with `ofSizeWithNoGrace`. So name files in the order of their times.
+
+      STANDARD INPUT
+      `-` reads standard input. Its bytes are first appended to an input log, `input/stdin-N` in the state directory, which \
+      is synced before each commit. After a kill the same command first goes on with what the input log holds, then reads \
+      what comes through its own standard input as another input, with a header of its own if it is CSV; half a row at \
+      the end of the log is left out. Bytes that a killed run had not yet put into the input log are lost with the \
+      pipe: whoever writes it must send those again, from the row that is kept in half, and only those (`tidemark info` tells how many bytes are kept). To \
+      finish what was left without more input, give it < /dev/null. Input logs that are read to their end may be deleted.
       """)
 
-  @Argument(help: "The files, read one after the other.", completion: .file())
+  @Argument(help: "The files, read one after the other; - is standard input.", completion: .file())
   var files: [String]
 
   @Option(name: .customLong("group-by"), help: ArgumentHelp("The columns that name a group.", valueName: "a,b,…"))
-  var groupBy: [String]
+  var groupBy: [String] = []
 
   @Flag(help: "Count the rows of each group.")
   var count = false
@@ -41,6 +68,27 @@ struct AggregateCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Keep the last value of a column. May be repeated.", valueName: "column"))
   var last: [String] = []
+
+  @Option(
+    name: .customLong("where"),
+    help: ArgumentHelp(
+      "Count only rows that fulfil this, as \"a > 0 and b != x\". Repeated, all must hold.", valueName: "conditions"))
+  var conditions: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Divide groups into windows of this length: 30s, 15m, 1h, 1d.", valueName: "length"))
+  var window: WindowLength?
+
+  @Option(help: ArgumentHelp("The column with the time, for --window.", valueName: "column"))
+  var time: String?
+
+  @Option(
+    help: ArgumentHelp("How long after its end, in stream time, a window takes rows (default: 0).", valueName: "length")
+  )
+  var grace: WindowLength?
+
+  @Flag(name: .customLong("skip-bad-rows"), help: "Leave out rows that are bad, count them, and list the first twenty.")
+  var skipBadRows = false
 
   @OptionGroup var state: StateOption
 
@@ -63,31 +111,51 @@ struct AggregateCommand: ParsableCommand {
   @OptionGroup var progress: ProgressOption
 
   func validate() throws {
-    guard !files.isEmpty else { throw ValidationError("name at least one file") }
+    guard !files.isEmpty else { throw ValidationError("name at least one file, or - for standard input") }
+    guard files.count(where: { $0 == "-" }) <= 1 else { throw ValidationError("standard input can be read once") }
     guard commitRecords > 0, commitMilliseconds > 0 else {
       throw ValidationError("--commit-records and --commit-milliseconds are at least 1")
     }
-    guard !plan.groupBy.isEmpty, plan.groupBy.allSatisfy({ !$0.isEmpty }) else {
+    guard (window == nil) == (time == nil) else { throw ValidationError("--window and --time go together") }
+    guard grace == nil || window != nil else { throw ValidationError("--grace goes with --window") }
+    guard window?.milliseconds != 0 else { throw ValidationError("--window is more than 0") }
+    let plan = try plan
+    guard !plan.groupBy.isEmpty || window != nil, plan.groupBy.allSatisfy({ !$0.isEmpty }) else {
       throw ValidationError("--group-by names columns, with commas between them")
     }
   }
 
   private var plan: AggregationPlan {
-    typealias Aggregate = AggregationPlan.Aggregate
-    let counts = count || (sum + min + max + last).isEmpty ? [Aggregate(function: .count, column: nil)] : []
-    func aggregates(_ function: AggregationPlan.Function, _ columns: [String]) -> [Aggregate] {
-      columns.map { Aggregate(function: function, column: $0) }
+    get throws {
+      typealias Aggregate = AggregationPlan.Aggregate
+      let counts = count || (sum + min + max + last).isEmpty ? [Aggregate(function: .count, column: nil)] : []
+      func aggregates(_ function: AggregationPlan.Function, _ columns: [String]) -> [Aggregate] {
+        columns.map { Aggregate(function: function, column: $0) }
+      }
+      var plan = AggregationPlan(
+        groupBy: groupBy.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) },
+        aggregates: counts + aggregates(.sum, sum) + aggregates(.min, min) + aggregates(.max, max)
+          + aggregates(.last, last))
+      for text in conditions {
+        do throws(Condition.ParseError) {
+          plan.conditions = (plan.conditions ?? []) + (try Condition.parse(text))
+        } catch {
+          throw ValidationError("--where \"\(text)\": \(error.message)")
+        }
+      }
+      if let window, let time {
+        plan.window = TumblingWindow(
+          column: time, milliseconds: window.milliseconds, graceMilliseconds: grace?.milliseconds ?? 0)
+      }
+      return plan
     }
-    return AggregationPlan(
-      groupBy: groupBy.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) },
-      aggregates: counts + aggregates(.sum, sum) + aggregates(.min, min) + aggregates(.max, max)
-        + aggregates(.last, last))
   }
 
   func run() throws {
     try reportingErrors {
+      let plan = try plan
       // Bad files are told before a state directory is made.
-      for file in files { _ = try RowReader.open(file, format: format, columns: plan.columns) }
+      for file in files where file != "-" { _ = try RowReader.open(file, format: format, columns: plan.columns) }
       Signals.catchAll()
       let line = ProgressLine(progress.progress)
       let state = try AggregationState(
@@ -95,11 +163,11 @@ struct AggregateCommand: ParsableCommand {
       let begin = ContinuousClock.now
       let job = AggregationJob(
         state: state, files: files, format: format, commitRecords: commitRecords,
-        commitInterval: .milliseconds(commitMilliseconds))
-      let total = files.reduce(0) { $0 + fileSize($1) }
+        commitInterval: .milliseconds(commitMilliseconds), skipsBadRows: skipBadRows)
+      let total = files.contains("-") ? nil : files.reduce(0) { $0 + fileSize($1) }
       let summary: AggregationJob.Summary
       do {
-        summary = try job.run { records, bytes in line.update(records: records, bytes: bytes, total: total) }
+        summary = try job.run { line.update($0, total: total) }
       } catch {
         line.clear()
         // What was committed is in the changelog; closing writes it to table files as well.
@@ -109,12 +177,14 @@ struct AggregateCommand: ParsableCommand {
       line.clear()
       let offset = try state.store.snapshot().offset
       try state.store.close()
-      let seconds = begin.duration(to: .now) / .seconds(1)
-      let rate = Int(Double(summary.records) / Swift.max(seconds, 0.001))
-      if progress.progress != .none, progress.progress != .json {
-        print(
-          "\(grouped(summary.records)) rows in \(String(format: "%.2f", seconds)) s (\(grouped(rate)) rows/s),"
-            + " \(grouped(summary.commits)) commits, changelog offset \(offset)")
+      let report = AggregationReport(
+        summary: summary, offset: offset, seconds: begin.duration(to: .now) / .seconds(1))
+      switch progress.progress {
+      case .json: try report.printJSON()
+      case .none: report.printLeftOut()
+      default:
+        report.printSummary()
+        report.printLeftOut()
       }
       if let signal = summary.signal {
         FileHandle.standardError.write(Data("stopped and committed; run the same command to go on\n".utf8))

@@ -8,7 +8,7 @@ struct DemoCommand: ParsableCommand {
     commandName: "demo",
     abstract: "Aggregates a million orders in a child process that is killed again and again, and checks the result.",
     discussion: """
-      Generates orders, runs `tidemark aggregate` on them as a child, kills it with SIGKILL at random instants, lets it
+      Generates orders, runs `tidemark aggregate` on them as a child, kills it with SIGKILL at random instants, lets it \
       finish, and compares the state with an independent recomputation.
 
       EXAMPLES
@@ -39,49 +39,20 @@ struct DemoCommand: ParsableCommand {
       guard !FileManager.default.fileExists(atPath: home) else {
         throw CommandError(.usage, "\(home): is there already; name a new directory")
       }
-      try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
       defer { if directory == nil { try? FileManager.default.removeItem(atPath: home) } }
-      let file = home + "/orders.csv"
       print("\(grouped(records)) orders, seed \(seed)")
-      try DemoOrders(seed: seed, count: records).write(to: file)
-
-      let harness = KillHarness(
-        arguments: [
-          "aggregate", file, "--group-by", "customer", "--count", "--sum", "amount", "--max", "amount", "--last",
-          "item",
-          "--state", home + "/state", "--progress", "json",
-        ], totalBytes: fileSize(file))
-      var generator = SplitMix64(seed: seed)
-      let outcome = try harness.run(kills: kills, using: &generator)
-      for (number, run) in outcome.runs.enumerated() {
+      let result = try KillTrial(seed: seed, records: records, kills: kills, home: home).run()
+      for (number, run) in result.outcome.runs.enumerated() {
         let replay = "\(grouped(run.replayedRecords)) records replayed, ready in \(run.readyMilliseconds) ms"
         let end = run.killedAtBytes.map { bytes in
-          String(format: "SIGKILL at %.1f %%", 100 * Double(bytes) / Double(harness.totalBytes))
+          String(format: "SIGKILL at %.1f %%", 100 * Double(bytes) / Double(result.totalBytes))
         }
         print("run \(number + 1): \(replay), \(end ?? "finished")")
       }
-      print("\(grouped(Int(Double(records) / outcome.workingSeconds))) records per second")
-      try check(file, home + "/state")
+      print("\(grouped(Int(Double(records) / result.outcome.workingSeconds))) records per second")
+      print(
+        "\(grouped(result.customers)) customers agree with an independent recomputation;"
+          + " the state is the replay of its changelog")
     }
-  }
-
-  /// Compares the state with a recomputation that shares no code with the aggregation.
-  private func check(_ file: String, _ directory: String) throws {
-    let expected = try DemoOrders.recompute(file)
-    let state = try AggregationState(directory)
-    var found: [String: DemoOrders.Totals] = [:]
-    var cursor = try state.store.snapshot().scan(AggregationState.groups)
-    while let (key, cells) = try cursor.next() { found[key[0]] = DemoOrders.Totals(cells) }
-    let report = try state.store.verify(in: directory + "/verify")
-    try state.store.close()
-    guard found == expected else {
-      let wrong =
-        expected.keys.filter { found[$0] != expected[$0] }.count + found.keys.filter { expected[$0] == nil }.count
-      throw CommandError(.differs, "\(grouped(wrong)) customers have other totals than the recomputation")
-    }
-    guard report.agrees else { throw CommandError(.differs, "the state is not the replay of its changelog") }
-    print(
-      "\(grouped(found.count)) customers agree with an independent recomputation;"
-        + " the state is the replay of its changelog")
   }
 }

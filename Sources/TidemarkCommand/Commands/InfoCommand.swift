@@ -44,11 +44,20 @@ struct InfoCommand: ParsableCommand {
     row("aggregation", plan.options)
     for (path, progress) in inputs {
       row(
-        "input \(progress.partition)", "\(path): \(grouped(progress.record - 1)) rows, \(grouped(progress.bytes)) bytes"
-      )
+        "input \(progress.partition)",
+        "\(path): \(grouped(progress.record - 1)) rows, \(grouped(progress.bytes)) bytes"
+          + (keptBytes(path).map { " of \(grouped($0)) kept" } ?? ""))
+      let leftOut = progress.leftOut
+      for (count, what) in [
+        (leftOut.skipped, "bad rows left out"), (leftOut.late, "late rows dropped"),
+        (leftOut.excluded, "rows don't fulfil --where"),
+      ] where count > 0 {
+        row("", "\(grouped(count)) \(what)")
+      }
     }
     row("committed offset", "\(info.committedOffset), receipt \(info.receipt)")
-    row("stored offset", "\(info.storedOffset)")
+    if let time = info.streamTime { row("stream time", EventTime.text(time)) }
+    row("stored offset", "\(info.storedOffset), lag \(info.committedOffset.value - info.storedOffset.value)")
     if let changelog = info.changelog { row("changelog", "\(changelog), epoch \(info.epoch)") }
     if let offsets = info.changelogOffsets {
       row("changelog offsets", "start \(offsets.start), durable \(offsets.durable), end \(offsets.end)")
@@ -59,7 +68,23 @@ struct InfoCommand: ParsableCommand {
         "~\(grouped(table.estimatedRows)) rows, \(grouped(table.tableFileBytes)) bytes in table files,"
           + " \(grouped(table.memtableBytes)) in memory (\(table.keyFormat) -> \(table.valueFormat))")
     }
+    row("on disk", "\(grouped(bytes("store"))) bytes of store, \(grouped(bytes("changelog"))) of changelog")
     row("memory budget", "\(grouped(info.usedBudgetBytes)) of \(grouped(info.budgetBytes)) bytes used")
+  }
+
+  /// How many bytes the input log of a standard input holds; `nil` for files.
+  private func keptBytes(_ key: String) -> Int? {
+    key.hasPrefix("stdin:") ? fileSize(state.state + "/input/stdin-\(key.dropFirst(6))") : nil
+  }
+
+  /// How many bytes the files below a part of the state directory have.
+  private func bytes(_ part: String) -> Int {
+    let root = state.state + "/" + part
+    return (FileManager.default.subpaths(atPath: root) ?? []).reduce(0) { sum, name in
+      var isDirectory: ObjCBool = false
+      let exists = unsafe FileManager.default.fileExists(atPath: root + "/" + name, isDirectory: &isDirectory)
+      return exists && !isDirectory.boolValue ? sum + fileSize(root + "/" + name) : sum
+    }
   }
 
   private struct Report: Encodable {
@@ -67,6 +92,11 @@ struct InfoCommand: ParsableCommand {
       var path: String
       var rows: Int
       var bytes: Int
+      var keptBytes: Int?
+      var skippedRows: Int
+      var lateRows: Int
+      var excludedRows: Int
+      var skipped: [SkippedRow]
     }
     struct TableReport: Encodable {
       var name: String
@@ -87,6 +117,9 @@ struct InfoCommand: ParsableCommand {
     var changelogDurable: Int64?
     var changelogEnd: Int64?
     var position: [String: Int64]
+    var streamTime: String?
+    var storeBytes: Int
+    var changelogBytes: Int
     var tables: [TableReport]
     var budgetBytes: Int
     var usedBudgetBytes: Int
@@ -98,13 +131,20 @@ struct InfoCommand: ParsableCommand {
   ) throws {
     let report = Report(
       directory: info.directory, plan: plan,
-      inputs: inputs.map { .init(path: $0.path, rows: $0.progress.record - 1, bytes: $0.progress.bytes) },
+      inputs: inputs.map { path, progress in
+        let leftOut = progress.leftOut
+        return .init(
+          path: path, rows: progress.record - 1, bytes: progress.bytes, keptBytes: keptBytes(path),
+          skippedRows: leftOut.skipped, lateRows: leftOut.late, excludedRows: leftOut.excluded,
+          skipped: leftOut.firstSkipped)
+      },
       committedOffset: info.committedOffset.value, storedOffset: info.storedOffset.value,
       receipt: info.receipt.description, changelog: info.changelog?.description, epoch: info.epoch,
       changelogStart: info.changelogOffsets?.start.value, changelogDurable: info.changelogOffsets?.durable.value,
       changelogEnd: info.changelogOffsets?.end.value,
       position: Dictionary(
         uniqueKeysWithValues: info.position.offsets.map { ($0.key.description, $0.value.value) }),
+      streamTime: info.streamTime.map(EventTime.text), storeBytes: bytes("store"), changelogBytes: bytes("changelog"),
       tables: info.tables.map {
         .init(
           name: $0.name, id: $0.id.value, estimatedRows: $0.estimatedRows, tableFileBytes: $0.tableFileBytes,

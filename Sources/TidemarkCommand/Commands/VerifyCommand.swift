@@ -8,7 +8,7 @@ struct VerifyCommand: ParsableCommand {
     commandName: "verify",
     abstract: "Replays the changelog into a scratch store and compares every row.",
     discussion: """
-      The state on disk must be exactly the replay of its changelog up to the offset stored beside it. The exit status is
+      The state on disk must be exactly the replay of its changelog up to the offset stored beside it. The exit status is \
       0 if it is, 2 if a row differs. The scratch store is made beside the state and removed afterwards.
 
       EXAMPLES

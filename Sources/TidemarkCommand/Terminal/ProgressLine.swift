@@ -36,20 +36,28 @@ final class ProgressLine {
     }
   }
 
-  /// Shows the progress of reading, if it is time to; `bytes` and `total` are over all files.
-  func update(records: Int, bytes: Int, total: Int) {
+  /// Shows the progress of reading, if it is time to; `total` is over all files, `nil` if it isn't known.
+  func update(_ progress: AggregationJob.Progress, total: Int?) {
+    let (records, bytes) = (progress.records, progress.bytes)
     let first = firstBytes ?? bytes
     firstBytes = first
     guard style != .none, ContinuousClock.now >= nextAt else { return }
     nextAt = .now.advanced(by: interval)
     let seconds = begin.duration(to: .now) / .seconds(1)
-    let fraction = total > 0 ? min(1, Double(bytes) / Double(total)) : 1
-    let left = bytes > first ? seconds * Double(total - bytes) / Double(bytes - first) : nil
+    let fraction = total.map { $0 > 0 ? min(1, Double(bytes) / Double($0)) : 1 }
+    let left = total.flatMap { bytes > first ? seconds * Double(max(0, $0 - bytes)) / Double(bytes - first) : nil }
     let rate = seconds > 0 ? Int(Double(records) / seconds) : 0
-    switch style {
-    case .json:
-      write(#"{"event":"progress","records":\#(records),"bytes":\#(bytes),"totalBytes":\#(total)}"# + "\n")
-    case .bar:
+    switch (style, fraction) {
+    case (.json, _):
+      let leftOut = progress.leftOut
+      write(
+        #"{"event":"progress","records":\#(records),"bytes":\#(bytes),"totalBytes":\#(total.map { "\($0)" } ?? "null"),"#
+          + #""skippedRows":\#(leftOut.skipped),"lateRows":\#(leftOut.late),"excludedRows":\#(leftOut.excluded)}"#
+          + "\n")
+    case (.bar, nil):
+      write("\r\u{1B}[2K\(grouped(records)) rows  \(grouped(rate)) rows/s")
+      isDrawn = true
+    case (.bar, let fraction?):
       let width = 30
       let filled = Int(fraction * Double(width))
       let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
@@ -58,7 +66,7 @@ final class ProgressLine {
       isDrawn = true
     default:
       write(
-        "\(percent(fraction)), \(grouped(records)) rows, \(grouped(rate)) rows/s"
+        "\(fraction.map { percent($0) + ", " } ?? "")\(grouped(records)) rows, \(grouped(rate)) rows/s"
           + (left.map { ", \(duration($0)) left" } ?? "") + "\n")
     }
   }

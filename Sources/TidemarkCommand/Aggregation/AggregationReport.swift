@@ -1,0 +1,57 @@
+import Foundation
+import Tidemark
+
+/// What is said at the end of a run.
+struct AggregationReport {
+  let summary: AggregationJob.Summary
+  let offset: Offset
+  let seconds: Double
+
+  /// One line on standard output.
+  func printSummary() {
+    let rate = Int(Double(summary.records) / max(seconds, 0.001))
+    print(
+      "\(grouped(summary.records)) rows in \(String(format: "%.2f", seconds)) s (\(grouped(rate)) rows/s),"
+        + " \(grouped(summary.commits)) commits, changelog offset \(offset)")
+  }
+
+  /// What is in no group's aggregates, on standard error; nothing if all rows are.
+  func printLeftOut() {
+    let leftOut = summary.leftOut
+    var lines: [String] = []
+    if leftOut.excluded > 0 { lines.append("\(grouped(leftOut.excluded)) rows don't fulfil --where") }
+    if leftOut.late > 0 {
+      lines.append("\(grouped(leftOut.late)) rows were late and are dropped: their window had ended; see --grace")
+    }
+    if leftOut.skipped > 0 {
+      lines.append("\(grouped(leftOut.skipped)) bad rows are left out:")
+      lines += leftOut.firstSkipped.map { "  " + $0.text }
+      let more = leftOut.skipped - leftOut.firstSkipped.count
+      if more > 0 { lines.append("  and \(grouped(more)) more") }
+    }
+    for line in lines { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+  }
+
+  /// One JSON object on standard error, the last of the progress.
+  func printJSON() throws {
+    struct Event: Encodable {
+      var event = "done"
+      var records: Int
+      var commits: Int
+      var offset: Int64
+      var seconds: Double
+      var skippedRows: Int
+      var lateRows: Int
+      var excludedRows: Int
+      var skipped: [SkippedRow]
+    }
+    let leftOut = summary.leftOut
+    let event = Event(
+      records: summary.records, commits: summary.commits, offset: offset.value, seconds: seconds,
+      skippedRows: leftOut.skipped, lateRows: leftOut.late, excludedRows: leftOut.excluded,
+      skipped: leftOut.firstSkipped)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    FileHandle.standardError.write(try encoder.encode(event) + Data("\n".utf8))
+  }
+}

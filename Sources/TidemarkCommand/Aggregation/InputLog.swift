@@ -1,0 +1,122 @@
+import Foundation
+import Tidemark
+
+/// What came through standard input, kept in a file of the state directory before it is used: `DIR/input/stdin-N`, the
+/// bytes as they came, one file a pipe.
+///
+/// Before each commit the file is synced, so that a state never counts rows that its input log lacks.
+final class InputLog {
+  /// What there is to read.
+  enum Arrival {
+    /// Bytes were appended.
+    case more
+    /// None, for as long as was waited, or a signal came.
+    case nothing
+    /// None, and none will come.
+    case end
+  }
+
+  let path: String
+  let key: String
+  /// Whether the log is what a killed or stopped run left: it may end with half a row.
+  let isTorn: Bool
+  private let descriptor: Int32
+  private var hasEnded: Bool
+  private var isSynced = true
+  private var endsWithLineBreak = true
+  private var buffer = [UInt8](repeating: 0, count: 1 << 20)
+
+  /// The log of a pipe: one that is to be read, or what is left of a former one.
+  init(_ directory: String, _ number: Int, isOpen: Bool) throws {
+    path = Self.directory(directory) + "/stdin-\(number)"
+    key = "stdin:\(number)"
+    isTorn = !isOpen
+    hasEnded = !isOpen
+    if isOpen {
+      try FileManager.default.createDirectory(
+        atPath: Self.directory(directory), withIntermediateDirectories: true,
+        attributes: [.posixPermissions: 0o700])
+      descriptor = unsafe Foundation.open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o600)
+      guard descriptor >= 0 else { throw Self.failure("the input log can't be made", path) }
+      for name in [path, Self.directory(directory)] { try Self.syncDirectory(of: name) }
+    } else {
+      descriptor = -1
+    }
+  }
+
+  deinit {
+    guard descriptor >= 0 else { return }
+    close(descriptor)
+    // Of a pipe without a byte nothing needs to stay.
+    if fileSize(path) == 0 { unsafe unlink(path) }
+  }
+
+  /// The numbers of the logs in a state directory, in their order.
+  static func numbers(in directory: String) throws -> [Int] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: Self.directory(directory))) ?? []
+    return names.compactMap { $0.hasPrefix("stdin-") ? Int($0.dropFirst(6)) : nil }.sorted()
+  }
+
+  private static func directory(_ directory: String) -> String { directory + "/input" }
+
+  /// Appends what standard input has; waits for it at most half a second, or less.
+  ///
+  /// At its end a line break is appended, if the last row has none: a row that has none was not read to its end.
+  func waitForMore(_ patience: Duration) throws -> Arrival {
+    if hasEnded { return .end }
+    var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    let milliseconds = max(1, min(500, Int(patience / .milliseconds(1))))
+    guard unsafe poll(&input, 1, Int32(milliseconds)) > 0 else { return .nothing }
+    let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(STDIN_FILENO, $0.baseAddress!, $0.count) }
+    if count < 0 {
+      if errno == EINTR || errno == EAGAIN { return .nothing }
+      throw Self.failure("standard input can't be read", "-")
+    }
+    if count == 0 {
+      hasEnded = true
+      if !endsWithLineBreak { try append([UInt8(ascii: "\n")]) }
+      return endsWithLineBreak ? .end : .more
+    }
+    try append(buffer[..<count])
+    endsWithLineBreak = buffer[count - 1] == UInt8(ascii: "\n")
+    return .more
+  }
+
+  /// Makes what was appended survive a loss of power.
+  func sync() throws {
+    if isSynced { return }
+    guard fdatasync(descriptor) == 0 else { throw Self.failure("the input log can't be synced", path) }
+    isSynced = true
+  }
+
+  private func append(_ bytes: ArraySlice<UInt8>) throws {
+    isSynced = false
+    var written = 0
+    while written < bytes.count {
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe write(descriptor, $0.baseAddress! + written, $0.count - written)
+      }
+      guard count >= 0 || errno == EINTR else { throw Self.failure("the input log can't be written", path) }
+      written += max(0, count)
+    }
+  }
+
+  private static func syncDirectory(of path: String) throws {
+    let parent = (path as NSString).deletingLastPathComponent
+    let descriptor = unsafe Foundation.open(parent.isEmpty ? "." : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure("a directory can't be opened", parent) }
+    defer { close(descriptor) }
+    if fsync(descriptor) != 0 { throw failure("a directory can't be synced", parent) }
+  }
+
+  private static func failure(_ what: String, _ path: String) -> CommandError {
+    let code = errno
+    let status: ExitStatus =
+      switch code {
+      case ENOSPC, EDQUOT, EFBIG: .outOfSpace
+      case EACCES, EPERM, EROFS: .noPermission
+      default: .inputOutput
+      }
+    return unsafe CommandError(status, "\(path): \(what): \(String(cString: strerror(code)))")
+  }
+}

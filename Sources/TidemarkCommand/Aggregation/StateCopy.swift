@@ -1,0 +1,65 @@
+import Foundation
+import Tidemark
+
+/// Copies parts of a state directory for checkpoints and restores.
+enum StateCopy {
+  /// Copies a changelog while nobody appends to it: `DIR/changelog`, without the lock.
+  ///
+  /// With `sharing`, segments that are complete become hard links where the file system allows: they never change.
+  static func changelog(from source: String, to target: String, sharing: Bool) throws {
+    let manager = FileManager.default
+    for partition in try manager.contentsOfDirectory(atPath: source) {
+      let (from, to) = (source + "/" + partition, target + "/" + partition)
+      try manager.createDirectory(atPath: to, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      let names = try manager.contentsOfDirectory(atPath: from).sorted()
+      let last = names.last { $0.hasSuffix(".log") }
+      for name in names where name != "writer.lock" && !name.hasSuffix(".tmp") {
+        let isComplete = name.hasSuffix(".log") && name != last
+        if sharing, isComplete, (try? manager.linkItem(atPath: from + "/" + name, toPath: to + "/" + name)) != nil {
+          continue
+        }
+        try file(from + "/" + name, to + "/" + name)
+      }
+      try sync(to)
+    }
+    try sync(target)
+  }
+
+  /// Copies what came through standard input, if anything did.
+  static func inputs(from source: String, to target: String) throws {
+    let manager = FileManager.default
+    guard manager.fileExists(atPath: source), !manager.fileExists(atPath: target) else { return }
+    try manager.createDirectory(
+      atPath: target, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    for name in try manager.contentsOfDirectory(atPath: source) { try file(source + "/" + name, target + "/" + name) }
+    try sync(target)
+  }
+
+  /// Makes a file, or the names in a directory, survive a loss of power.
+  static func sync(_ path: String) throws {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure("can't be opened", path) }
+    defer { close(descriptor) }
+    if fsync(descriptor) != 0 { throw failure("can't be synced", path) }
+  }
+
+  /// Gives a directory that is whole its name.
+  static func rename(_ path: String, to name: String) throws {
+    guard unsafe Foundation.rename(path, name) == 0 else { throw failure("can't be given its name", name) }
+    try sync(parent(of: name))
+  }
+
+  /// The directory that a path lies in.
+  static func parent(of path: String) -> String {
+    URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent().path
+  }
+
+  private static func file(_ source: String, _ target: String) throws {
+    try FileManager.default.copyItem(atPath: source, toPath: target)
+    try sync(target)
+  }
+
+  private static func failure(_ what: String, _ path: String) -> CommandError {
+    unsafe CommandError(.inputOutput, "\(path): \(what): \(String(cString: strerror(errno)))")
+  }
+}

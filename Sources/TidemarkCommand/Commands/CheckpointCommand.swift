@@ -1,0 +1,124 @@
+import ArgumentParser
+import Foundation
+import Tidemark
+
+/// `tidemark checkpoint`.
+struct CheckpointCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "checkpoint",
+    abstract: "Copies a state with its offsets and its changelog to a directory, and verifies the copy.",
+    discussion: """
+      The directory must not be there yet; it appears under its name once it is whole and synced. On the same file system \
+      table files and complete segments are hard links, so a checkpoint is quick and small; for a backup copy it to \
+      another disk, or take it there. Its `store` is a checkpoint as the library takes it, its `changelog` is what \
+      `restore` needs where the state's own changelog is lost.
+
+      EXAMPLES
+        tidemark checkpoint /backup/state-1 --state ./state
+        tidemark checkpoint ./before --no-changelog --state ./state
+        tidemark restore --from /backup/state-1 --state ./state
+      """)
+
+  @Argument(help: "The directory to make.", completion: .directory)
+  var directory: String
+
+  @Flag(inversion: .prefixedNo, help: "Whether the changelog is copied, too.")
+  var changelog = true
+
+  @OptionGroup var state: StateOption
+
+  func run() throws {
+    try reportingErrors {
+      guard !FileManager.default.fileExists(atPath: directory) else {
+        throw CommandError(.usage, "\(directory): is there already; name another directory")
+      }
+      let state = try AggregationState(self.state.state)
+      defer { try? state.store.close() }
+      let partial = directory + ".partial"
+      try? FileManager.default.removeItem(atPath: partial)
+      do {
+        try FileManager.default.createDirectory(
+          atPath: partial, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let checkpoint = try state.store.checkpoint(to: partial + "/store")
+        if changelog {
+          try StateCopy.changelog(
+            from: state.directory + "/changelog", to: partial + "/changelog", sharing: true)
+        }
+        try StateCopy.inputs(from: state.directory + "/input", to: partial + "/input")
+        try StateCopy.sync(partial)
+        try StateCopy.rename(partial, to: directory)
+        print("\(directory): verified, offset \(checkpoint.offset), receipt \(checkpoint.receipt)")
+      } catch {
+        try? FileManager.default.removeItem(atPath: partial)
+        throw error
+      }
+    }
+  }
+}
+
+/// `tidemark restore`.
+struct RestoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "restore",
+    abstract: "Makes a state of a checkpoint and of the changelog that goes on behind it.",
+    discussion: """
+      The checkpoint is verified first. If the state directory has its changelog still, only the store comes from the \
+      checkpoint and the rest is replayed: nothing that was acknowledged is missing. If it has none, the checkpoint's is \
+      copied, and the state is as it was when the checkpoint was taken; `aggregate` goes on from there with the same \
+      files. Never go on with two states of one changelog: each would refuse the other's log.
+
+      EXAMPLES
+        tidemark restore --from /backup/state-1 --state ./state
+        mv ./state/store ./damaged     # then the same: the changelog is kept
+      """)
+
+  @Option(help: ArgumentHelp("The checkpoint.", valueName: "checkpoint"), completion: .directory)
+  var from: String
+
+  @OptionGroup var state: StateOption
+  @OptionGroup var progress: ProgressOption
+
+  func run() throws {
+    try reportingErrors {
+      let manager = FileManager.default
+      let (target, store) = (self.state.state, self.state.state + "/store")
+      guard !manager.fileExists(atPath: store) else {
+        throw CommandError(
+          .usage, "\(store): is there already; move it away first, or rebuild it with `tidemark rebuild`")
+      }
+      // What the library takes is a store alone.
+      let source = manager.fileExists(atPath: from + "/store") ? from + "/store" : from
+      guard manager.fileExists(atPath: source + "/HEAD") else {
+        throw CommandError(.missingInput, "\(from): is no checkpoint; `tidemark checkpoint` makes one")
+      }
+      let checkpoint = try Checkpoint.verified(source)
+      let changelog = target + "/changelog"
+      if !manager.fileExists(atPath: changelog) {
+        guard manager.fileExists(atPath: from + "/changelog") else {
+          throw CommandError(
+            .missingInput, "\(changelog): there is no changelog, and \(from) has none either; put back a copy of it")
+        }
+        try? manager.removeItem(atPath: changelog + ".partial")
+        try StateCopy.changelog(from: from + "/changelog", to: changelog + ".partial", sharing: false)
+        try StateCopy.rename(changelog + ".partial", to: changelog)
+      }
+      try StateCopy.inputs(from: from + "/input", to: target + "/input")
+      try checkpoint.copy(to: store)
+      let line = ProgressLine(progress.progress)
+      let state: AggregationState
+      do { state = try AggregationState(target, progress: line.update) } catch {
+        line.clear()
+        // Nothing was here before.
+        try? manager.removeItem(atPath: store)
+        throw error
+      }
+      line.clear()
+      let offset = try state.store.snapshot().offset
+      let start = try state.store.info().changelogOffsets?.start
+      try state.store.close()
+      // With a whole changelog, a rebuild needs no checkpoint: this one may be deleted.
+      if start == .zero { try? manager.removeItem(atPath: store + "/BASE") }
+      print("\(target): restored from the checkpoint at offset \(checkpoint.offset) to offset \(offset)")
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Foundation
+import Tidemark
+
+/// `tidemark get`.
+struct GetCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "get",
+    abstract: "Prints the aggregates of one group as JSON.",
+    discussion: """
+      EXAMPLES
+        tidemark get 14646.0 --state ./state
+        tidemark get Germany Berlin --state ./state        # grouped by two columns
+        tidemark get 2011-12-09 Germany --state ./state    # window's start first
+      """)
+
+  @Argument(
+    help: "The window's start, if there are windows, and the values of the group's columns in the order of --group-by.")
+  var key: [String]
+
+  @OptionGroup var state: StateOption
+
+  func run() throws {
+    try reportingErrors {
+      let state = try AggregationState(self.state.state)
+      guard key.count == state.plan.keyNames.count else {
+        throw CommandError(
+          .usage,
+          "a group is named by \(state.plan.keyNames.count) values: \(state.plan.keyNames.joined(separator: ", "))")
+      }
+      var key = key
+      if state.plan.window != nil, let time = EventTime.parse(key[0]) { key[0] = EventTime.text(time) }
+      let cells = try state.store.snapshot().get(key, in: AggregationState.groups)
+      try state.store.close()
+      guard let cells else {
+        throw CommandError(.notFound, "there is no such group: \(key.joined(separator: ", "))")
+      }
+      var output = Output()
+      let row = GroupRow(plan: state.plan, key: key, cells: cells)
+      try output.append { row.appendJSON(to: &$0) }
+      try output.flush()
+    }
+  }
+}

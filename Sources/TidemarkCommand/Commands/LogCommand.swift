@@ -1,0 +1,140 @@
+import ArgumentParser
+import Foundation
+import Tidemark
+
+/// `tidemark log`.
+struct LogCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "log",
+    abstract: "Lists the segments of a changelog, or prints its commits and records.",
+    discussion: """
+      Reads files only: it takes no lock and changes nothing, so it may look at a state that is in use. A commit is one \
+      batch of records; what `--follow` prints may not have survived a loss of power yet.
+
+      EXAMPLES
+        tidemark log --state ./state
+        tidemark log --print --limit 5 --state ./state
+        tidemark log --print --from 120000 --json --state ./state | jq .key
+        tidemark log --follow --no-records --state ./state
+      """)
+
+  @OptionGroup var state: StateOption
+
+  @Flag(help: "Print commits and their records.")
+  var print = false
+
+  @Flag(help: "Print them, then those that are appended, until stopped; starts at the end unless --from is given.")
+  var follow = false
+
+  @Flag(inversion: .prefixedNo, help: "Whether the records of commits are printed.")
+  var records = true
+
+  @Option(help: ArgumentHelp("Start with the commit that has this offset.", valueName: "offset"))
+  var from: Int64?
+
+  @Option(help: ArgumentHelp("At most this many commits.", valueName: "count"))
+  var limit: Int?
+
+  @Flag(help: "One JSON object for each segment, commit and record.")
+  var json = false
+
+  func validate() throws {
+    guard from ?? 0 >= 0, limit ?? 0 >= 0 else { throw ValidationError("--from and --limit are at least 0") }
+    guard print || follow || (from == nil && limit == nil) else {
+      throw ValidationError("--from and --limit go with --print or --follow")
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      guard FileManager.default.fileExists(atPath: state.state + "/changelog") else {
+        throw CommandError(.missingInput, "\(state.state): there is no changelog; `tidemark aggregate` makes it")
+      }
+      var options = FileLogOptions()
+      options.createIfMissing = false
+      let log = try FileLog.open(state.state + "/changelog", TopicPartition("aggregate", 0), options: options)
+      var output = Output()
+      if print || follow {
+        var reader = try LogReader(log, startingAt: from, atEnd: follow)
+        try reader.run(LogPrinter(json: json, withRecords: records), limit: limit ?? .max, follows: follow, &output)
+      } else {
+        try list(log, &output)
+      }
+      try output.flush()
+    }
+  }
+
+  private func list(_ log: FileLog, _ output: inout Output) throws {
+    let bases = try log.directory.segments()
+    let offsets = try log.offsets()
+    let ends = bases.dropFirst() + [offsets.end.value]
+    if !json {
+      try output.append { $0 += "\(log.identity), offsets \(offsets.start) to \(offsets.end)\n".utf8 }
+      try output.append { $0 += "segment                   start offset     end offset          bytes\n".utf8 }
+    }
+    for (base, end) in zip(bases, ends) {
+      let path = log.directory.path(base, "log")
+      let bytes = fileSize(path)
+      let name = (path as NSString).lastPathComponent
+      try output.append {
+        if json {
+          $0 += #"{"segment":"\#(name)","startOffset":\#(base),"endOffset":\#(end),"bytes":\#(bytes)}"#.utf8
+        } else {
+          let columns = [(grouped(Int(base)), 14), (grouped(Int(end)), 15), (grouped(bytes), 15)]
+          $0 += name.utf8
+          for (text, width) in columns { $0 += (String(repeating: " ", count: max(1, width - text.count)) + text).utf8 }
+        }
+        $0 += "\n".utf8
+      }
+    }
+  }
+}
+
+/// Goes through the commits of a log, also of one that is appended to.
+private struct LogReader {
+  private let log: FileLog
+  private var next: Offset
+  private let first: Offset
+
+  init(_ log: FileLog, startingAt start: Int64?, atEnd: Bool) throws {
+    self.log = log
+    let offsets = try log.offsets()
+    if let start {
+      guard start >= offsets.start.value, start <= offsets.end.value else {
+        throw CommandError(
+          .usage, "offset \(start) is not in the changelog, which has \(offsets.start) to \(offsets.end)")
+      }
+      first = Offset(start)
+      // Segments start with a commit.
+      next = Offset(try log.directory.segments().last { $0 <= start } ?? 0)
+    } else {
+      first = atEnd ? offsets.end : offsets.start
+      next = first
+    }
+  }
+
+  mutating func run(
+    _ printer: consuming LogPrinter, limit: Int, follows: Bool, _ output: inout Output
+  ) throws {
+    var printer = printer
+    try printer.learnTables(log)
+    var left = limit
+    while left > 0 {
+      let first = first
+      var text: [UInt8] = []
+      let reached = try log.read(from: next, to: nil) { (commit) throws(StoreError) in
+        if commit.endOffset <= first { return .next }
+        try printer.append(commit, to: &text)
+        left -= 1
+        return left == 0 || text.count >= 1 << 16 ? .stop : .next
+      }
+      let isAtEnd = reached == next
+      next = reached
+      try output.append { $0 += text }
+      guard isAtEnd else { continue }
+      try output.flush()
+      if !follows { return }
+      usleep(200_000)
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import ArgumentParser
+import Tidemark
+
+/// Which groups a command visits.
+struct RangeOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Only groups whose key starts with this text. Repeated, the values but the last are whole ones of the first columns.",
+      valueName: "text"))
+  var prefix: [String] = []
+
+  @Option(help: ArgumentHelp("Only groups from this key on. Repeated for further columns.", valueName: "value"))
+  var from: [String] = []
+
+  @Option(help: ArgumentHelp("Only groups before this key. Repeated for further columns.", valueName: "value"))
+  var to: [String] = []
+
+  func validate() throws {
+    guard prefix.isEmpty || (from.isEmpty && to.isEmpty) else {
+      throw ValidationError("--prefix doesn't go with --from and --to")
+    }
+  }
+
+  /// The range of keys; throws if a key has more parts than the plan.
+  func range(_ plan: AggregationPlan) throws -> ScanRange<ListCodec<StringCodec>> {
+    for (name, values) in [("--prefix", prefix), ("--from", from), ("--to", to)] {
+      guard values.count <= plan.keyNames.count else {
+        throw CommandError(
+          .usage, "\(name) comes at most \(plan.keyNames.count) times, for \(plan.keyNames.joined(separator: ", "))")
+      }
+    }
+    if !prefix.isEmpty { return .prefix(prefix) }
+    let (from, to) = (plan.normalized(from), plan.normalized(to))
+    switch (from.isEmpty, to.isEmpty) {
+    case (true, true): return .all
+    case (false, true): return .from(from)
+    case (true, false): return .upTo(to)
+    case (false, false): return .between(from, to)
+    }
+  }
+}
+
+extension AggregationPlan {
+  /// Part of a key with the window's start as it is kept, if a whole time is given: texts as `2011-12` sort as they are.
+  func normalized(_ key: [String]) -> [String] {
+    guard window != nil, let first = key.first, first.contains(":"), let time = EventTime.parse(first) else {
+      return key
+    }
+    return [EventTime.text(time)] + key.dropFirst()
+  }
+}
+
+/// How rows are printed.
+struct RowStyleOptions: ParsableArguments {
+  @Flag(help: "One JSON object a line, without a header.")
+  var json = false
+
+  @Flag(help: "Comma-separated values (RFC 4180) below their names; otherwise tabs are between values.")
+  var csv = false
+
+  func validate() throws {
+    guard !json || !csv else { throw ValidationError("--json doesn't go with --csv") }
+  }
+
+  /// Prints the names, where the style has them.
+  func appendHeader(_ plan: AggregationPlan, to output: inout [UInt8]) {
+    let names = plan.keyNames + plan.aggregates.map(\.name)
+    if csv {
+      appendCSVRecord(names, to: &output)
+    } else if !json {
+      output += (names.joined(separator: "\t") + "\n").utf8
+    }
+  }
+
+  /// Prints a row.
+  func append(_ row: GroupRow, to output: inout [UInt8]) {
+    if csv {
+      row.appendCSV(to: &output)
+    } else if json {
+      row.appendJSON(to: &output)
+    } else {
+      row.appendText(to: &output)
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import ArgumentParser
+import Tidemark
+
+/// `tidemark top`.
+struct TopCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "top",
+    abstract: "Prints the groups with the greatest values of an aggregate.",
+    discussion: """
+      Numbers are ordered by value, before all texts; groups without a value come last, groups with the same one in the \
+      order of their keys. All groups are read; memory is for as many as are printed.
+
+      EXAMPLES
+        tidemark top 10 --by "sum(Quantity)" --state ./state
+        tidemark top 3 --by count --prefix 2011-12-09 --json --state ./state
+        tidemark top 5 --by "min(price)" --reverse --state ./state    # least first
+      """)
+
+  @Argument(help: "How many groups.")
+  var count = 10
+
+  @Option(
+    help: ArgumentHelp(
+      "The aggregate, as `scan` names it; its column is enough if only one aggregate has it.", valueName: "aggregate"))
+  var by: String
+
+  @OptionGroup var state: StateOption
+  @OptionGroup var range: RangeOptions
+
+  @Flag(help: "Least value first.")
+  var reverse = false
+
+  @OptionGroup var style: RowStyleOptions
+
+  func validate() throws {
+    guard count > 0 else { throw ValidationError("the number of groups is at least 1") }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      let state = try AggregationState(self.state.state)
+      defer { try? state.store.close() }
+      var ranking = Ranking(count: count, column: try column(state.plan), leastFirst: reverse)
+      var cursor = try state.store.snapshot().scan(AggregationState.groups, range.range(state.plan))
+      while let (key, cells) = try cursor.next() { ranking.add(key, cells) }
+      var output = Output()
+      try output.append { style.appendHeader(state.plan, to: &$0) }
+      for (key, cells) in ranking.rows {
+        try output.append { style.append(GroupRow(plan: state.plan, key: key, cells: cells), to: &$0) }
+      }
+      try output.flush()
+    }
+  }
+
+  /// Which of the plan's aggregates is meant.
+  private func column(_ plan: AggregationPlan) throws -> Int {
+    if let index = plan.aggregates.firstIndex(where: { $0.name == by }) { return index }
+    let ofColumn = plan.aggregates.indices.filter { plan.aggregates[$0].column == by }
+    if ofColumn.count == 1 { return ofColumn[0] }
+    let names = plan.aggregates.map { "\"\($0.name)\"" }.joined(separator: ", ")
+    throw CommandError(.usage, "there is no one aggregate \"\(by)\"; there are \(names)")
+  }
+}
+
+/// The first so many rows of many, by one of their cells.
+struct Ranking {
+  private typealias Entry = (rank: AggregateCell, number: Int, key: [String], cells: [AggregateCell])
+
+  private let count: Int
+  private let column: Int
+  private let leastFirst: Bool
+  private var entries: [Entry] = []
+  private var seen = 0
+
+  init(count: Int, column: Int, leastFirst: Bool) {
+    (self.count, self.column, self.leastFirst) = (count, column, leastFirst)
+  }
+
+  /// Takes a row; amortized O(log count).
+  mutating func add(_ key: [String], _ cells: [AggregateCell]) {
+    seen += 1
+    let entry: Entry = (cells[column].comparable, seen, key, cells)
+    // The last of those that are sorted already is the one to beat.
+    if entries.count >= count, !precedes(entry, entries[count - 1]) { return }
+    entries.append(entry)
+    if entries.count - count >= max(count, 1024) { cut() }
+    if entries.count == count { cut() }
+  }
+
+  /// The rows, best first.
+  var rows: [(key: [String], cells: [AggregateCell])] {
+    entries.sorted(by: precedes).prefix(count).map { ($0.key, $0.cells) }
+  }
+
+  private mutating func cut() { entries = Array(entries.sorted(by: precedes).prefix(count)) }
+
+  private func precedes(_ a: Entry, _ b: Entry) -> Bool {
+    if a.rank == b.rank { return a.number < b.number }
+    if a.rank == .none || b.rank == .none { return b.rank == .none }
+    return leastFirst ? a.rank.precedes(b.rank) : b.rank.precedes(a.rank)
+  }
+}

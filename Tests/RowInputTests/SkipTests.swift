@@ -1,0 +1,58 @@
+import Testing
+
+@testable import RowInput
+
+/// Going past bad rows, and leaving half a row for later.
+@Suite struct SkipTests {
+  /// The first fields of the good rows, and the lines of the bad ones.
+  func read(_ file: TemporaryFile, _ column: String, bufferBytes: Int) throws -> (good: [String], bad: [Int]) {
+    var reader = try RowReader.open(file.path, columns: [column], bufferBytes: bufferBytes)
+    var (good, bad): ([String], [Int]) = ([], [])
+    while true {
+      do throws(InputError) {
+        guard try reader.next() else { return (good, bad) }
+        good.append(reader.text(0))
+      } catch {
+        #expect(error.isOfOneRow)
+        try reader.skipRow()
+        bad.append(reader.row.line)
+      }
+    }
+  }
+
+  @Test(arguments: [1, 7, 1 << 16])
+  func badRowsArePassed(bufferBytes: Int) throws {
+    let csv = try TemporaryFile("a,b\n1,2\n3\n\"x\ny\",4,5\n\n6,7\n\"8,9\n10,\"11\"\n12,13\n\"14", name: "rows.csv")
+    let found = try read(csv, "a", bufferBytes: bufferBytes)
+    #expect(found.good == ["1", "6", "10", "12"])
+    #expect(found.bad == [3, 4, 8, 11])
+    let json = try TemporaryFile("{\"a\":1}\nx\n{\"a\":2}\n{\"a\":", name: "rows.ndjson")
+    let lines = try read(json, "a", bufferBytes: bufferBytes)
+    #expect(lines.good == ["1", "2"])
+    #expect(lines.bad == [2, 4])
+  }
+
+  @Test(arguments: ["rows.csv", "rows.ndjson"])
+  func halfARowIsLeftForLater(name: String) throws {
+    let text = name == "rows.csv" ? "a,b\n1,\"x\n\"\"y\"\n2,z\n" : "{\"a\":1,\"b\":2}\n{\"a\":2,\"b\":\"e\"}\n"
+    let bytes = Array(text.utf8)
+    for cut in 0..<bytes.count {
+      let file = try TemporaryFile(Array(bytes[..<cut]), name: name)
+      do {
+        var reader = try RowReader.open(file.path, columns: ["a"], holdsBackOpenRow: true, bufferBytes: 4)
+        var values: [String] = []
+        while try reader.next() {
+          let isWhole = reader.isTerminated
+          #expect(isWhole)
+          values.append(reader.text(0))
+        }
+        try file.append(String(decoding: bytes[cut...], as: UTF8.self))
+        reader.holdsBackOpenRow = false
+        while try reader.next() { values.append(reader.text(0)) }
+        #expect(values == ["1", "2"], "cut at \(cut)")
+      } catch let error as InputError {
+        #expect(error.kind == .emptyFile && cut < 4, "cut at \(cut): \(error)")
+      }
+    }
+  }
+}
