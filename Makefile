@@ -8,6 +8,7 @@
 
 SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++
+FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 .PHONY: demo test build bench bench-smoke lint format deps clean
 
@@ -31,10 +32,10 @@ bench-smoke: deps
 	Benchmarks/.build/debug/TidemarkBench --scale smoke --output .build/bench-smoke
 
 lint:
-	swift format lint --strict --recursive Package.swift Sources Tests
+	swift format lint --strict --recursive $(FORMATTED)
 
 format:
-	swift format --in-place --recursive Package.swift Sources Tests
+	swift format --in-place --recursive $(FORMATTED)
 
 clean:
 	swift package clean
