@@ -149,8 +149,8 @@ class Listener final : public rocksdb::EventListener {
     if (reason != rocksdb::BackgroundErrorReason::kCompaction ||
         status->severity() >= rocksdb::Status::Severity::kHardError) {
       refusal_->set(*status);
+      hooks_->backgroundError(*status);
     }
-    hooks_->backgroundError(*status);
   }
 
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* autoRecovery) override {

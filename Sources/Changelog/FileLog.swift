@@ -137,8 +137,9 @@ public final class FileLog: Changelog, Sendable {
     try directory.recordLogStart(last.1)
     for (base, _) in doomed {
       for suffix in ["log", "index", "timeindex"] { try directory.storage.unlink(directory.path(base, suffix)) }
+      // One by one: a loss of power must not leave a gap between segments.
+      try directory.storage.syncDirectory(directory.path)
     }
-    try directory.storage.syncDirectory(directory.path)
     return Offset(last.1)
   }
 }

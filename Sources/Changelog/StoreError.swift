@@ -31,6 +31,9 @@ public struct StoreError: Error, Sendable, Equatable {
     /// The log can't tell whether the commit is durable, or it is but could not be applied: reopen the store, and
     /// restore decides by what the log holds.
     case commitUnknown
+    /// The store failed beside a commit (a flush, a sync) and takes no more writes; what was acknowledged is in the log:
+    /// mend what ``StoreError/causeKind`` says, and reopen the store.
+    case failed
     /// The format on disk is newer than this version, or uses what it doesn't know.
     case unsupported
     /// Permission is missing.
@@ -47,6 +50,8 @@ public struct StoreError: Error, Sendable, Equatable {
   public var metadata: [Entry]
   /// The error of a lower layer, as text.
   public var cause: String?
+  /// The kind of that error, if it is one of these.
+  public var causeKind: Kind?
 
   /// A named value of an error.
   public struct Entry: Sendable, Equatable {
@@ -65,6 +70,7 @@ public struct StoreError: Error, Sendable, Equatable {
     self.message = message
     self.metadata = metadata.map { Entry(name: $0.key, value: $0.value.description) }
     self.cause = cause.map { "\($0)" }
+    causeKind = (cause as? StoreError)?.kind
   }
 }
 

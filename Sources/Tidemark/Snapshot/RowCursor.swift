@@ -18,6 +18,7 @@ struct RowCursor: ~Copyable {
   private let order: ScanOrder
   private let rows: TakeableRows
   private var atEnd = false
+  private var failure: StoreError?
   private var hasRow: Bool
   private var keyCopy = ByteBuffer()
   private var valueCopy = ByteBuffer()
@@ -49,6 +50,7 @@ struct RowCursor: ~Copyable {
 
   /// Calls `body` with the next row; `nil` at the end.
   mutating func withNext<R>(_ body: (_ key: RawSpan, _ value: RawSpan) -> R) throws(StoreError) -> R? {
+    if let failure { throw failure }
     if atEnd { return nil }
     switch source {
     case .view(let view):
@@ -78,10 +80,12 @@ struct RowCursor: ~Copyable {
   }
 
   private mutating func step(_ cursor: inout ByteCursor) throws(StoreError) -> Bool {
-    guard try cursor.advance() else {
-      atEnd = true
-      return false
+    do throws(StoreError) { atEnd = try !cursor.advance() } catch {
+      // A scan that failed never looks like one that ended.
+      failure = error
+      throw error
     }
+    if atEnd { return false }
     hasRow = true
     keyCopy.removeAll()
     keyCopy.append(cursor.key)

@@ -68,7 +68,8 @@ final class Applier: @unchecked Sendable {
   ///
   /// After a throw nothing of it shows; what is staged is dropped.
   func install(_ state: CommittedState) throws(StoreError) {
-    defer { batch.clear() }
+    // What one large batch took doesn't stay beside the memory budget.
+    defer { if batch.byteCount > 2 << 20 { batch = RocksDB.WriteBatch() } else { batch.clear() } }
     putRow(offsetKey) { $0.append(bigEndian: state.offset.value) }
     putRow(OffsetsFamily.commitKey) { OffsetsFamily.encode(state, into: &$0) }
     try mappingErrors(to: "the database refused a batch") { () throws(RocksDBError) in

@@ -51,21 +51,7 @@ public struct Checkpoint: Sendable {
 
   /// Copies database and `HEAD` to a directory that has neither, and remembers there where they come from.
   func copyFiles(to target: StoreDirectory) throws(StoreError) {
-    let source = StoreDirectory(path: directory)
-    let manager = FileManager.default
-    do {
-      try manager.createDirectory(
-        atPath: target.database, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-      for name in try manager.contentsOfDirectory(atPath: source.database) {
-        let (from, to) = (source.database + "/" + name, target.database + "/" + name)
-        // Table files never change, so they can be shared.
-        if name.hasSuffix(".sst"), (try? manager.linkItem(atPath: from, toPath: to)) != nil { continue }
-        try manager.copyItem(atPath: from, toPath: to)
-      }
-      try manager.copyItem(atPath: source.head, toPath: target.head)
-    } catch {
-      throw Files.error(error, "a checkpoint can't be copied", target.path)
-    }
+    try StoreDirectory(path: directory).copyStore(to: target)
     try target.rememberBase(directory)
   }
 }
@@ -73,38 +59,46 @@ public struct Checkpoint: Sendable {
 extension StateStore {
   /// Takes a checkpoint while the store runs, and verifies it.
   ///
-  /// Commits wait for the last part only; most of what is in memory is written before. The directory must not be there
-  /// yet; it appears under its name once it is whole.
+  /// Commits wait only while table files are linked and what came in the last moments is written; on another file system
+  /// the files are copied beside running commits. The directory must not be there yet; it appears under its name once it
+  /// is whole.
   public func checkpoint(to path: String) throws(StoreError) -> Checkpoint {
     let engine = try opened()
     try engine.health.check()
-    guard !StoreDirectory(path: path).exists else {
+    let target = StoreDirectory(path: path)
+    guard !target.exists else {
       throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
     }
     let partial = StoreDirectory(path: path + ".partial")
-    do throws(StoreError) {
-      try? FileManager.default.removeItem(atPath: partial.path)
-      try partial.create()
-      try engine.flush()
-      try engine.withoutCommits { () throws(StoreError) in
-        try mappingErrors(to: "a checkpoint can't be taken", ["directory": path]) { () throws(RocksDBError) in
-          try engine.database.handle.checkpoint(to: partial.database)
-        }
-      }
-      guard let stored = try StoredState.read(partial, engine.options),
-        let manifest = try partial.manifestNumber()
-      else { throw StoreError(.corrupted, "a checkpoint holds no stored offset", ["directory": path]) }
-      let head = Head(stored: (stored.state.offset, stored.state.receipt), manifest: manifest)
-      try Files.replace(partial.head, with: Array(head.text.utf8))
-      guard unsafe rename(partial.path, path) == 0 else {
-        throw Files.error(errno, "a checkpoint can't be given its name", path)
-      }
-      try Files.syncDirectory(of: path)
-    } catch {
-      try? FileManager.default.removeItem(atPath: partial.path)
-      throw error
+    let isLocal = engine.directory.isOnSameDevice(as: target)
+    let staging = isLocal ? partial : StoreDirectory(path: engine.directory.path + "/checkpoint.partial")
+    func removeStaging() {
+      for path in Set([partial.path, staging.path]) { try? FileManager.default.removeItem(atPath: path) }
     }
+    removeStaging()
+    defer { removeStaging() }
+    try stageCheckpoint(engine, staging)
+    if !isLocal { try staging.copyStore(to: partial) }
+    guard unsafe rename(partial.path, path) == 0 else {
+      throw Files.error(errno, "a checkpoint can't be given its name", path)
+    }
+    try Files.syncDirectory(of: path)
     return try Checkpoint.verified(path)
+  }
+
+  /// Links the table files into a directory on the store's file system, and writes `HEAD` beside them.
+  private func stageCheckpoint(_ engine: Engine, _ staging: StoreDirectory) throws(StoreError) {
+    try staging.create()
+    try engine.flush()
+    try engine.withoutCommits { () throws(StoreError) in
+      try mappingErrors(to: "a checkpoint can't be taken", ["directory": staging.path]) { () throws(RocksDBError) in
+        try engine.database.handle.checkpoint(to: staging.database)
+      }
+    }
+    guard let stored = try StoredState.read(staging, engine.options), let manifest = try staging.manifestNumber()
+    else { throw StoreError(.corrupted, "a checkpoint holds no stored offset", ["directory": staging.path]) }
+    let head = Head(stored: (stored.state.offset, stored.state.receipt), manifest: manifest)
+    try Files.replace(staging.head, with: Array(head.text.utf8))
   }
 
   /// Lets the changelog delete what a checkpoint covers, after verifying the checkpoint.

@@ -31,6 +31,8 @@ final class Engine: Sendable {
 
   /// What only one commit, flush or checkpoint at a time may use.
   private struct CommitPipeline: ~Copyable {
+    static let keptBytes = 1 << 20
+
     let applier: Applier
     var commit = Commit()
   }
@@ -89,6 +91,7 @@ final class Engine: Sendable {
   /// The commit: net changes, the log, the database, and then the readers.
   func commit(_ transaction: TransactionCore, _ position: Position) throws(StoreError) {
     try pipeline.withLock { pipeline throws(StoreError) in
+      try health.check()
       let former = committed
       pipeline.commit.records.removeAll()
       for table in tables {
@@ -105,6 +108,8 @@ final class Engine: Sendable {
         return
       }
       try append(pipeline.commit, pipeline.applier)
+      // What one large commit took doesn't stay beside the memory budget.
+      if pipeline.commit.records.byteCount > CommitPipeline.keptBytes { pipeline.commit.records = RecordBuffer() }
     }
   }
 

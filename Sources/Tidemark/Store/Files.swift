@@ -34,13 +34,18 @@ enum Files {
     try syncDirectory(of: path)
   }
 
+  /// Makes a file, or the names in a directory, survive a loss of power.
+  static func sync(_ path: String) throws(StoreError) {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw error(errno, "a file can't be opened", path) }
+    defer { close(descriptor) }
+    if fsync(descriptor) != 0 { throw error(errno, "a file can't be synced", path) }
+  }
+
   /// Makes the names in the directory that holds `path` survive a loss of power.
   static func syncDirectory(of path: String) throws(StoreError) {
     let directory = (path as NSString).deletingLastPathComponent
-    let descriptor = unsafe open(directory.isEmpty ? "." : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw error(errno, "a directory can't be opened", directory) }
-    defer { close(descriptor) }
-    if fsync(descriptor) != 0 { throw error(errno, "a directory can't be synced", directory) }
+    try sync(directory.isEmpty ? "." : directory)
   }
 
   /// What the operating system said, as the store says it.
@@ -56,6 +61,7 @@ enum Files {
 
   /// What Foundation said, as the store says it.
   static func error(_ error: any Error, _ message: String, _ path: String) -> StoreError {
+    if let error = error as? StoreError { return error }
     var inner: any Error = error
     while let underlying = (inner as NSError).userInfo[NSUnderlyingErrorKey] as? any Error { inner = underlying }
     let code = inner as NSError

@@ -35,8 +35,18 @@ final class Health: Sendable {
   var failure: StoreError? { state.withLock { if case .failed(let error) = $0 { error } else { nil } } }
 
   /// Stops all writes.
+  ///
+  /// What isn't about a commit becomes `failed`: trying again would not help.
   func fail(_ error: StoreError) {
-    state.withLock { state in if case .open = state { state = .failed(error) } }
+    let failure =
+      switch error.kind {
+      case .commitUnknown, .fenced: error
+      default:
+        StoreError(
+          .failed, "the store takes no more writes; mend the cause and reopen it: what was acknowledged is in the log",
+          cause: error)
+      }
+    state.withLock { state in if case .open = state { state = .failed(failure) } }
   }
 
   /// Stops everything, for good.

@@ -235,7 +235,7 @@ private struct Opening {
     }
     settings.onFlushCompleted = { signals.flushCompleted() }
     settings.onBackgroundError = { error in
-      health.fail(StoreError(error, "the database failed in the background; reopen the store once that is mended"))
+      health.fail(StoreError(error, "the database failed in the background"))
     }
     return try mappingErrors(to: "the database can't be opened", ["directory": directory.path]) {
       () throws(RocksDBError) in

@@ -52,7 +52,8 @@ public final class StateStore: Sendable {
   /// The directory is free for another once the last transaction, snapshot and cursor of the store are gone. Throws what
   /// stopped the store, if anything did; it is closed all the same.
   public func close() throws(StoreError) {
-    guard let engine = engine.withLock({ $0 }) else { return }
+    // Taken at once, so that a second call finds nothing to close.
+    guard let engine = engine.withLock({ $0.take() }) else { return }
     signals.stop()
     var failure = engine.health.failure
     if failure == nil {
@@ -60,7 +61,6 @@ public final class StateStore: Sendable {
     }
     engine.health.close()
     do throws(StoreError) { try engine.writer.close() } catch { failure = failure ?? error }
-    self.engine.withLock { $0 = nil }
     if let failure { throw failure }
   }
 

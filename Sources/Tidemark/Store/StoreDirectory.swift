@@ -62,6 +62,39 @@ struct StoreDirectory: Sendable {
     return try Checkpoint.verified(String(text.dropLast()))
   }
 
+  /// Copies the database and `HEAD`, synced, to a directory that has neither.
+  ///
+  /// Table files are linked where that works: they never change.
+  func copyStore(to target: StoreDirectory) throws(StoreError) {
+    let manager = FileManager.default
+    do {
+      try manager.createDirectory(
+        atPath: target.database, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      for name in try manager.contentsOfDirectory(atPath: database) {
+        let (from, to) = (database + "/" + name, target.database + "/" + name)
+        if name.hasSuffix(".sst"), (try? manager.linkItem(atPath: from, toPath: to)) != nil { continue }
+        try manager.copyItem(atPath: from, toPath: to)
+        try Files.sync(to)
+      }
+      try Files.sync(target.database)
+      try manager.copyItem(atPath: head, toPath: target.head)
+      try Files.sync(target.head)
+    } catch {
+      throw Files.error(error, "a store can't be copied", target.path)
+    }
+    try Files.syncDirectory(of: target.head)
+    try Files.syncDirectory(of: target.path)
+  }
+
+  /// Whether both lie, or will lie, on one file system.
+  func isOnSameDevice(as other: StoreDirectory) -> Bool {
+    func device(_ path: String) -> dev_t? {
+      var status = stat()
+      return unsafe stat(path, &status) == 0 ? status.st_dev : nil
+    }
+    return device(path) == device((Self.absolute(other.path) as NSString).deletingLastPathComponent)
+  }
+
   /// Moves the database and `HEAD` to a directory `damaged-N` beside them, which is returned.
   func setAside() throws(StoreError) -> String {
     let manager = FileManager.default

@@ -79,7 +79,14 @@ extension StateStore {
     var report = VerifyReport(offset: view.state.offset, startOffset: start.offset)
     report.records = replayed.records
     report.stateAgrees = replayed.state == view.state
-    for table in engine.tables { try compare(table, view, replay, &report) }
+    // Also the tables that this open didn't declare.
+    for table in replay.tables {
+      guard let family = engine.database.handle.columnFamily(table.record.familyName) else {
+        throw StoreError(
+          .corrupted, "the store lacks a table that the changelog defines; rebuild it", ["table": table.name])
+      }
+      try compare(OpenTable(record: table.record, family: family), view, replay, &report)
+    }
     return report
   }
 
@@ -146,6 +153,9 @@ private final class Replay {
     }
     return (state, records)
   }
+
+  /// The tables that the changelog defines.
+  var tables: [OpenTable] { applier.tables }
 
   /// The rows of a table; throws `corrupted` if the changelog doesn't define it.
   func rows(of id: TableID) throws(StoreError) -> ByteCursor {

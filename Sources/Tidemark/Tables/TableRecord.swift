@@ -15,6 +15,8 @@ internal import Changelog
 /// | value: varint, … | length and UTF-8 of the value format |
 package struct TableRecord: Sendable, Equatable {
   static let kind: UInt8 = 1
+  /// Far more tables than a store can have, and few enough for an array of them.
+  static let greatestID: UInt64 = 1 << 20
 
   package var id: TableID
   package var name: String
@@ -42,7 +44,7 @@ package struct TableRecord: Sendable, Equatable {
   package init(key: RawSpan, value: RawSpan?) throws(StoreError) {
     var keyReader = ByteReader(key)
     guard keyReader.integer(UInt8.self) == Self.kind, let id = keyReader.varint(), keyReader.remaining == 0,
-      (1...UInt64(UInt32.max)).contains(id)
+      (1...Self.greatestID).contains(id)
     else {
       throw StoreError(
         .unsupported, "the changelog holds a system record that this version doesn't know; use a newer version")
