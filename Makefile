@@ -1,5 +1,5 @@
 # make demo     a million orders through a process that is killed five times
-# make test     all tests
+# make test     all tests, and the benchmarks once, tiny
 # make bench    the benchmarks: 20 minutes on two cores; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make lint     formatting and documentation rules
@@ -19,6 +19,7 @@ demo: deps
 test: deps
 	swift build --build-tests
 	swift test --skip-build
+	$(MAKE) bench-smoke
 
 build: deps
 	swift build -c release --product tidemark

@@ -78,12 +78,32 @@ struct CommandError: Error {
     case let error as CommandError: self = error
     case let error as InputError: self.init(ExitStatus(error), error.description)
     case let error as StoreError: self.init(ExitStatus(error), error.description)
-    default: self.init(.failed, "\(error)")
+    default: self.init(foundation: error)
     }
   }
 }
 
 extension CommandError {
+  /// What Foundation says of a file, in one line.
+  private init(foundation error: any Error) {
+    var inner = error as NSError
+    let path = inner.userInfo[NSFilePathErrorKey] as? String
+    while let underlying = inner.userInfo[NSUnderlyingErrorKey] as? any Error { inner = underlying as NSError }
+    guard inner.domain == NSPOSIXErrorDomain else {
+      self.init(.failed, "\(error)")
+      return
+    }
+    let code = Int32(inner.code)
+    let status: ExitStatus =
+      switch code {
+      case ENOSPC, EDQUOT, EFBIG: .outOfSpace
+      case EACCES, EPERM, EROFS: .noPermission
+      default: .inputOutput
+      }
+    let reason = unsafe String(cString: strerror(code))
+    self.init(status, path.map { "\($0): \(reason)" } ?? reason)
+  }
+
   /// Says who has a state open, and what to do.
   init(lockedBy error: StoreError, _ directory: String) {
     let named = error.metadata.first { $0.name == "held by process" || $0.name == "process" }?.value ?? ""

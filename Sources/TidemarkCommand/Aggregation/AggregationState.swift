@@ -60,19 +60,20 @@ struct AggregationState {
   ) throws {
     if asked == nil { try Self.require(directory) }
     self.directory = directory
+    let log: FileLog
     do throws(StoreError) {
-      let log = try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: logOptions)
+      log = try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: logOptions)
       store = try StateStore.open(
         directory + "/store", tables: [Self.groups, Self.plans, Self.inputs], changelog: log, progress: progress)
-      if let recovery = log.lastRecovery, recovery.cutBytes > 0 {
-        // The end of a batch that was being written when the process died: nothing of it was acknowledged.
-        FileHandle.standardError.write(
-          Data(
-            ("the changelog's torn end was cut: \(recovery.cutBytes) bytes behind offset \(recovery.endOffset) of "
-              + "\(recovery.file)\n").utf8))
-      }
     } catch {
       throw error.kind == .locked ? CommandError(lockedBy: error, directory) : error
+    }
+    if let recovery = log.lastRecovery, recovery.cutBytes > 0 {
+      // The end of a batch that was being written when the process died: nothing of it was acknowledged.
+      FileHandle.standardError.write(
+        Data(
+          ("the changelog's torn end was cut: \(recovery.cutBytes) bytes behind offset \(recovery.endOffset) of "
+            + "\(recovery.file)\n").utf8))
     }
     if let stored = try store.snapshot().get(Self.planKey, in: Self.plans) {
       if let asked, asked != stored {
