@@ -84,6 +84,23 @@ import Tidemark
     }
   }
 
+  @Test func exitStatusesAreThoseOfTheCommand() throws {
+    let file = Self.here.appending(path: "../../Sources/TidemarkCommand/ExitStatus.swift")
+    let source = try String(contentsOf: file, encoding: .utf8)
+    let numbers = Dictionary(
+      uniqueKeysWithValues: source.matches(of: /case ([A-Za-z0-9]+) = (\d+)\n/).map { ($0.output.1, $0.output.2) })
+    let mapping = source.components(separatedBy: "init(_ error: StoreError)").last ?? ""
+    let text = try Self.article("Errors")
+    var count = 0
+    for line in mapping.matches(of: /case (\.[^:]+): \.([A-Za-z]+)\n/) {
+      let kinds = line.output.1.split(separator: ", ").map { "`\($0.dropFirst())`" }
+      count += kinds.count
+      let row = "| \(numbers[line.output.2] ?? "none") | \(kinds.joined(separator: ", ")) |"
+      #expect(text.contains("\n" + row + "\n"), "Errors has no row \(row)")
+    }
+    #expect(count == StoreError.Kind.allCases.count)
+  }
+
   @Test func defaultsAreWhatTheArticlesSay() throws {
     let (options, log) = (StoreOptions(), FileLogOptions())
     #expect(options.storedLagBytes == 16 << 20 && options.storedLagTime == .seconds(30))

@@ -111,7 +111,9 @@ import TidemarkTesting
     let numbers = (1...25).map { Int64($0) }
     #expect(try sumAfterProcessDeath(numbers, in: directory("death")) == (1...20).reduce(0, +))
     #expect(try positionAfterPowerLoss(numbers, .sync, in: directory("sync")) == [input: 20])
-    #expect(try positionAfterPowerLoss(numbers, .os, in: directory("os")) == [:])
+    // RocksDB may have compacted meanwhile, for which the log is synced.
+    let prefixes: [Position] = [[:], [input: 10], [input: 20]]
+    #expect(prefixes.contains(try positionAfterPowerLoss(numbers, .os, in: directory("os"))))
     #expect(
       try kindsOfFailedCommits(in: directory("failed")) == [.unavailable, .commitUnknown, .commitUnknown])
     try checkFileLog(in: directory("logs"))
@@ -151,6 +153,44 @@ import TidemarkTesting
     let rebuilt = try StateStore.open(directory("store"), tables: [spent, orders], changelog: changelog)
     #expect(try consistentReport(rebuilt) == expected)
     try rebuilt.close()
+  }
+
+  @Test func aStoreWithoutAChangelogHasNothingToRestoreFrom() throws {
+    func kind(_ body: () throws -> Void) -> StoreError.Kind? {
+      do { try body() } catch { return (error as? StoreError)?.kind }
+      return nil
+    }
+    let store = try StateStore.open(directory("store"), tables: [spent])
+    try store.write { try $0.put("anna", 1, in: spent) }
+    #expect(kind { _ = try check(store, scratch: directory("scratch")) } == .invalidArgument)
+    #expect(kind { try store.deleteChangelog(coveredBy: directory("backup")) } == .invalidArgument)
+    try store.close()
+    let changelog = InMemoryChangelog()
+    #expect(
+      kind { _ = try StateStore.open(directory("store"), tables: [spent], changelog: changelog) } == .wrongChangelog)
+    _ = try StateStore.setAside(directory("store"))
+    let empty = try StateStore.open(directory("store"), tables: [spent])
+    #expect(try empty.snapshot().get("anna", in: spent) == nil)
+    try empty.close()
+  }
+
+  @Test func aCheckpointNeedsItsChangelog() throws {
+    let changelog = InMemoryChangelog()
+    let store = try StateStore.open(directory("store"), tables: [spent, orders], changelog: changelog)
+    try fill(store, 0..<10)
+    _ = try store.checkpoint(to: directory("backup"))
+    try store.close()
+    try Checkpoint.verified(directory("backup")).copy(to: directory("restored"))
+    #expect {
+      try StateStore.open(directory("restored"), tables: [spent])
+    } throws: {
+      ($0 as? StoreError)?.kind == .wrongChangelog
+    }
+    // What `BASE` names is gone, and the changelog has all its commits.
+    try FileManager.default.removeItem(atPath: directory("backup"))
+    #expect(throws: StoreError.self) { try StateStore.setAside(directory("restored")) }
+    try FileManager.default.removeItem(atPath: directory("restored/BASE"))
+    _ = try rebuild(directory("restored"), changelog)
   }
 
   @Test func optionsReachRocksDB() throws {
