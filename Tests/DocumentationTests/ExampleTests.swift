@@ -105,6 +105,22 @@ import TidemarkTesting
     #expect(throws: StoreError.self) { try transaction.put("anna", 2, in: spent) }
   }
 
+  @Test func aFailureBesideACommitStopsWritesAndNotReads() throws {
+    let changelog = RecordingChangelog(InMemoryChangelog())
+    let store = try StateStore.open(directory("store"), tables: [spent], changelog: changelog)
+    var transaction = try store.begin()
+    try transaction.put("anna", 1, in: spent)
+    #expect(try commit(&transaction, [input: 1]) == .goOn)
+    try transaction.put("anna", 2, in: spent)
+    var faults = RecordingChangelog.Faults()
+    faults.sync = StoreError(.inputOutput, "planned")
+    changelog.setFaults(faults)
+    #expect(throws: StoreError.self) { try store.flush() }
+    #expect(try commit(&transaction, [input: 2]) == .reopen)
+    do { try transaction.put("anna", 3, in: spent) } catch { #expect(error.kind == .failed) }
+    #expect(try consistentReport(store) == (1, [input: 1]))
+  }
+
   // MARK: Testing
 
   @Test func whatTheTestingArticleShowsHolds() throws {

@@ -7,7 +7,7 @@ enum Reaction: Equatable {
   case tryAgain
   /// Nothing was committed: abort, and commit more often from here on.
   case abort
-  /// Nobody can tell: close the store, open it again, and read on from the position that it shows.
+  /// Nobody can tell, or the store has failed: close it, open it again, and read on from the position that it shows.
   case reopen
   /// Another writer has the changelog.
   case stop
@@ -21,7 +21,7 @@ func commit(_ transaction: inout Transaction, _ position: Position) throws -> Re
     switch error.kind {
     case .unavailable, .outOfSpace: return .tryAgain
     case .tooLarge: return .abort
-    case .commitUnknown: return .reopen
+    case .commitUnknown, .failed: return .reopen
     case .fenced: return .stop
     default: throw error
     }
