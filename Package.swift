@@ -48,6 +48,8 @@ let package = Package(
     .testTarget(
       name: "TidemarkTests", dependencies: ["Tidemark", "TidemarkTesting", "RocksDB", "BankProcess"],
       swiftSettings: swiftSettings),
+    .testTarget(
+      name: "DocumentationTests", dependencies: ["Tidemark", "TidemarkTesting"], swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(
       name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB"], swiftSettings: swiftSettings),

@@ -1,0 +1,115 @@
+import Tidemark
+import TidemarkTesting
+
+/// What is tested: adds up input, a commit every ten records.
+func addUp(_ numbers: [Int64], in store: StateStore) throws {
+  let done = try store.snapshot().position[input] ?? 0
+  var transaction = try store.begin()
+  for (index, number) in numbers.enumerated().dropFirst(Int(done.value)) {
+    try transaction.update("sum", in: spent) { $0 = ($0 ?? 0) + number }
+    if index % 10 == 9 { try transaction.commit([input: Offset(Int64(index) + 1)]) }
+  }
+}
+
+/// The process dies: the store goes without being closed, and so does what RocksDB had in memory.
+func sumAfterProcessDeath(_ numbers: [Int64], in directory: String) throws -> Int64? {
+  let changelog = InMemoryChangelog()
+  do {
+    let store = try StateStore.open(directory, tables: [spent], changelog: changelog)
+    try addUp(numbers, in: store)
+  }
+  changelog.loseProcess()
+  let store = try StateStore.open(directory, tables: [spent], changelog: changelog.reopened())
+  defer { try? store.close() }
+  return try store.snapshot().get("sum", in: spent)
+}
+
+/// The machine loses power: commits that weren't durable are gone from the changelog, too.
+func positionAfterPowerLoss(
+  _ numbers: [Int64], _ durability: Durability, in directory: String
+) throws -> Position {
+  let changelog = InMemoryChangelog(durability: durability)
+  do {
+    let store = try StateStore.open(directory, tables: [spent], changelog: changelog)
+    try addUp(numbers, in: store)
+  }
+  changelog.losePower()
+  let store = try StateStore.open(directory, tables: [spent], changelog: changelog.reopened())
+  defer { try? store.close() }
+  return try store.snapshot().position
+}
+
+/// The changelog fails: first it refuses an append, then it can't tell whether one was appended.
+func kindsOfFailedCommits(in directory: String) throws -> [StoreError.Kind] {
+  let changelog = RecordingChangelog(InMemoryChangelog())
+  let store = try StateStore.open(directory, tables: [spent], changelog: changelog)
+  var transaction = try store.begin()
+  try transaction.put("anna", 1, in: spent)
+  var kinds: [StoreError.Kind] = []
+
+  var faults = RecordingChangelog.Faults()
+  faults.append = StoreError(.unavailable, "no answer")
+  changelog.setFaults(faults)
+  do { try transaction.commit() } catch { kinds.append(error.kind) }
+
+  faults = RecordingChangelog.Faults()
+  faults.appended = StoreError(.commitUnknown, "no answer")
+  changelog.setFaults(faults)
+  do { try transaction.commit() } catch { kinds.append(error.kind) }
+  do { try transaction.put("bert", 1, in: spent) } catch { kinds.append(error.kind) }
+  return kinds
+}
+
+/// What a store asked of its changelog, in order.
+func eventsOfOneCommit(in directory: String) throws -> [RecordingChangelog.Event] {
+  let changelog = RecordingChangelog(InMemoryChangelog())
+  let store = try StateStore.open(directory, tables: [spent], changelog: changelog)
+  changelog.forgetEvents()
+  try store.write { try $0.put("anna", 1, in: spent) }
+  try store.flush()
+  return changelog.events
+}
+
+/// A changelog of your own keeps the promises of every changelog.
+func checkFileLog(in directory: String) throws {
+  let options = FileLogOptions(segmentBytes: 4 << 10, maxCommitBytes: 64 << 10)
+  var number: Int32 = 0
+  let conformance = ChangelogConformance(maxCommitBytes: options.maxCommitBytes) {
+    number += 1
+    return try FileLog.open(directory, TopicPartition("log", number), options: options)
+  } reopen: { log in
+    try FileLog.open(directory, log.identity.topicPartition, options: options)
+  }
+  try conformance.checkAll()
+}
+
+/// Random changes to a store and to the model: both must show the same rows.
+func agreesWithModel(steps: Int, using random: inout some RandomNumberGenerator, in directory: String) throws -> Bool {
+  let bytes = Table("bytes", key: .bytes, value: .bytes)
+  let store = try StateStore.open(directory, tables: [bytes], changelog: InMemoryChangelog())
+  var model = ModelStore(tables: ["bytes"])
+  var transaction = try store.begin()
+  for _ in 0..<steps {
+    let key = [UInt8.random(in: 0..<20, using: &random)]
+    switch Int.random(in: 0..<10, using: &random) {
+    case 0:
+      try transaction.commit()
+      model.commit()
+    case 1:
+      transaction.abort()
+      model.abort()
+    case 2...4:
+      try transaction.delete(key, in: bytes)
+      model.delete(key, in: "bytes")
+    default:
+      let value = [UInt8.random(in: 0...255, using: &random)]
+      try transaction.put(key, value, in: bytes)
+      model.put(key, value, in: "bytes")
+    }
+  }
+  var rows = try store.snapshot().scan(bytes)
+  for expected in model.committed["bytes"].scan(.all) {
+    guard let row = try rows.next(), row.key == expected.key, row.value == expected.value else { return false }
+  }
+  return try rows.next() == nil
+}
