@@ -16,7 +16,7 @@ public struct FileLogOptions: Sendable, Hashable {
   public var durability: Durability
   /// From this size on a segment is followed by another; at most 1 GiB.
   public var segmentBytes: Int
-  /// An index entry is made when at least this much was appended since the last.
+  /// An index entry is made when more than this was appended since the last.
   public var indexIntervalBytes: Int
   /// The greatest size of a commit's batch, at most 1 GiB; a larger one is `tooLarge`.
   public var maxCommitBytes: Int

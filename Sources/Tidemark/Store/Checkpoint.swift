@@ -4,7 +4,7 @@ internal import RocksDB
 
 /// A copy of a store with its offsets, taken while it runs: hard links of its table files where the file system allows.
 ///
-/// It has the layout of a store's directory and needs no changelog to be read.
+/// It has the layout of a store's directory; ``copy(to:)`` makes a store of it.
 public struct Checkpoint: Sendable {
   /// Its directory.
   public let directory: String
@@ -105,7 +105,7 @@ extension StateStore {
   ///
   /// The checkpoint must lie outside the store's directory, belong to the store's changelog, and agree with it. The
   /// changelog keeps at least the commit that ends at the stored offset, and all of it if anything is in doubt. From then
-  /// on ``verify(in:)`` and a rebuilt store start from the checkpoint, whose place is remembered in the file `BASE`.
+  /// on ``verify(in:progress:)`` and a rebuilt store start from the checkpoint, whose place is remembered in the file `BASE`.
   ///
   /// Returns where the changelog starts afterwards.
   @discardableResult

@@ -131,7 +131,7 @@ final class Engine: Sendable {
       try applier.install(state)
     } catch {
       let unknown = StoreError(
-        .commitUnknown, "a commit is in the log but could not be applied; reopen the store to restore it",
+        .commitUnknown, "a commit could not be brought into the database; reopen the store to restore what is logged",
         ["offset": appended.baseOffset], cause: error)
       health.fail(unknown)
       throw unknown

@@ -46,11 +46,18 @@ extension StateStore {
   /// Moves the database of a closed store aside, so that the next open restores all of it from the changelog.
   ///
   /// What to do about a damaged database. The files are kept for inspection, in the directory that is returned. Where the
-  /// changelog was deleted below a checkpoint, a copy of that takes their place; without it nothing is moved.
+  /// changelog was deleted below a checkpoint, a copy of that takes their place; without it nothing is moved. Nor is a store
+  /// without a changelog, as long as that can be told.
   public static func setAside(_ path: String) throws(StoreError) -> String {
     let directory = StoreDirectory(path: path)
     let lock = try FileLock(directory.lock, "the store")
     return try withExtendedLifetime(lock) { () throws(StoreError) in
+      // A database that can still be read tells that nothing could bring it back.
+      if let stored = try? StoredState.read(directory, StoreOptions()), stored.identity.isEmpty {
+        throw StoreError(
+          .invalidArgument, "a store without a changelog can't be restored; put back a copy of its directory",
+          ["directory": path])
+      }
       let base = try directory.baseCheckpoint()
       let aside = try directory.setAside()
       try base?.copyFiles(to: directory)
