@@ -55,6 +55,19 @@ enum ExitStatus: Int32, CaseIterable {
     }
   }
 
+  /// What to do about an error of the library, where the command can say more than the library.
+  var remedy: String? {
+    switch self {
+    case .unavailable: "run the same command again"
+    case .outOfSpace: "make room, then run the same command again"
+    case .inputOutput: "look at the disk, then run the same command again"
+    case .damaged:
+      "`tidemark rebuild` restores a store from its changelog, `tidemark restore` a state from a checkpoint"
+    case .wrongChangelog: "give the state its own changelog back, or take another --state directory"
+    default: nil
+    }
+  }
+
   /// All of them, a line each.
   static var listing: String {
     allCases.map { "  \(String($0.rawValue).padding(toLength: 4, withPad: " ", startingAt: 0))\($0.meaning)" }
@@ -76,8 +89,12 @@ struct CommandError: Error {
   init(_ error: any Error) {
     switch error {
     case let error as CommandError: self = error
-    case let error as InputError: self.init(ExitStatus(error), error.description)
-    case let error as StoreError: self.init(ExitStatus(error), error.description)
+    case let error as InputError:
+      let remedy = error.isOfOneRow ? "; mend the row, or leave bad rows out with --skip-bad-rows" : ""
+      self.init(ExitStatus(error), error.description + remedy)
+    case let error as StoreError:
+      let status = ExitStatus(error)
+      self.init(status, error.description + (status.remedy.map { "; " + $0 } ?? ""))
     default: self.init(foundation: error)
     }
   }

@@ -26,6 +26,7 @@ import Tidemark
     #expect(outcome.status == status)
     #expect(outcome.error.contains(file + message), "\(outcome.error)")
     #expect(outcome.error.split(separator: "\n").count == 1)
+    #expect(outcome.error.contains("--skip-bad-rows"))
     #expect(try tidemark("scan", "--json", "--state", state).output == "{\"k\":\"a\",\"sum(v)\":1}\n")
     // Once the row is mended, the same command goes on there.
     _ = try directory.write("k,v\na,1\nb,5\n", to: "rows.csv")
@@ -110,6 +111,48 @@ import Tidemark
     // Nothing was touched: with the whole log back, all is there.
     try bytes.write(to: URL(fileURLWithPath: segment))
     #expect(try tidemark("get", "a", "--state", state).output == "{\"k\":\"a\",\"sum(v)\":1}\n")
+  }
+
+  @Test func optionsThatReadNothingYetMayBeCorrected() throws {
+    let file = try directory.write("k,v,w\na,x,1\nb,y,2\n", to: "rows.csv")
+    #expect(try aggregate(file).status == 81)
+    #expect(try tidemark("aggregate", file, "--group-by", "k", "--sum", "w", "--state", state).status == 0)
+    #expect(try tidemark("get", "b", "--state", state).output == "{\"k\":\"b\",\"sum(w)\":2}\n")
+    #expect(try aggregate(file).status == 78)
+  }
+
+  @Test func aLostChangelogIsNotReplacedByAnEmptyOne() throws {
+    let file = try directory.write("k,v\na,1\n", to: "rows.csv")
+    #expect(try aggregate(file).status == 0)
+    let changelog = state + "/changelog/aggregate-0"
+    try FileManager.default.moveItem(atPath: changelog, toPath: directory("kept"))
+    for command in ["scan", "info", "verify", "rebuild"] {
+      let outcome = try tidemark(command, "--state", state)
+      #expect(outcome.status == 84, "\(command)")
+      #expect(outcome.error.contains("the changelog is gone; put it back"), "\(command): \(outcome.error)")
+    }
+    #expect(try aggregate(file).status == 84)
+    #expect(try tidemark("log", "--state", state).status == 66)
+    #expect(!FileManager.default.fileExists(atPath: changelog))
+    try FileManager.default.moveItem(atPath: directory("kept"), toPath: changelog)
+    #expect(try tidemark("get", "a", "--state", state).status == 0)
+  }
+
+  @Test func aLostStoreIsRestoredWhenAskedFor() throws {
+    #expect(try aggregate(try directory.write("k,v\na,1\n", to: "rows.csv")).status == 0)
+    try FileManager.default.removeItem(atPath: state + "/store")
+    let outcome = try tidemark("get", "a", "--state", state)
+    #expect(outcome.status == 66)
+    #expect(outcome.error.contains("`tidemark rebuild`"), "\(outcome.error)")
+    #expect(try tidemark("rebuild", "--state", state).status == 0)
+    #expect(try tidemark("get", "a", "--state", state).output == "{\"k\":\"a\",\"sum(v)\":1}\n")
+  }
+
+  @Test func aFileInTheWayOfADirectoryIsNamed() throws {
+    let file = try directory.write("k,v\na,1\n", to: "rows.csv")
+    let outcome = try tidemark("aggregate", file, "--group-by", "k", "--sum", "v", "--state", file + "/state")
+    #expect(outcome.status == 74)
+    #expect(outcome.error.contains("name another --state"), "\(outcome.error)")
   }
 
   @Test func aStateThatIsNotThereIsNamed() throws {

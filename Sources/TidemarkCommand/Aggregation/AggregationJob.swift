@@ -146,7 +146,7 @@ private struct InputRun: ~Copyable {
       }
     } catch let error as InputError {
       // The rows before the bad one count, and the next run starts with it.
-      try commit(isInRow ? reader.row : reader.position, &transaction)
+      if uncommitted > 0 { try commit(isInRow ? reader.row : reader.position, &transaction) }
       throw error
     }
     if Signals.pending == nil, input.log != nil { progress.hasEnded = true }

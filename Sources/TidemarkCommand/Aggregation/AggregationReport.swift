@@ -11,8 +11,8 @@ struct AggregationReport {
   func printSummary() {
     let rate = Int(Double(summary.records) / max(seconds, 0.001))
     print(
-      "\(grouped(summary.records)) rows in \(String(format: "%.2f", seconds)) s (\(grouped(rate)) rows/s),"
-        + " \(grouped(summary.commits)) commits, changelog offset \(offset)")
+      "\(counted(summary.records, "row")) in \(String(format: "%.2f", seconds)) s (\(grouped(rate)) rows/s),"
+        + " \(counted(summary.commits, "commit")), changelog offset \(offset)")
   }
 
   /// What is in no group's aggregates, on standard error; nothing if all rows are.

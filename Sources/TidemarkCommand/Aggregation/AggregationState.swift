@@ -41,26 +41,58 @@ struct AggregationState {
     var rowPosition: RowPosition { RowPosition(offset: bytes, line: line, record: record) }
   }
 
-  /// Throws unless the directory holds a state.
-  static func require(_ directory: String) throws {
-    if unsafe access(directory + "/store", R_OK | X_OK) == 0 { return }
-    guard errno == ENOENT || errno == ENOTDIR else {
-      throw unsafe CommandError(
-        .noPermission, "\(directory): the state can't be opened: \(String(cString: strerror(errno)))")
+  /// A part of a state directory, and whether it is there and may be read.
+  enum Part: String {
+    case store
+    case changelog = "changelog/aggregate-0"
+
+    func isIn(_ directory: String) throws -> Bool {
+      if unsafe access("\(directory)/\(rawValue)", R_OK | X_OK) == 0 { return true }
+      switch errno {
+      case ENOENT: return false
+      case ENOTDIR:
+        throw CommandError(.inputOutput, "\(directory): a file is where a directory should be; name another --state")
+      default:
+        throw unsafe CommandError(
+          .noPermission, "\(directory): the state can't be opened: \(String(cString: strerror(errno)))")
+      }
     }
-    throw CommandError(.missingInput, "\(directory): there is no state; `tidemark aggregate` makes it")
   }
 
-  /// Opens the state directory, with the plan that it has or, if it has none yet, with the one asked for.
+  /// Throws unless the directory holds a state that is whole, or, if one is to be made, could hold it.
+  private static func check(_ directory: String, toBeMade: Bool) throws {
+    switch (try Part.store.isIn(directory), try Part.changelog.isIn(directory)) {
+    case (true, true): return
+    case (true, false):
+      // Another in its place would be no help: the store knows its own.
+      throw CommandError(
+        .wrongChangelog,
+        "\(directory)/changelog: the changelog is gone; put it back from a copy, or make a state of a checkpoint in"
+          + " another directory with `tidemark restore`")
+    case (false, _) where toBeMade: return
+    case (false, true):
+      throw CommandError(
+        .missingInput, "\(directory)/store: the store is gone; `tidemark rebuild` restores it from its changelog")
+    case (false, false): throw noState(directory)
+    }
+  }
+
+  static func noState(_ directory: String) -> CommandError {
+    CommandError(.missingInput, "\(directory): there is no state; `tidemark aggregate` makes it")
+  }
+
+  /// Opens the state directory, with the plan that it has or, if nothing was read with it yet, with the one asked for.
   ///
   /// Without an asked plan the directory must be there.
   init(
     _ directory: String, plan asked: AggregationPlan? = nil, log logOptions: FileLogOptions = FileLogOptions(),
     progress: (OpenProgress) -> Void = { _ in }
   ) throws {
-    if asked == nil { try Self.require(directory) }
+    try Self.check(directory, toBeMade: asked != nil)
     self.directory = directory
     let log: FileLog
+    var logOptions = logOptions
+    logOptions.createIfMissing = asked != nil
     do throws(StoreError) {
       log = try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: logOptions)
       store = try StateStore.open(
@@ -75,7 +107,10 @@ struct AggregationState {
           ("the changelog's torn end was cut: \(recovery.cutBytes) bytes behind offset \(recovery.endOffset) of "
             + "\(recovery.file)\n").utf8))
     }
-    if let stored = try store.snapshot().get(Self.planKey, in: Self.plans) {
+    let view = try store.snapshot()
+    if let stored = try view.get(Self.planKey, in: Self.plans),
+      asked == nil || asked == stored || !view.position.offsets.isEmpty
+    {
       if let asked, asked != stored {
         try store.close()
         throw CommandError(

@@ -169,7 +169,6 @@ struct AggregateCommand: ParsableCommand {
       do {
         summary = try job.run { line.update($0, total: total) }
       } catch {
-        line.clear()
         // What was committed is in the changelog; closing writes it to table files as well.
         try? state.store.close()
         throw error

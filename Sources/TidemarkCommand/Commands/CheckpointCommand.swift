@@ -107,7 +107,6 @@ struct RestoreCommand: ParsableCommand {
       let line = ProgressLine(progress.progress)
       let state: AggregationState
       do { state = try AggregationState(target, progress: line.update) } catch {
-        line.clear()
         // Nothing was here before.
         try? manager.removeItem(atPath: store)
         throw error

@@ -23,10 +23,11 @@ struct GetCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let state = try AggregationState(self.state.state)
-      guard key.count == state.plan.keyNames.count else {
+      let names = state.plan.keyNames
+      guard key.count == names.count else {
         throw CommandError(
           .usage,
-          "a group is named by \(state.plan.keyNames.count) values: \(state.plan.keyNames.joined(separator: ", "))")
+          "a group's key has \(counted(names.count, "value")), not \(key.count): \(names.joined(separator: ", "))")
       }
       var key = key
       if state.plan.window != nil, let time = EventTime.parse(key[0]) { key[0] = EventTime.text(time) }

@@ -65,8 +65,9 @@ struct InfoCommand: ParsableCommand {
     for table in info.tables {
       row(
         "table \(table.name)",
-        "~\(grouped(table.estimatedRows)) rows, \(grouped(table.tableFileBytes)) bytes in table files,"
-          + " \(grouped(table.memtableBytes)) in memory (\(table.keyFormat) -> \(table.valueFormat))")
+        "~\(counted(table.estimatedRows, "row")), \(grouped(table.tableFileBytes)) bytes in files,"
+          + " \(grouped(table.memtableBytes)) in memory")
+      row("", "\(table.keyFormat) -> \(table.valueFormat)")
     }
     row("on disk", "\(grouped(bytes("store"))) bytes of store, \(grouped(bytes("changelog"))) of changelog")
     row("memory budget", "\(grouped(info.usedBudgetBytes)) of \(grouped(info.budgetBytes)) bytes used")

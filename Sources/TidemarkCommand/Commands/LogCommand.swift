@@ -47,8 +47,8 @@ struct LogCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      guard FileManager.default.fileExists(atPath: state.state + "/changelog") else {
-        throw CommandError(.missingInput, "\(state.state): there is no changelog; `tidemark aggregate` makes it")
+      guard try AggregationState.Part.changelog.isIn(state.state) else {
+        throw AggregationState.noState(state.state)
       }
       var options = FileLogOptions()
       options.createIfMissing = false

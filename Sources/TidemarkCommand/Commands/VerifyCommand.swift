@@ -57,9 +57,16 @@ struct RebuildCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let line = ProgressLine(progress.progress)
-      try AggregationState.require(state.state)
-      let aside = try StateStore.setAside(state.state + "/store")
-      print("the former database is kept in \(aside)")
+      let store = state.state + "/store"
+      // Without its changelog nothing can be restored: opening says so, with the store where it is.
+      if try AggregationState.Part.changelog.isIn(state.state) {
+        if try AggregationState.Part.store.isIn(state.state) {
+          print("the former database is kept in \(try StateStore.setAside(store))")
+        } else {
+          try FileManager.default.createDirectory(
+            atPath: store, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        }
+      }
       let state = try AggregationState(self.state.state, progress: line.update)
       line.clear()
       let offset = try state.store.snapshot().offset

@@ -28,6 +28,9 @@ final class ProgressLine {
     if self.style == .plain { nextAt = begin.advanced(by: .seconds(2)) }
   }
 
+  /// What is printed next, an error for instance, begins a line.
+  deinit { clear() }
+
   private var interval: Duration {
     switch style {
     case .plain: .seconds(5)
@@ -114,6 +117,9 @@ private func duration(_ seconds: Double) -> String {
   if whole >= 60 { return String(format: "%d min %02d s", whole / 60, whole % 60) }
   return "\(whole) s"
 }
+
+/// `1 row`, `1,234 rows`.
+func counted(_ number: Int, _ noun: String) -> String { grouped(number) + " " + noun + (number == 1 ? "" : "s") }
 
 /// `1,234,567`.
 func grouped(_ number: Int) -> String {
