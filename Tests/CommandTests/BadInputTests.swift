@@ -138,6 +138,19 @@ import Tidemark
     #expect(try tidemark("get", "a", "--state", state).status == 0)
   }
 
+  @Test func aStoreIsNotSetAsideForADamagedChangelog() throws {
+    #expect(try aggregate(try directory.write("k,v\na,1\n", to: "rows.csv")).status == 0)
+    let segment = URL(fileURLWithPath: state + "/changelog/aggregate-0/00000000000000000000.log")
+    var bytes = try Data(contentsOf: segment)
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: segment)
+    let outcome = try tidemark("rebuild", "--state", state)
+    #expect(outcome.status == 76)
+    #expect(outcome.error.contains("offset"), "\(outcome.error)")
+    #expect(!FileManager.default.fileExists(atPath: state + "/store/damaged-1"))
+    #expect(FileManager.default.fileExists(atPath: state + "/store/db/CURRENT"))
+  }
+
   @Test func aLostStoreIsRestoredWhenAskedFor() throws {
     #expect(try aggregate(try directory.write("k,v\na,1\n", to: "rows.csv")).status == 0)
     try FileManager.default.removeItem(atPath: state + "/store")

@@ -77,8 +77,20 @@ struct AggregationState {
     }
   }
 
-  static func noState(_ directory: String) -> CommandError {
+  private static func noState(_ directory: String) -> CommandError {
     CommandError(.missingInput, "\(directory): there is no state; `tidemark aggregate` makes it")
+  }
+
+  /// The changelog of a state directory, for reading beside whoever has the state open.
+  static func changelog(of directory: String) throws -> FileLog {
+    guard try Part.changelog.isIn(directory) else { throw noState(directory) }
+    var options = FileLogOptions()
+    options.createIfMissing = false
+    return try openChangelog(directory, options)
+  }
+
+  private static func openChangelog(_ directory: String, _ options: FileLogOptions) throws(StoreError) -> FileLog {
+    try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: options)
   }
 
   /// Opens the state directory, with the plan that it has or, if nothing was read with it yet, with the one asked for.
@@ -94,7 +106,7 @@ struct AggregationState {
     var logOptions = logOptions
     logOptions.createIfMissing = asked != nil
     do throws(StoreError) {
-      log = try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: logOptions)
+      log = try Self.openChangelog(directory, logOptions)
       store = try StateStore.open(
         directory + "/store", tables: [Self.groups, Self.plans, Self.inputs], changelog: log, progress: progress)
     } catch {

@@ -47,12 +47,7 @@ struct LogCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      guard try AggregationState.Part.changelog.isIn(state.state) else {
-        throw AggregationState.noState(state.state)
-      }
-      var options = FileLogOptions()
-      options.createIfMissing = false
-      let log = try FileLog.open(state.state + "/changelog", TopicPartition("aggregate", 0), options: options)
+      let log = try AggregationState.changelog(of: state.state)
       var output = Output()
       if print || follow {
         var reader = try LogReader(log, startingAt: from, atEnd: follow)

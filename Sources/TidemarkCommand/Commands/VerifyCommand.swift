@@ -47,6 +47,8 @@ struct RebuildCommand: ParsableCommand {
     commandName: "rebuild",
     abstract: "Restores a state from its changelog; the damaged one is kept aside.",
     discussion: """
+      The changelog is read first: if it is damaged itself, nothing is changed.
+
       EXAMPLES
         tidemark rebuild --state ./state
       """)
@@ -61,6 +63,7 @@ struct RebuildCommand: ParsableCommand {
       // Without its changelog nothing can be restored: opening says so, with the store where it is.
       if try AggregationState.Part.changelog.isIn(state.state) {
         if try AggregationState.Part.store.isIn(state.state) {
+          try readChangelog()
           print("the former database is kept in \(try StateStore.setAside(store))")
         } else {
           try FileManager.default.createDirectory(
@@ -73,5 +76,11 @@ struct RebuildCommand: ParsableCommand {
       try state.store.close()
       print("restored to offset \(offset)")
     }
+  }
+
+  /// Reads the whole changelog, so that a store isn't set aside that couldn't be restored.
+  private func readChangelog() throws {
+    let log = try AggregationState.changelog(of: state.state)
+    _ = try log.read(from: try log.offsets().start, to: nil) { _ in .next }
   }
 }
