@@ -17,9 +17,16 @@ public struct ModelStore: Sendable {
   ///
   /// Its positions are those of the last commit.
   public private(set) var current: ModelState
-  /// How many changes are uncommitted; each change of a key counts.
-  public private(set) var uncommittedEntries = 0
-  private var savepoints: [(state: ModelState, uncommittedEntries: Int)] = []
+  private var changedKeys: Set<ChangedKey> = []
+  private var savepoints: [(state: ModelState, changedKeys: Set<ChangedKey>)] = []
+
+  private struct ChangedKey: Hashable {
+    let table: String
+    let key: [UInt8]
+  }
+
+  /// How many keys the uncommitted changes are about.
+  public var uncommittedEntries: Int { changedKeys.count }
 
   /// Makes an empty store with these tables.
   public init(tables: [String]) {
@@ -32,7 +39,7 @@ public struct ModelStore: Sendable {
   /// Sets the value of a key.
   public mutating func put(_ key: [UInt8], _ value: [UInt8], in table: String) {
     current.tables[table]!.rows[key] = value
-    uncommittedEntries += 1
+    changedKeys.insert(ChangedKey(table: table, key: key))
   }
 
   /// Sets the value of a key that has none; answers whether it did.
@@ -45,7 +52,7 @@ public struct ModelStore: Sendable {
   /// Deletes a key, whether or not it has a value.
   public mutating func delete(_ key: [UInt8], in table: String) {
     current.tables[table]!.rows[key] = nil
-    uncommittedEntries += 1
+    changedKeys.insert(ChangedKey(table: table, key: key))
   }
 
   /// Deletes the rows of a range; answers how many there were.
@@ -63,10 +70,10 @@ public struct ModelStore: Sendable {
   // MARK: Savepoints
 
   /// Remembers the transaction as it is; savepoints nest.
-  public mutating func setSavepoint() { savepoints.append((current, uncommittedEntries)) }
+  public mutating func setSavepoint() { savepoints.append((current, changedKeys)) }
 
   /// Drops what came after the last savepoint, and the savepoint.
-  public mutating func rollBackToSavepoint() { (current, uncommittedEntries) = savepoints.removeLast() }
+  public mutating func rollBackToSavepoint() { (current, changedKeys) = savepoints.removeLast() }
 
   /// Forgets the last savepoint and keeps what came after it.
   public mutating func releaseSavepoint() { savepoints.removeLast() }
@@ -81,14 +88,14 @@ public struct ModelStore: Sendable {
     current.position.merge(position)
     let changes = uncommittedEntries > 0 || current != committed
     committed = current
-    uncommittedEntries = 0
+    changedKeys = []
     return changes
   }
 
   /// Drops all uncommitted changes, as the loss of the process does.
   public mutating func abort() {
     current = committed
-    uncommittedEntries = 0
+    changedKeys = []
   }
 }
 

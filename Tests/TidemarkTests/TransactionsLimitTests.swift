@@ -54,7 +54,7 @@ private let bytes = Table("bytes", key: .bytes, value: .bytes)
   }
 
   @Test func theHardLimitRefusesAnUpdateADeleteAndAPutIfAbsent() throws {
-    let store = try open { $0.hardBytes = 2000 }
+    let store = try open { $0.hardBytes = 4000 }
     var transaction = try store.begin()
     let keys = try fill(&transaction, valueBytes: 500)
     func expectRefused(_ body: () throws -> Void) {
@@ -144,7 +144,10 @@ private let bytes = Table("bytes", key: .bytes, value: .bytes)
     try transaction.put([1], [], in: bytes)
     try transaction.delete([2], in: bytes)
     #expect(transaction.shouldCommit == false)
+    // A key counts once.
     try transaction.put([1], [1], in: bytes)
+    #expect(transaction.shouldCommit == false)
+    try transaction.put([3], [1], in: bytes)
     #expect(transaction.shouldCommit == true)
     transaction.abort()
     #expect(transaction.shouldCommit == false)

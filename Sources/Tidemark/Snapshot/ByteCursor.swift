@@ -1,27 +1,70 @@
 internal import Changelog
 internal import RocksDB
 
-/// Steps over the rows of one range of one column family, in one direction.
+/// Steps over the rows of one range of one column family in one direction: the database's, and over them those of a
+/// batch, if there is one.
 struct ByteCursor: ~Copyable {
   private var iterator: RocksDB.Iterator
+  private var batch: BatchScan?
   private let range: KeyRange
   private let order: ScanOrder
   private var started = false
+  private var hasGivenRow = false
+  /// The row's entry, if it comes from the batch.
+  private var entry: BatchEntry?
 
-  init(_ iterator: consuming RocksDB.Iterator, range: KeyRange, order: ScanOrder) {
+  init(
+    _ iterator: consuming RocksDB.Iterator, over batch: BatchScan? = nil, range: KeyRange, order: ScanOrder
+  ) {
     self.iterator = iterator
+    self.batch = batch
     self.range = range
     self.order = order
   }
 
   /// Goes to the first or the next row; `false` at the end of the range.
-  mutating func advance() throws(StoreError) -> Bool {
+  ///
+  /// `lastKey` is the key of the row that this cursor gave out before, for a scan over a batch that may have changed.
+  mutating func advance(behind lastKey: RawSpan = RawSpan()) throws(StoreError) -> Bool {
+    if !started {
+      seek()
+      started = true
+    } else if entry == nil {
+      step()
+    }
+    guard batch != nil else { return try hasRow() }
+    batch?.refresh(behind: lastKey, hasGivenRow: hasGivenRow)
+    while true {
+      let hasRow = try hasRow()
+      guard let next = batch?.entry else {
+        entry = nil
+        hasGivenRow = hasRow
+        return hasRow
+      }
+      if hasRow {
+        // Proof: the entry's memory is there until the batch is emptied, which ends its scans.
+        let comparison = unsafe iterator.key.compare(RawSpan(_unsafeBytes: next.key))
+        if order == .ascending ? comparison < 0 : comparison > 0 {
+          entry = nil
+          hasGivenRow = true
+          return true
+        }
+        // The batch hides the database's row.
+        if comparison == 0 { step() }
+      }
+      batch?.step()
+      if next.state == .deleted { continue }
+      entry = next
+      hasGivenRow = true
+      return true
+    }
+  }
+
+  private mutating func seek() {
     let range = range
-    switch (order, started) {
-    case (.ascending, false): iterator.seek(to: range.lower.rawSpan)
-    case (.ascending, true): iterator.next()
-    case (.descending, true): iterator.previous()
-    case (.descending, false):
+    switch order {
+    case .ascending: iterator.seek(to: range.lower.rawSpan)
+    case .descending:
       if let upper = range.upper {
         iterator.seekForPrev(to: upper.rawSpan)
         if iterator.isValid, iterator.key.equals(upper.rawSpan) { iterator.previous() }
@@ -29,7 +72,17 @@ struct ByteCursor: ~Copyable {
         iterator.seekToLast()
       }
     }
-    started = true
+  }
+
+  private mutating func step() {
+    switch order {
+    case .ascending: iterator.next()
+    case .descending: iterator.previous()
+    }
+  }
+
+  /// Whether the database has a row where its iterator stands, within the range.
+  private func hasRow() throws(StoreError) -> Bool {
     guard iterator.isValid else {
       try mappingErrors(to: "a scan failed") { () throws(RocksDBError) in try iterator.checkStatus() }
       return false
@@ -45,11 +98,21 @@ struct ByteCursor: ~Copyable {
 
   /// The key of the row, until the next step.
   var key: RawSpan {
-    @_lifetime(borrow self) get { iterator.key }
+    @_lifetime(borrow self)
+    get {
+      guard let entry else { return iterator.key }
+      // Proof: the entry's memory is there until the batch is emptied, which ends its scans.
+      return unsafe _overrideLifetime(RawSpan(_unsafeBytes: entry.key), borrowing: self)
+    }
   }
 
-  /// The value of the row, until the next step.
+  /// The value of the row, until the next step or the next change of the batch.
   var value: RawSpan {
-    @_lifetime(borrow self) get { iterator.value }
+    @_lifetime(borrow self)
+    get {
+      guard let entry else { return iterator.value }
+      // Proof: as for the key.
+      return unsafe _overrideLifetime(RawSpan(_unsafeBytes: entry.value), borrowing: self)
+    }
   }
 }

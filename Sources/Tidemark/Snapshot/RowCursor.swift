@@ -3,9 +3,9 @@ internal import RocksDB
 
 /// Steps over the rows of a table, in a view or in a transaction, as bytes.
 ///
-/// In a transaction it stands on live ground: each step sees the transaction as it then is. RocksDB's iterator must not
-/// live while its batch changes, so the transaction takes it away before a change, and the next step makes another that
-/// goes on behind the last key; what the cursor hands out there are copies.
+/// In a transaction it stands on live ground: each step sees the transaction as it then is, and what the cursor hands out
+/// there are copies. A commit changes the database below, so the transaction takes the iterator away then, and the next
+/// step makes another that goes on behind the last key.
 struct RowCursor: ~Copyable {
   enum Source {
     case view(View)
@@ -80,7 +80,7 @@ struct RowCursor: ~Copyable {
   }
 
   private mutating func step(_ cursor: inout ByteCursor) throws(StoreError) -> Bool {
-    do throws(StoreError) { atEnd = try !cursor.advance() } catch {
+    do throws(StoreError) { atEnd = try !cursor.advance(behind: keyCopy.bytes) } catch {
       // A scan that failed never looks like one that ended.
       failure = error
       throw error

@@ -95,7 +95,7 @@ final class Engine: Sendable {
       let former = committed
       pipeline.commit.records.removeAll()
       for table in tables {
-        transaction.batch.forEachNetEntry(in: table.family) { key, value in
+        transaction.batch.forEach(in: table.id) { key, value in
           pipeline.commit.records.append(table.id, key: key, value: value)
         }
       }

@@ -30,7 +30,7 @@ public struct StoreOptions: Sendable {
 public struct TransactionLimits: Sendable {
   /// `shouldCommit` from this many uncommitted bytes on.
   public var softBytes = 16 << 20
-  /// `shouldCommit` from this many uncommitted entries on.
+  /// `shouldCommit` from this many changed keys on.
   public var softEntries = 100_000
   /// `shouldCommit` this long after the transaction's first change; `nil`: never by time.
   public var softInterval: Duration?

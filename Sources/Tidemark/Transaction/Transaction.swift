@@ -172,9 +172,9 @@ public struct Transaction: ~Copyable, Sendable {
 
   // MARK: Committing
 
-  /// How many changes are uncommitted; several of one key count several times, and become one record.
+  /// How many keys are changed.
   public var uncommittedEntries: Int { core.uncommittedEntries }
-  /// How many bytes the uncommitted entries take in memory, with their index.
+  /// How many bytes the uncommitted changes take in memory, with their index.
   public var uncommittedBytes: Int { core.uncommittedBytes }
   /// Whether a soft limit is reached, or the memory budget asks for an early commit.
   public var shouldCommit: Bool { core.shouldCommit }

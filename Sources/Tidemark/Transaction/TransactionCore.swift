@@ -11,10 +11,10 @@ final class TransactionCore: @unchecked Sendable {
   let engine: Engine
   /// Keeps the store's threads alive for as long as there is a transaction.
   private let owner: StateStore
-  private(set) var batch = RocksDB.IndexedWriteBatch()
+  let batch = IndexedBatch()
   private var keyBuffer = ByteBuffer()
   private var valueBuffer = ByteBuffer()
-  /// The rows of open cursors, which must go before the batch changes.
+  /// The rows of open cursors, which must go before the batch is emptied.
   private var cursors: [WeakRows] = []
   /// Counts how often the transaction was emptied: a savepoint from before is gone.
   private var emptied: UInt64 = 0
@@ -25,8 +25,6 @@ final class TransactionCore: @unchecked Sendable {
   private var isEnded = false
 
   private static let reservationBytes = 64 << 10
-  /// What RocksDB's index takes beside the batch's bytes, for each entry.
-  private static let indexEntryBytes = 64
 
   init(_ engine: Engine, owner: StateStore) {
     self.engine = engine
@@ -52,7 +50,7 @@ final class TransactionCore: @unchecked Sendable {
   /// Calls `body` with a key's value as the transaction sees it.
   func withValue<R>(_ key: RawSpan, in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
     try checkReadable()
-    switch batch.lookUp(key, in: table.family, body) {
+    switch batch.lookUp(key, in: table.id, body) {
     case .value(let result): return result
     case .deleted: return nil
     case .absent:
@@ -62,10 +60,11 @@ final class TransactionCore: @unchecked Sendable {
     }
   }
 
-  /// The merged rows of the batch and the committed state; valid until the batch changes.
+  /// The merged rows of the batch and the committed state; valid until the batch is emptied.
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
-    let base = engine.database.handle.makeIterator(in: table.family)
-    return ByteCursor(batch.makeIterator(in: table.family, over: base), range: range, order: order)
+    ByteCursor(
+      engine.database.handle.makeIterator(in: table.family),
+      over: BatchScan(batch, table.id, range: range, order: order), range: range, order: order)
   }
 
   // MARK: Writing
@@ -75,7 +74,7 @@ final class TransactionCore: @unchecked Sendable {
     valueBuffer.removeAll()
     try codec.encode(value, into: &valueBuffer)
     try willChange(adding: keyBuffer.count + valueBuffer.count)
-    keyBuffer.withBytes { key in valueBuffer.withBytes { value in batch.put(key, value, in: table.family) } }
+    keyBuffer.withBytes { key in valueBuffer.withBytes { value in batch.put(key, value, in: table.id) } }
   }
 
   /// Deletes the encoded key.
@@ -85,13 +84,13 @@ final class TransactionCore: @unchecked Sendable {
 
   func delete(_ key: RawSpan, in table: OpenTable) throws(StoreError) {
     try willChange(adding: key.byteCount)
-    batch.delete(key, in: table.family)
+    batch.delete(key, in: table.id)
   }
 
   /// Checks the limits before a change, so that a refused one changes nothing.
   private func willChange(adding count: Int) throws(StoreError) {
     try check()
-    let bytes = uncommittedBytes + count + Self.indexEntryBytes
+    let bytes = uncommittedBytes + IndexedBatch.greatestGrowth(count)
     let limit = engine.options.transactionLimits.hardBytes
     guard bytes <= limit else {
       throw StoreError(
@@ -103,7 +102,6 @@ final class TransactionCore: @unchecked Sendable {
       try engine.options.budget.reserve(more)
       reservedBytes += more
     }
-    takeRowsAway()
     if firstChangeAt == nil { firstChangeAt = .now }
   }
 
@@ -129,7 +127,7 @@ final class TransactionCore: @unchecked Sendable {
   // MARK: Accounting
 
   var uncommittedEntries: Int { batch.count }
-  var uncommittedBytes: Int { batch.byteCount + batch.count * Self.indexEntryBytes }
+  var uncommittedBytes: Int { batch.byteCount }
 
   var shouldCommit: Bool {
     guard let firstChangeAt else { return false }
@@ -171,7 +169,7 @@ final class TransactionCore: @unchecked Sendable {
 
   func release(_ savepoint: Savepoint) {
     savepointDepth -= 1
-    if savepoint.emptied == emptied { batch.popSavepoint() }
+    if savepoint.emptied == emptied { batch.releaseSavepoint() }
   }
 
   struct Savepoint {
@@ -193,7 +191,7 @@ final class TransactionCore: @unchecked Sendable {
   /// Drops the uncommitted changes; the transaction can be used again.
   func clear() {
     takeRowsAway()
-    batch.clear()
+    batch.removeAll()
     emptied &+= 1
     firstChangeAt = nil
     engine.options.budget.release(reservedBytes)

@@ -1,0 +1,103 @@
+// A changed key, in an arena. Integers are in the machine's order.
+//
+// | at | bytes | field |
+// |---|---|---|
+// | 0 | 8 | address of the value |
+// | 8 | 4 | length of the value |
+// | 12 | 4 | how long a value may be in its place |
+// | 16 | 4 | length of the key |
+// | 20 | 4 | state: 0 value, 1 deleted, 2 dropped by a rollback |
+// | 24 | … | the key, and behind it the first value |
+
+/// A changed key and its value, in the arena of a batch.
+///
+/// Only the batch makes and keeps them: they are good until it takes the memory back.
+@safe
+struct BatchEntry: BitwiseCopyable {
+  /// What the batch says about the key.
+  enum State: UInt32 {
+    case value = 0
+    case deleted = 1
+    case dropped = 2
+  }
+
+  private static let headerBytes = 24
+
+  /// What an entry takes with `count` bytes of key and value, in one piece or two.
+  static func greatestBytes(_ count: Int) -> Int { headerBytes + count + 2 * 7 }
+
+  private let base: UnsafeMutableRawPointer
+
+  /// Adds a key without a value to an arena, with room for one.
+  @inline(__always)
+  init(_ key: UnsafeRawBufferPointer, valueRoom: Int, in arena: inout Arena) {
+    unsafe base = arena.allocate(Self.headerBytes + key.count + valueRoom)
+    let keyStart = unsafe base + Self.headerBytes
+    if let bytes = key.baseAddress { unsafe keyStart.copyMemory(from: bytes, byteCount: key.count) }
+    unsafe base.storeBytes(of: keyStart + key.count, as: UnsafeMutableRawPointer.self)
+    unsafe base.storeBytes(of: 0, toByteOffset: 8, as: UInt32.self)
+    unsafe base.storeBytes(of: UInt32(valueRoom), toByteOffset: 12, as: UInt32.self)
+    unsafe base.storeBytes(of: UInt32(key.count), toByteOffset: 16, as: UInt32.self)
+    unsafe base.storeBytes(of: State.deleted.rawValue, toByteOffset: 20, as: UInt32.self)
+  }
+
+  var state: State {
+    @inline(__always) get { unsafe State(rawValue: base.load(fromByteOffset: 20, as: UInt32.self))! }
+    nonmutating set { unsafe base.storeBytes(of: newValue.rawValue, toByteOffset: 20, as: UInt32.self) }
+  }
+
+  /// The key's bytes.
+  var key: UnsafeRawBufferPointer {
+    @inline(__always)
+    get {
+      unsafe UnsafeRawBufferPointer(
+        start: base + Self.headerBytes, count: Int(base.load(fromByteOffset: 16, as: UInt32.self)))
+    }
+  }
+
+  /// Where a value lies, and how much room it has there.
+  @safe
+  struct Place: BitwiseCopyable {
+    fileprivate let start: UnsafeMutableRawPointer
+    fileprivate let count: UInt32
+    fileprivate let room: UInt32
+  }
+
+  var place: Place {
+    get {
+      unsafe Place(
+        start: base.load(as: UnsafeMutableRawPointer.self), count: base.load(fromByteOffset: 8, as: UInt32.self),
+        room: base.load(fromByteOffset: 12, as: UInt32.self))
+    }
+    nonmutating set {
+      unsafe base.storeBytes(of: newValue.start, as: UnsafeMutableRawPointer.self)
+      unsafe base.storeBytes(of: newValue.count, toByteOffset: 8, as: UInt32.self)
+      unsafe base.storeBytes(of: newValue.room, toByteOffset: 12, as: UInt32.self)
+    }
+  }
+
+  /// The value's bytes, where there is one.
+  var value: UnsafeRawBufferPointer {
+    @inline(__always)
+    get {
+      unsafe UnsafeRawBufferPointer(
+        start: base.load(as: UnsafeMutableRawPointer.self), count: Int(base.load(fromByteOffset: 8, as: UInt32.self)))
+    }
+  }
+
+  /// Sets the value: in its place if there is room and `inPlace`, else in a new one.
+  @inline(__always)
+  func set(_ value: UnsafeRawBufferPointer, inPlace: Bool, in arena: inout Arena) {
+    let hasRoom = unsafe value.count <= Int(base.load(fromByteOffset: 12, as: UInt32.self))
+    if !inPlace || !hasRoom {
+      let room = (value.count + 7) & ~7
+      unsafe base.storeBytes(of: arena.allocate(room), as: UnsafeMutableRawPointer.self)
+      unsafe base.storeBytes(of: UInt32(room), toByteOffset: 12, as: UInt32.self)
+    }
+    if let bytes = value.baseAddress {
+      unsafe base.load(as: UnsafeMutableRawPointer.self).copyMemory(from: bytes, byteCount: value.count)
+    }
+    unsafe base.storeBytes(of: UInt32(value.count), toByteOffset: 8, as: UInt32.self)
+    state = .value
+  }
+}

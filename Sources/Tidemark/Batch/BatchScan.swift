@@ -1,0 +1,55 @@
+internal import Changelog
+
+/// Steps over the keys of one table of a batch, in one direction, also while the batch changes.
+struct BatchScan {
+  private let batch: IndexedBatch
+  private let table: TableID
+  private let range: KeyRange
+  private let order: ScanOrder
+  private var position: KeyTree.Position?
+  /// The batch's when the position was looked up; `nil` before the first time.
+  private var generation: UInt64?
+
+  init(_ batch: IndexedBatch, _ table: TableID, range: KeyRange, order: ScanOrder) {
+    self.batch = batch
+    self.table = table
+    self.range = range
+    self.order = order
+  }
+
+  /// Looks the position up if that wasn't done, or if keys were added since: the first of the range or, once a row was
+  /// given out, the first behind `lastKey`.
+  mutating func refresh(behind lastKey: RawSpan, hasGivenRow: Bool) {
+    if generation == batch.generation { return }
+    generation = batch.generation
+    switch order {
+    case .ascending:
+      position =
+        hasGivenRow
+        ? batch.first(in: table, behind: lastKey) : batch.first(in: table, from: range.lower.rawSpan)
+    case .descending:
+      if hasGivenRow {
+        position = batch.last(in: table, before: lastKey)
+      } else if let upper = range.upper {
+        position = batch.last(in: table, before: upper.rawSpan)
+      } else {
+        position = batch.last(in: table)
+      }
+    }
+  }
+
+  /// The entry where it stands; `nil` beyond the range.
+  var entry: BatchEntry? {
+    guard let entry = position?.entry else { return nil }
+    // Proof: the entry's memory is there until the batch is emptied, which ends its scans.
+    let key = unsafe RawSpan(_unsafeBytes: entry.key)
+    switch order {
+    case .ascending: if let upper = range.upper, key.compare(upper.rawSpan) >= 0 { return nil }
+    case .descending: if key.compare(range.lower.rawSpan) < 0 { return nil }
+    }
+    return entry
+  }
+
+  /// Goes to the next key in the order of the scan.
+  mutating func step() { position = order == .ascending ? position?.next : position?.previous }
+}

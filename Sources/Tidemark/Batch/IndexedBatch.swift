@@ -1,0 +1,209 @@
+internal import Changelog
+
+/// What a batch says about one key.
+enum BatchLookup<R> {
+  /// It doesn't change the key.
+  case absent
+  /// It deletes the key.
+  case deleted
+  /// It gives the key a value.
+  case value(R)
+}
+
+/// Changes of keys, one entry a key, in an order that can be searched and scanned: what a transaction stages.
+///
+/// Keys and values lie in an arena, above them one ordered tree a table. Writing a key again replaces its value, in its
+/// place if there is room. Point reads and writes take O(log *n*).
+///
+/// Proof of `@unchecked Sendable`: it belongs to one transaction, which one thread at a time uses.
+final class IndexedBatch: @unchecked Sendable {
+  /// How much memory stays when the batch is emptied; what one large commit took doesn't stay beside the memory budget.
+  private static let keptBytes = 2 << 20
+
+  private var arena = Arena()
+  private var nodes = Arena()
+  /// By the table's id.
+  private var trees: [TreeBox] = []
+  private var savepoints: [Savepoint] = []
+  /// What the entries were that were changed since the first savepoint, oldest first.
+  private var formerEntries: [FormerEntry] = []
+  /// How many keys it changes.
+  private(set) var count = 0
+  /// Counts what makes positions in its trees invalid.
+  private(set) var generation: UInt64 = 0
+
+  private final class TreeBox {
+    var tree = KeyTree()
+  }
+
+  private struct Savepoint {
+    let arena: Arena.Mark
+    let count: Int
+    let formerEntryCount: Int
+  }
+
+  private struct FormerEntry {
+    let entry: BatchEntry
+    /// `dropped` for a key that was added.
+    let state: BatchEntry.State
+    let place: BatchEntry.Place
+  }
+
+  /// How many bytes it takes: keys, values, what was replaced by something longer, and the index.
+  var byteCount: Int { arena.byteCount + nodes.byteCount }
+
+  /// How many bytes it may grow by with a change of `count` bytes of key and value.
+  static func greatestGrowth(_ count: Int) -> Int { BatchEntry.greatestBytes(count) + KeyTree.greatestGrowth }
+
+  // MARK: Reading
+
+  /// Looks a key up, without a copy of its value.
+  @inline(__always)
+  func lookUp<R>(_ key: RawSpan, in table: TableID, _ body: (RawSpan) -> R) -> BatchLookup<R> {
+    let index = Int(table.value)
+    guard index < trees.count else { return .absent }
+    return unsafe key.withUnsafeBytes { key in
+      guard let entry = unsafe trees[index].tree.find(SearchKey(key)) else { return .absent }
+      // Proof: the entry's memory is there until the batch changes, and `body` doesn't change it.
+      return entry.state == .deleted ? .deleted : .value(unsafe body(RawSpan(_unsafeBytes: entry.value)))
+    }
+  }
+
+  /// Calls `body` for each key of a table, in order; the value is `nil` for a deletion.
+  func forEach(in table: TableID, _ body: (_ key: RawSpan, _ value: RawSpan?) -> Void) {
+    var position = first(in: table)
+    while let current = position {
+      let entry = current.entry
+      // Proof: the entries' memory is there until the batch changes, and `body` doesn't change it.
+      unsafe body(
+        RawSpan(_unsafeBytes: entry.key), entry.state == .deleted ? nil : RawSpan(_unsafeBytes: entry.value))
+      position = current.next
+    }
+  }
+
+  /// The first key of a table.
+  func first(in table: TableID) -> KeyTree.Position? { tree(table)?.tree.first }
+  /// The last key of a table.
+  func last(in table: TableID) -> KeyTree.Position? { tree(table)?.tree.last }
+
+  /// The first key of a table at or behind `key`.
+  func first(in table: TableID, from key: RawSpan) -> KeyTree.Position? {
+    unsafe key.withUnsafeBytes { unsafe tree(table)?.tree.first(SearchKey($0), isIncluded: true) }
+  }
+
+  /// The first key of a table behind `key`.
+  func first(in table: TableID, behind key: RawSpan) -> KeyTree.Position? {
+    unsafe key.withUnsafeBytes { unsafe tree(table)?.tree.first(SearchKey($0), isIncluded: false) }
+  }
+
+  /// The last key of a table before `key`.
+  func last(in table: TableID, before key: RawSpan) -> KeyTree.Position? {
+    unsafe key.withUnsafeBytes { unsafe tree(table)?.tree.last(before: SearchKey($0)) }
+  }
+
+  private func tree(_ table: TableID) -> TreeBox? {
+    let index = Int(table.value)
+    return index < trees.count ? trees[index] : nil
+  }
+
+  // MARK: Writing
+
+  /// Sets the value of a key.
+  func put(_ key: RawSpan, _ value: RawSpan, in table: TableID) {
+    unsafe key.withUnsafeBytes { key in
+      unsafe value.withUnsafeBytes { value in
+        let (entry, isAdded) = unsafe entry(of: key, valueRoom: value.count, in: table)
+        // Since a savepoint, a value that was there before stays where it is.
+        unsafe entry.set(value, inPlace: isAdded || savepoints.isEmpty, in: &arena)
+      }
+    }
+  }
+
+  /// Deletes a key, whether or not it has a value.
+  func delete(_ key: RawSpan, in table: TableID) {
+    unsafe key.withUnsafeBytes { unsafe entry(of: $0, valueRoom: 0, in: table).entry.state = .deleted }
+  }
+
+  /// The entry of a key that is about to change, added if there is none.
+  @inline(__always)
+  private func entry(
+    of key: UnsafeRawBufferPointer, valueRoom: Int, in table: TableID
+  ) -> (entry: BatchEntry, isAdded: Bool) {
+    let index = Int(table.value)
+    while trees.count <= index { trees.append(TreeBox()) }
+    let box = trees[index]
+    let key = unsafe SearchKey(key)
+    var path = KeyTree.Path()
+    if let entry = box.tree.find(key, &path) {
+      if !savepoints.isEmpty {
+        formerEntries.append(FormerEntry(entry: entry, state: entry.state, place: entry.place))
+      }
+      return (entry, false)
+    }
+    let entry = unsafe BatchEntry(key.bytes, valueRoom: valueRoom, in: &arena)
+    box.tree.insert(key.prefix, entry, at: &path, &nodes)
+    count += 1
+    generation &+= 1
+    if !savepoints.isEmpty {
+      formerEntries.append(FormerEntry(entry: entry, state: .dropped, place: entry.place))
+    }
+    return (entry, true)
+  }
+
+  /// Empties it, and forgets its savepoints.
+  func removeAll() {
+    for box in trees { box.tree.removeAll() }
+    arena.takeBackAll(keeping: Self.keptBytes)
+    nodes.takeBackAll(keeping: Self.keptBytes)
+    savepoints.removeAll()
+    formerEntries.removeAll()
+    count = 0
+    generation &+= 1
+  }
+
+  // MARK: Savepoints
+
+  /// Remembers what it holds; savepoints nest.
+  func setSavepoint() {
+    savepoints.append(Savepoint(arena: arena.mark, count: count, formerEntryCount: formerEntries.count))
+  }
+
+  /// Forgets the last savepoint and keeps what came after it.
+  func releaseSavepoint() {
+    savepoints.removeLast()
+    if savepoints.isEmpty { formerEntries.removeAll() }
+  }
+
+  /// Drops what came after the last savepoint, and the savepoint.
+  ///
+  /// O(changes since), and if keys were added, O(keys) that stay.
+  func rollBackToSavepoint() {
+    let savepoint = savepoints.removeLast()
+    // Backwards: of an entry that changed several times the oldest counts.
+    for former in formerEntries[savepoint.formerEntryCount...].reversed() {
+      former.entry.state = former.state
+      former.entry.place = former.place
+    }
+    formerEntries.removeSubrange(savepoint.formerEntryCount...)
+    if count != savepoint.count { dropEntries() }
+    count = savepoint.count
+    arena.takeBack(to: savepoint.arena)
+  }
+
+  /// Builds the trees again without the entries that are dropped.
+  private func dropEntries() {
+    var nodes = Arena()
+    for box in trees {
+      var kept = KeyTree()
+      var position = box.tree.first
+      while let current = position {
+        position = current.next
+        if current.entry.state == .dropped { continue }
+        kept.append(current, &nodes)
+      }
+      box.tree = kept
+    }
+    self.nodes = nodes
+    generation &+= 1
+  }
+}
