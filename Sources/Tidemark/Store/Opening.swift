@@ -8,6 +8,7 @@ struct OpenedParts {
   let database: SharedDatabase
   let changelog: (any Changelog)?
   let writer: any ChangelogWriter
+  let observer: StoreObserver
   let health: Health
   let signals: MaintenanceSignals
   let applier: Applier
@@ -72,7 +73,8 @@ private struct Opening {
   let changelog: (any Changelog)?
   let options: StoreOptions
   let lock: FileLock
-  let health = Health()
+  let observer: StoreObserver
+  let health: Health
   let signals = MaintenanceSignals()
   let begin = ContinuousClock.now
 
@@ -85,12 +87,15 @@ private struct Opening {
     self.directory = directory
     self.changelog = changelog
     self.options = options
+    observer = StoreObserver(options, directory, changelog?.identity)
+    health = Health(observer)
   }
 
   func run(_ tables: [any TableDefinition], _ progress: (OpenProgress) -> Void) throws(StoreError) -> Engine {
     let stored = try checkDatabase()
     try checkChangelog(stored?.state, stored?.identity)
     let writer: any ChangelogWriter = try changelog?.openWriter() ?? LocalWriter(stored?.state)
+    if let recovery = (changelog as? FileLog)?.lastRecovery { observer.recovered(recovery) }
     do throws(StoreError) {
       return try open(tables, writer, progress)
     } catch {
@@ -209,28 +214,32 @@ private struct Opening {
       try writer.sync()
       // Restore writes table files as it goes, and a crash on the way must find `HEAD` telling of them.
       var head: Head?
-      let restore = Restore(changelog, applier, since: begin) { (bytes) throws(StoreError) in
+      let restore = Restore(changelog, applier, since: begin) { (bytes, end) throws(StoreError) in
         // What is restored lags like what is committed: without a bound, each crash would add to the next replay.
         if signals.committed(bytes: bytes, flushAt: options.storedLagBytes) {
-          signals.flushStarted()
+          signals.flushStarted(upTo: end)
           try database.startFlush()
         }
         try Head.write(database, directory, over: &head)
       }
-      state = try restore.run(from: state, to: writer.endOffset, progress)
+      state = try restore.run(from: state, to: writer.endOffset) { step in
+        observer.restored(step)
+        progress(step)
+      }
     }
     let parts = OpenedParts(
-      directory: directory, options: options, database: database, changelog: changelog, writer: writer, health: health,
-      signals: signals, applier: applier, state: state)
+      directory: directory, options: options, database: database, changelog: changelog, writer: writer,
+      observer: observer, health: health, signals: signals, applier: applier, state: state)
     let engine = try defineTables(declared, parts)
     try engine.writeHead()
     options.budget.join(engine)
+    observer.opened(engine, in: begin.duration(to: .now))
     return engine
   }
 
   private func openDatabase(_ writer: any ChangelogWriter) throws(StoreError) -> RocksDB.Database {
     var settings = StoredState.settings(options)
-    let (health, signals) = (health, signals)
+    let (observer, health, signals) = (observer, health, signals)
     settings.tableFileSync = {
       do throws(StoreError) {
         try writer.sync()
@@ -240,8 +249,15 @@ private struct Opening {
         return RocksDBError(.ioError, message: "the changelog can't be synced: \(error)")
       }
     }
-    settings.onFlushCompleted = { signals.flushCompleted() }
+    settings.onFlushCompleted = {
+      observer.metrics?.flushCompleted()
+      signals.flushCompleted()
+    }
+    settings.onCompactionCompleted = { observer.metrics?.compactionCompleted() }
+    settings.onCompactionFailed = { observer.compactionFailed($0) }
+    settings.onStallChanged = { observer.stallChanged(of: $0, to: $1) }
     settings.onBackgroundError = { error in
+      observer.backgroundFailed(error)
       health.fail(StoreError(error, "the database failed in the background"))
     }
     return try mappingErrors(to: "the database can't be opened", ["directory": directory.path]) {

@@ -12,6 +12,8 @@ internal import Foundation
 struct StoreDirectory: Sendable {
   let path: String
 
+  /// The last part of its path.
+  var name: String { URL(fileURLWithPath: path).lastPathComponent }
   var database: String { path + "/db" }
   var head: String { path + "/HEAD" }
   var lock: String { path + "/LOCK" }

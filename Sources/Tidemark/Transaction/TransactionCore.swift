@@ -102,6 +102,7 @@ final class TransactionCore: @unchecked Sendable {
       let more = max(Self.reservationBytes, bytes - reservedBytes)
       try engine.options.budget.reserve(more)
       reservedBytes += more
+      engine.usage.setUncommitted(bytes: reservedBytes)
     }
     takeRowsAway()
     if firstChangeAt == nil { firstChangeAt = .now }
@@ -198,6 +199,7 @@ final class TransactionCore: @unchecked Sendable {
     firstChangeAt = nil
     engine.options.budget.release(reservedBytes)
     reservedBytes = 0
+    engine.usage.setUncommitted(bytes: 0)
     streamTime = engine.committed.streamTime
   }
 
