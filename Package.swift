@@ -77,7 +77,8 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB"], swiftSettings: swiftSettings),
+      name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB", "QuietLogs"],
+      swiftSettings: swiftSettings),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

@@ -13,7 +13,7 @@ final class StoreObserver: Sendable {
   private let restore = Mutex(RestoreState())
 
   /// At most how often the progress of a restore is logged.
-  private static let progressInterval: Duration = .seconds(5)
+  private let progressInterval: Duration
 
   private struct StallState {
     /// The column families whose writes wait.
@@ -25,10 +25,14 @@ final class StoreObserver: Sendable {
     /// What was reported so far.
     var records = 0
     var startOffset: Offset?
-    var nextMessage = ContinuousClock.now.advanced(by: progressInterval)
+    var lastMessage = ContinuousClock.now
   }
 
-  init(_ options: StoreOptions, _ directory: StoreDirectory, _ changelog: ChangelogIdentity?) {
+  init(
+    _ options: StoreOptions, _ directory: StoreDirectory, _ changelog: ChangelogIdentity?,
+    progressInterval: Duration = .seconds(5)
+  ) {
+    self.progressInterval = progressInterval
     let store = changelog?.topicPartition.description ?? directory.name
     var logger = options.logger
     logger[metadataKey: "store"] = "\(store)"
@@ -56,12 +60,12 @@ final class StoreObserver: Sendable {
       let records = progress.records - state.records
       state.records = progress.records
       state.startOffset = progress.startOffset
-      let logs = !isReady && state.nextMessage <= .now
-      if logs { state.nextMessage = .now.advanced(by: Self.progressInterval) }
+      let logs = !isReady && state.lastMessage.duration(to: .now) >= progressInterval
+      if logs { state.lastMessage = .now }
       return (records, logs)
     }
     metrics?.restored(
-      records: records, perSecond: isReady ? 0 : progress.recordsPerSecond,
+      records: records, perSecond: progress.recordsPerSecond,
       remaining: progress.endOffset.value - progress.offset.value)
     guard logs else { return }
     logger.info(

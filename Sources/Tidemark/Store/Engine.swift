@@ -222,7 +222,7 @@ final class Engine: Sendable {
       if end <= now {
         view.expire()
         observer.expired(view, after: view.takenAt.duration(to: now))
-      } else { 
+      } else {
         next = min(next ?? end, end)
       }
     }
