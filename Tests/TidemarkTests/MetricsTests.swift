@@ -208,7 +208,7 @@ import TidemarkTesting
       "level0_stop_writes_trigger": "6",
     ]
     let store = try directory.store(changelog, options)
-    #expect(try observed.gauge("write-stalled-tables") == 0)
+    try #require(try eventually { try observed.gauge("write-stalled-tables") == 0 })
     // Compactions wait, and each flush adds a file to level 0.
     func flush(until message: String) throws {
       var number = 0
@@ -220,7 +220,7 @@ import TidemarkTesting
     }
     try flush(until: "writes are slowed down")
     try #require(eventually { gate.hasArrivals })
-    #expect(try observed.gauge("write-stalled-tables") ?? 0 >= 1)
+    try #require(try eventually { try observed.gauge("write-stalled-tables") ?? 0 >= 1 })
     try flush(until: "writes are stopped")
     #expect(try observed.timer("write-stall-duration").isEmpty)
     #expect(observed.messages("writes go on").isEmpty)
@@ -273,8 +273,23 @@ import TidemarkTesting
   @Test func aStoreWithoutAChangelogIsNamedAfterItsDirectory() throws {
     let store = try StateStore.open(directory("totals"), tables: [balances], options: observed.options)
     try store.write { try $0.put("a", 1, in: balances) }
-    #expect(try observed.metrics.expectCounter("tidemark.commit-total", [("store", "totals")]).totalValue == 1)
+    let dimensions = [("store", directory("totals"))]
+    #expect(try observed.metrics.expectCounter("tidemark.commit-total", dimensions).totalValue == 1)
     try store.close()
+  }
+
+  @Test func anOpenThatFailsLeavesNoGaugesAndTakesNoneOfAnother() throws {
+    let store = try directory.store(try directory.log(), observed.options)
+    let count = observed.metrics.meters.count
+    _ = storeError(.locked) { _ = try directory.store(try directory.log(), observed.options, "another") }
+    #expect(observed.metrics.meters.count == count)
+    try store.close()
+    let other = Table("balances", key: .string, value: .string)
+    _ = storeError(.invalidArgument) {
+      _ = try StateStore.open(
+        directory("store"), tables: [other], changelog: try directory.log(), options: observed.options)
+    }
+    #expect(observed.metrics.meters.isEmpty)
   }
 
   @Test func aClosedStoreTakesItsGaugesBack() throws {

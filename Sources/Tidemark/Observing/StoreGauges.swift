@@ -12,6 +12,7 @@ final class StoreGauges: Sendable {
   private let storedLagRecords: Meter
   private let storedLagBytes: Meter
   private let durableLagRecords: Meter
+  private let stalledTables: Meter
   private let usedBudgetBytes: Meter
   private let cacheBytes: Meter
   private let runningFlushes: Meter
@@ -28,6 +29,7 @@ final class StoreGauges: Sendable {
     storedLagRecords = labels.gauge("stored-lag-records")
     storedLagBytes = labels.gauge("stored-lag-bytes")
     durableLagRecords = labels.gauge("durable-lag-records")
+    stalledTables = labels.gauge("write-stalled-tables")
     usedBudgetBytes = labels.gauge("memory-budget-used-bytes")
     cacheBytes = labels.gauge("block-cache-usage")
     runningFlushes = labels.gauge("num-running-flushes")
@@ -42,6 +44,7 @@ final class StoreGauges: Sendable {
     uncommittedBytes.set(engine.usage.uncommittedBytes)
     openCursors.set(engine.usage.openCursors)
     publishLag(engine)
+    stalledTables.set(engine.observer.stalledFamilies)
     let budget = engine.options.budget
     usedBudgetBytes.set(budget.usedBytes)
     cacheBytes.set(budget.cache.usedBytes)
@@ -80,8 +83,8 @@ final class StoreGauges: Sendable {
   func close() {
     let all = [
       uncommittedBytes, openCursors, snapshots, oldestSnapshotAge, storedLagRecords, storedLagBytes, durableLagRecords,
-      usedBudgetBytes, cacheBytes, runningFlushes, runningCompactions, pendingCompactionBytes, memtableBytes,
-      tableFileBytes,
+      stalledTables, usedBudgetBytes, cacheBytes, runningFlushes, runningCompactions, pendingCompactionBytes,
+      memtableBytes, tableFileBytes,
     ]
     for gauge in all { gauge.destroy() }
   }

@@ -23,7 +23,6 @@ final class StoreMetrics: Sendable {
   private let compactions: Counter
   private let backgroundErrors: Counter
   private let writeStallDuration: Timer
-  private let stalledTables: Meter
   let gauges: StoreGauges
 
   /// Makes the metrics of the store of that name; `nil` if the factory drops everything.
@@ -42,9 +41,7 @@ final class StoreMetrics: Sendable {
     compactions = labels.counter("compaction-total")
     backgroundErrors = labels.counter("background-errors")
     writeStallDuration = labels.timer("write-stall-duration")
-    stalledTables = labels.gauge("write-stalled-tables")
     gauges = StoreGauges(labels)
-    stalledTables.set(0)
   }
 
   func committed(_ size: CommitSize, in duration: Duration) {
@@ -67,14 +64,13 @@ final class StoreMetrics: Sendable {
   func compactionCompleted() { compactions.increment() }
   func backgroundFailed() { backgroundErrors.increment() }
 
-  func stalled(tables: Int) { stalledTables.set(tables) }
   func stallEnded(after duration: Duration) { writeStallDuration.recordNanoseconds(duration.nanoseconds) }
 
   /// Takes the gauges back: what they told of is over.
   ///
   /// Counters and timers stay, for the store may be opened again.
   func close() {
-    for gauge in [restoreRate, restoreRemainingRecords, stalledTables] { gauge.destroy() }
+    for gauge in [restoreRate, restoreRemainingRecords] { gauge.destroy() }
     gauges.close()
   }
 }

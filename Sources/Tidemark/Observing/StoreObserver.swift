@@ -33,7 +33,7 @@ final class StoreObserver: Sendable {
     progressInterval: Duration = .seconds(5)
   ) {
     self.progressInterval = progressInterval
-    let store = changelog?.topicPartition.description ?? directory.name
+    let store = changelog?.topicPartition.description ?? directory.path
     var logger = options.logger
     logger[metadataKey: "store"] = "\(store)"
     self.logger = logger
@@ -120,9 +120,12 @@ final class StoreObserver: Sendable {
 
   // MARK: While it works
 
+  /// How many column families' writes wait.
+  var stalledFamilies: Int { stall.withLock { $0.families.count } }
+
   /// RocksDB begins or ends to slow down or stop the writes of a column family.
   func stallChanged(of family: String, to stall: WriteStall) {
-    let (before, after, count, ended) = self.stall.withLock { state in
+    let (before, after, ended) = self.stall.withLock { state in
       let before = state.families.values.max() ?? .none
       state.families[family] = stall == .none ? nil : stall
       let after = state.families.values.max() ?? .none
@@ -133,9 +136,8 @@ final class StoreObserver: Sendable {
       } else if state.since == nil {
         state.since = .now
       }
-      return (before, after, state.families.count, ended)
+      return (before, after, ended)
     }
-    metrics?.stalled(tables: count)
     if let ended {
       metrics?.stallEnded(after: ended)
       logger.info("writes go on at full speed", metadata: ["duration": "\(ended)"])

@@ -146,7 +146,7 @@ enum Maintenance {
         if let metrics {
           if publishAt <= .now {
             metrics.gauges.publish(engine)
-            publishAt = .now.advanced(by: interval)
+            publishAt = .now.advanced(by: max(interval, .milliseconds(1)))
           }
           deadline = min(deadline ?? publishAt, publishAt)
         }

@@ -73,8 +73,6 @@ private struct Opening {
   let changelog: (any Changelog)?
   let options: StoreOptions
   let lock: FileLock
-  let observer: StoreObserver
-  let health: Health
   let signals = MaintenanceSignals()
   let begin = ContinuousClock.now
 
@@ -87,18 +85,19 @@ private struct Opening {
     self.directory = directory
     self.changelog = changelog
     self.options = options
-    observer = StoreObserver(options, directory, changelog?.identity)
-    health = Health(observer)
   }
 
   func run(_ tables: [any TableDefinition], _ progress: (OpenProgress) -> Void) throws(StoreError) -> Engine {
     let stored = try checkDatabase()
     try checkChangelog(stored?.state, stored?.identity)
     let writer: any ChangelogWriter = try changelog?.openWriter() ?? LocalWriter(stored?.state)
+    // Not before: whoever has the writer has the name that metrics go by.
+    let observer = StoreObserver(options, directory, changelog?.identity)
     if let recovery = (changelog as? FileLog)?.lastRecovery { observer.recovered(recovery) }
     do throws(StoreError) {
-      return try open(tables, writer, progress)
+      return try open(tables, writer, observer, progress)
     } catch {
+      observer.metrics?.close()
       try? writer.close()
       throw error
     }
@@ -195,9 +194,11 @@ private struct Opening {
   // MARK: Opening
 
   private func open(
-    _ declared: [any TableDefinition], _ writer: any ChangelogWriter, _ progress: (OpenProgress) -> Void
+    _ declared: [any TableDefinition], _ writer: any ChangelogWriter, _ observer: StoreObserver,
+    _ progress: (OpenProgress) -> Void
   ) throws(StoreError) -> Engine {
-    let database = try SharedDatabase(try openDatabase(writer))
+    let health = Health(observer)
+    let database = try SharedDatabase(try openDatabase(writer, observer, health))
     let partition = changelog?.identity.topicPartition ?? LocalWriter.partition
     var tables: [OpenTable] = []
     for record in try database.tableRecords() {
@@ -237,9 +238,11 @@ private struct Opening {
     return engine
   }
 
-  private func openDatabase(_ writer: any ChangelogWriter) throws(StoreError) -> RocksDB.Database {
+  private func openDatabase(
+    _ writer: any ChangelogWriter, _ observer: StoreObserver, _ health: Health
+  ) throws(StoreError) -> RocksDB.Database {
     var settings = StoredState.settings(options)
-    let (observer, health, signals) = (observer, health, signals)
+    let signals = signals
     settings.tableFileSync = {
       do throws(StoreError) {
         try writer.sync()

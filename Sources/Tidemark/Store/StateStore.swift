@@ -20,7 +20,7 @@ public final class StateStore: Sendable {
   deinit {
     guard engine.withLock({ $0 != nil }) else { return }
     signals.stop()
-    observer.closed()
+    observer.metrics?.close()
   }
 
   /// Begins the store's transaction; there is one at a time, and it may be used for many commits.

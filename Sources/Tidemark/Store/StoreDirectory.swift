@@ -12,8 +12,6 @@ internal import Foundation
 struct StoreDirectory: Sendable {
   let path: String
 
-  /// The last part of its path.
-  var name: String { URL(fileURLWithPath: path).lastPathComponent }
   var database: String { path + "/db" }
   var head: String { path + "/HEAD" }
   var lock: String { path + "/LOCK" }

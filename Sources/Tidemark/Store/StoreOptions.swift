@@ -29,7 +29,7 @@ public struct StoreOptions: Sendable {
   ///
   /// With the factory that drops everything, nothing is measured.
   public var metrics: (any MetricsFactory)?
-  /// How often metrics that tell of a moment (gauges) are published.
+  /// How often metrics that tell of a moment (gauges) are published; at most once a millisecond.
   public var metricsInterval: Duration = .seconds(10)
   /// RocksDB's database-wide options by name, over those of the store.
   public var databaseOptions: [String: String] = [:]
