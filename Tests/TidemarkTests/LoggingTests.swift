@@ -163,6 +163,33 @@ import TidemarkTesting
     #expect(observed.messages("the store takes no more writes").isEmpty)
   }
 
+  /// What two table files hold, whose keys overlap, doesn't fit a third time.
+  @Test(.enabled(if: SmallDisk.isPossible)) func aCompactionForWhichThereIsNoSpaceIsLoggedAndCounted() throws {
+    let disk = try SmallDisk(directory("disk"), mebibytes: 12)
+    var options = observed.options
+    options.columnFamilyOptions = ["level0_file_num_compaction_trigger": "2", "compression": "kNoCompression"]
+    let store = try directory.store(try directory.log(), options, "disk/store")
+    let text = String(repeating: "x", count: 5000)
+    for round: Int64 in 0..<2 {
+      try store.write { transaction in
+        for number: Int64 in 0..<500 { try transaction.put(("row", number * 2 + round), text, in: orders) }
+      }
+      if round == 1 { try disk.fill(leaving: 4_000_000) }
+      // While the compaction takes what is left, there may be none for HEAD.
+      do throws(StoreError) { try store.flush() } catch { #expect(error.kind == .outOfSpace && round == 1) }
+    }
+    try #require(eventually { !observed.messages("a compaction failed").isEmpty })
+    let failed = try #require(observed.messages("a compaction failed, and will be repeated").first)
+    #expect(failed.level == .error && failed.error != nil)
+    #expect(try observed.counter("background-errors") >= 1)
+    #expect(observed.messages("the store takes no more writes").isEmpty)
+    try disk.makeRoom()
+    try #require(try eventually { try observed.counter("compaction-total") >= 1 })
+    try commit(0, to: store)
+    // RocksDB remembers the error, and the next flush may fail with it, though there is room.
+    try? store.close()
+  }
+
   // MARK: While it works
 
   @Test func aSnapshotThatExpiresIsLogged() throws {
