@@ -21,7 +21,9 @@ let package = Package(
     .executable(name: "tidemark", targets: ["TidemarkCommand"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
   ],
   targets: [
     .target(name: "CChecksum"),
@@ -31,28 +33,52 @@ let package = Package(
       cxxSettings: [.define("ROCKSDB_PLATFORM_POSIX")],
       linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
     .target(name: "RocksDB", dependencies: ["CRocksDB"], swiftSettings: swiftSettings),
-    .target(name: "Tidemark", dependencies: ["Changelog", "RocksDB"], swiftSettings: swiftSettings),
+    .target(
+      name: "Tidemark",
+      dependencies: [
+        "Changelog", "RocksDB", .product(name: "Logging", package: "swift-log"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+      ],
+      swiftSettings: swiftSettings),
     .target(name: "TidemarkTesting", dependencies: ["Tidemark", "Changelog"], swiftSettings: swiftSettings),
     .target(name: "RowInput", swiftSettings: swiftSettings),
     .executableTarget(
       name: "TidemarkCommand",
       dependencies: [
         "Tidemark", "RowInput", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "BankProcess", dependencies: ["Tidemark"], path: "Tests/BankProcess", swiftSettings: swiftSettings),
+      name: "BankProcess", dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
+      path: "Tests/BankProcess", swiftSettings: swiftSettings),
+    .target(
+      name: "QuietLogs", dependencies: [.product(name: "Logging", package: "swift-log")], path: "Tests/QuietLogs",
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
     .testTarget(name: "RocksDBTests", dependencies: ["RocksDB"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "TidemarkTests", dependencies: ["Tidemark", "TidemarkTesting", "RocksDB", "BankProcess"],
+      name: "TidemarkTests",
+      dependencies: [
+        "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "QuietLogs",
+        .product(name: "Logging", package: "swift-log"), .product(name: "InMemoryLogging", package: "swift-log"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "MetricsTestKit", package: "swift-metrics"),
+      ],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "DocumentationTests", dependencies: ["Tidemark", "TidemarkTesting"], swiftSettings: swiftSettings),
+      name: "DocumentationTests",
+      dependencies: [
+        "Tidemark", "TidemarkTesting", "QuietLogs", .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "MetricsTestKit", package: "swift-metrics"),
+      ],
+      swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB"], swiftSettings: swiftSettings),
+      name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB", "QuietLogs"],
+      swiftSettings: swiftSettings),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

@@ -224,6 +224,16 @@ bool rdb_integer_property(RDBDatabase* database, const RDBFamily* family, const 
   return found;
 }
 
+bool rdb_summed_property(RDBDatabase* database, const char* name, uint64_t* out) {
+  bool found = false;
+  RDBStatus status = guarded([&] {
+    found = database->shared->db->GetAggregatedIntProperty(name, out);
+    return Status::OK();
+  });
+  rdb_status_free(status);
+  return found;
+}
+
 RDBStatus rdb_snapshot_create(RDBDatabase* database, RDBSnapshot** out) {
   return guarded([&] {
     auto result = std::make_unique<RDBSnapshot>(RDBSnapshot{database->shared, nullptr});

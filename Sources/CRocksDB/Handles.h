@@ -58,6 +58,15 @@ class Hooks {
   void flushCompleted() const {
     if (hooks_.flush_completed) hooks_.flush_completed(hooks_.context);
   }
+  void compactionCompleted() const {
+    if (hooks_.compaction_completed) hooks_.compaction_completed(hooks_.context);
+  }
+  void compactionFailed(const rocksdb::Status& status) const {
+    if (hooks_.compaction_failed) hooks_.compaction_failed(hooks_.context, toC(status));
+  }
+  void stallChanged(const std::string& family, int stall) const {
+    if (hooks_.stall_changed) hooks_.stall_changed(hooks_.context, RDBSlice{family.data(), family.size()}, stall);
+  }
   void backgroundError(const rocksdb::Status& status) const {
     if (hooks_.background_error) hooks_.background_error(hooks_.context, toC(status));
   }

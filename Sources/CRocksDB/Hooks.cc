@@ -142,6 +142,17 @@ class Listener final : public rocksdb::EventListener {
 
   void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override { hooks_->flushCompleted(); }
 
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& info) override {
+    if (info.status.ok()) hooks_->compactionCompleted();
+  }
+
+  void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override {
+    static_assert(static_cast<int>(rocksdb::WriteStallCondition::kNormal) == RDBStallNone);
+    static_assert(static_cast<int>(rocksdb::WriteStallCondition::kDelayed) == RDBStallDelayed);
+    static_assert(static_cast<int>(rocksdb::WriteStallCondition::kStopped) == RDBStallStopped);
+    hooks_->stallChanged(info.cf_name, static_cast<int>(info.condition.cur));
+  }
+
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override {
     if (status->ok()) return;
     // RocksDB repeats a compaction that failed softly. After anything else a later atomic flush can hang
@@ -150,6 +161,8 @@ class Listener final : public rocksdb::EventListener {
         status->severity() >= rocksdb::Status::Severity::kHardError) {
       refusal_->set(*status);
       hooks_->backgroundError(*status);
+    } else {
+      hooks_->compactionFailed(*status);
     }
   }
 

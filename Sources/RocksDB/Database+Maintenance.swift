@@ -23,6 +23,12 @@ extension Database {
     return unsafe rdb_integer_property(handle, family.handle, name, &value) ? value : nil
   }
 
+  /// The sum over all column families of a property that is a number; nil if they have none of this name.
+  public func summedProperty(_ name: String) -> UInt64? {
+    var value: UInt64 = 0
+    return unsafe rdb_summed_property(handle, name, &value) ? value : nil
+  }
+
   /// The options in effect, by RocksDB's names after a prefix.
   ///
   /// `db.` is the database, `cf.` its `default` column family, which has what all have, `cf.table_factory.` its SST files.

@@ -27,8 +27,19 @@ public struct DatabaseOptions: Sendable {
   public var tableFileSync: (@Sendable () -> RocksDBError?)?
   /// Called after each flush of a column family, on RocksDB's threads; it must not wait for the database.
   public var onFlushCompleted: (@Sendable () -> Void)?
-  /// Called when work in the background failed, on RocksDB's threads; it must not wait for the database.
+  /// Called after each compaction, on RocksDB's threads; it must not wait for the database.
+  public var onCompactionCompleted: (@Sendable () -> Void)?
+  /// Called when a compaction failed in a way after which RocksDB repeats it, on RocksDB's threads; it must not wait for
+  /// the database.
+  public var onCompactionFailed: (@Sendable (RocksDBError) -> Void)?
+  /// Called when work in the background failed in any other way, on RocksDB's threads; it must not wait for the database.
+  ///
+  /// The database takes no more writes.
   public var onBackgroundError: (@Sendable (RocksDBError) -> Void)?
+  /// Called when RocksDB begins or ends to slow down or stop the writes of a column family, which is named.
+  ///
+  /// It runs on RocksDB's threads and on those that write and flush; it must not wait for the database.
+  public var onStallChanged: (@Sendable (_ family: String, WriteStall) -> Void)?
 
   /// Makes the default options.
   public init() {}

@@ -4,12 +4,18 @@ internal import CRocksDB
 final class Hooks: Sendable {
   let tableFileSync: (@Sendable () -> RocksDBError?)?
   let onFlushCompleted: (@Sendable () -> Void)?
+  let onCompactionCompleted: (@Sendable () -> Void)?
+  let onCompactionFailed: (@Sendable (RocksDBError) -> Void)?
   let onBackgroundError: (@Sendable (RocksDBError) -> Void)?
+  let onStallChanged: (@Sendable (_ family: String, WriteStall) -> Void)?
 
   init(_ options: DatabaseOptions) {
     tableFileSync = options.tableFileSync
     onFlushCompleted = options.onFlushCompleted
+    onCompactionCompleted = options.onCompactionCompleted
+    onCompactionFailed = options.onCompactionFailed
     onBackgroundError = options.onBackgroundError
+    onStallChanged = options.onStallChanged
   }
 
   /// What the shim calls; it owns one reference, and gives it back through `release`.
@@ -25,6 +31,19 @@ final class Hooks: Sendable {
     }
     if onFlushCompleted != nil {
       unsafe hooks.flush_completed = { context in unsafe Hooks.from(context).onFlushCompleted?() }
+    }
+    if onCompactionCompleted != nil {
+      unsafe hooks.compaction_completed = { context in unsafe Hooks.from(context).onCompactionCompleted?() }
+    }
+    if onCompactionFailed != nil {
+      unsafe hooks.compaction_failed = { context, status in
+        unsafe Hooks.from(context).onCompactionFailed?(RocksDBError(taking: status))
+      }
+    }
+    if onStallChanged != nil {
+      unsafe hooks.stall_changed = { context, family, stall in
+        unsafe Hooks.from(context).onStallChanged?(string(family), WriteStall(rawValue: stall) ?? .none)
+      }
     }
     if onBackgroundError != nil {
       unsafe hooks.background_error = { context, status in

@@ -1,3 +1,4 @@
+internal import Logging
 package import Tidemark
 
 /// A bank whose money only moves: what the crash test runs, and what it recomputes to check it.
@@ -23,6 +24,7 @@ package enum Bank {
   /// Small, so that flushes and segment rolls happen all the time.
   package static var options: StoreOptions {
     var options = StoreOptions()
+    options.logger = Logger(label: "bank") { _ in SwiftLogNoOpLogHandler() }
     options.storedLagBytes = 96 << 10
     options.storedLagTime = .milliseconds(40)
     options.columnFamilyOptions = ["write_buffer_size": "65536"]

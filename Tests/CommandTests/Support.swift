@@ -1,4 +1,5 @@
 import Foundation
+import QuietLogs
 import Testing
 
 /// A directory of its own for a test, removed when the test is done.
@@ -6,6 +7,7 @@ final class TemporaryDirectory: Sendable {
   let path: String
 
   init() throws {
+    quietLogs
     path = NSTemporaryDirectory() + "tidemark-command-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }

@@ -1,4 +1,5 @@
 import Foundation
+import QuietLogs
 import Testing
 import Tidemark
 
@@ -7,6 +8,7 @@ final class TemporaryDirectory: Sendable {
   let path: String
 
   init() throws {
+    quietLogs
     path = NSTemporaryDirectory() + "tidemark-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }

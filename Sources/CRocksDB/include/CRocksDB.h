@@ -61,6 +61,10 @@ size_t rdb_write_buffer_manager_used_bytes(const RDBWriteBufferManager *_Nonnull
 
 // MARK: Options
 
+/// Whether a column family's writes wait for flushes and compactions; the numbers are those of
+/// rocksdb::WriteStallCondition.
+enum { RDBStallNone = 0, RDBStallDelayed = 1, RDBStallStopped = 2 };
+
 /// Calls out of RocksDB's threads. `release` is called once, when no other call can come any more.
 typedef struct RDBHooks {
   void *_Nullable context;
@@ -68,6 +72,11 @@ typedef struct RDBHooks {
   /// Before the sync of each SST file; its message is freed by the caller.
   RDBStatus (*_Nullable table_file_sync)(void *_Nullable context);
   void (*_Nullable flush_completed)(void *_Nullable context);
+  void (*_Nullable compaction_completed)(void *_Nullable context);
+  /// A compaction failed and will be repeated; the status' message is freed by the callee.
+  void (*_Nullable compaction_failed)(void *_Nullable context, RDBStatus status);
+  /// The family's name lives as long as the call.
+  void (*_Nullable stall_changed)(void *_Nullable context, RDBSlice family, int stall);
   /// The status' message is freed by the callee.
   void (*_Nullable background_error)(void *_Nullable context, RDBStatus status);
 } RDBHooks;
@@ -126,6 +135,8 @@ RDBStatus rdb_property(
 bool rdb_integer_property(
     RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const char *_Nonnull name,
     uint64_t *_Nonnull out);
+/// The sum over all column families.
+bool rdb_summed_property(RDBDatabase *_Nonnull database, const char *_Nonnull name, uint64_t *_Nonnull out);
 
 RDBStatus rdb_snapshot_create(RDBDatabase *_Nonnull database, RDBSnapshot *_Nullable *_Nonnull out);
 uint64_t rdb_snapshot_sequence_number(const RDBSnapshot *_Nonnull snapshot);

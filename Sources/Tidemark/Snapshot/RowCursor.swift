@@ -37,10 +37,10 @@ struct RowCursor: ~Copyable {
       let iterator = try view.read { (snapshot) throws(RocksDBError) in
         view.engine.database.handle.makeIterator(in: table.family, at: snapshot)
       }
-      rows = TakeableRows(ByteCursor(iterator, range: self.range, order: order))
+      rows = TakeableRows(ByteCursor(iterator, range: self.range, order: order), view.engine.usage)
     case .transaction(let core):
       try core.checkReadable()
-      rows = TakeableRows(core.rows(in: table, self.range, order))
+      rows = TakeableRows(core.rows(in: table, self.range, order), core.engine.usage)
       core.register(rows)
     }
   }
@@ -93,11 +93,18 @@ struct RowCursor: ~Copyable {
   }
 }
 
-/// A byte cursor that a transaction can take away from the row cursor that uses it.
+/// A byte cursor that a transaction can take away from the row cursor that uses it; there is one for each open cursor.
 final class TakeableRows {
   private var cursor: ByteCursor?
+  private let usage: StoreUsage
 
-  init(_ cursor: consuming ByteCursor) { self.cursor = consume cursor }
+  init(_ cursor: consuming ByteCursor, _ usage: StoreUsage) {
+    self.cursor = consume cursor
+    self.usage = usage
+    usage.cursorOpened()
+  }
+
+  deinit { usage.cursorClosed() }
 
   func take() -> ByteCursor? { cursor.take() }
   func putBack(_ cursor: consuming ByteCursor) { self.cursor = consume cursor }

@@ -8,10 +8,12 @@ final class Engine: Sendable {
   let database: SharedDatabase
   let changelog: (any Changelog)?
   let writer: any ChangelogWriter
+  let observer: StoreObserver
   let health: Health
   let signals: MaintenanceSignals
   /// What was declared at open.
   let tables: [OpenTable]
+  let usage = StoreUsage()
   private let pipeline: Mutex<CommitPipeline>
   private let shared: Mutex<Shared>
   private let head: Mutex<Head?>
@@ -43,6 +45,7 @@ final class Engine: Sendable {
     database = parts.database
     changelog = parts.changelog
     writer = parts.writer
+    observer = parts.observer
     health = parts.health
     signals = parts.signals
     self.tables = tables
@@ -88,8 +91,24 @@ final class Engine: Sendable {
 
   func transactionEnded() { shared.withLock { $0.hasTransaction = false } }
 
-  /// The commit: net changes, the log, the database, and then the readers.
+  /// The commit, measured where somebody listens.
   func commit(_ transaction: TransactionCore, _ position: Position) throws(StoreError) {
+    guard let metrics = observer.metrics else {
+      _ = try performCommit(transaction, position)
+      return
+    }
+    let begin = ContinuousClock.now
+    do throws(StoreError) {
+      guard let size = try performCommit(transaction, position) else { return }
+      metrics.committed(size, in: begin.duration(to: .now))
+    } catch {
+      metrics.commitFailed()
+      throw error
+    }
+  }
+
+  /// The commit: net changes, the log, the database, and then the readers; `nil` if there was nothing to commit.
+  private func performCommit(_ transaction: TransactionCore, _ position: Position) throws(StoreError) -> CommitSize? {
     try pipeline.withLock { pipeline throws(StoreError) in
       try health.check()
       let former = committed
@@ -105,11 +124,13 @@ final class Engine: Sendable {
       if pipeline.commit.records.count == 0, pipeline.commit.position == former.position,
         pipeline.commit.streamTime == former.streamTime
       {
-        return
+        return nil
       }
       try append(pipeline.commit, pipeline.applier)
+      let size = CommitSize(records: pipeline.commit.records.count, bytes: pipeline.commit.records.byteCount)
       // What one large commit took doesn't stay beside the memory budget.
       if pipeline.commit.records.byteCount > CommitPipeline.keptBytes { pipeline.commit.records = RecordBuffer() }
+      return size
     }
   }
 
@@ -198,7 +219,12 @@ final class Engine: Sendable {
     var next: ContinuousClock.Instant?
     for view in views {
       let end = view.takenAt.advanced(by: expiry)
-      if end <= now { view.expire() } else { next = min(next ?? end, end) }
+      if end <= now {
+        view.expire()
+        observer.expired(view, after: view.takenAt.duration(to: now))
+      } else {
+        next = min(next ?? end, end)
+      }
     }
     shared.withLock { shared in
       shared.views.removeAll { $0.view.map { $0.takenAt.advanced(by: expiry) <= now } ?? true }
@@ -214,7 +240,7 @@ final class Engine: Sendable {
   /// (RocksDB issue 11148, mended in 8.1).
   func startFlush() throws(StoreError) {
     try pipeline.withLock { _ throws(StoreError) in
-      signals.flushStarted()
+      signals.flushStarted(upTo: committed.offset)
       try database.startFlush()
     }
   }
@@ -222,7 +248,7 @@ final class Engine: Sendable {
   /// Writes all memtables to table files and `HEAD` with them.
   func flush() throws(StoreError) {
     try pipeline.withLock { _ throws(StoreError) in
-      signals.flushStarted()
+      signals.flushStarted(upTo: committed.offset)
       try mappingErrors(to: "a flush failed") { () throws(RocksDBError) in try database.handle.flush(wait: true) }
     }
     try writeHead()

@@ -11,9 +11,12 @@ final class Health: Sendable {
     case closed
   }
 
+  private let observer: StoreObserver
   private let state = Mutex(State.open)
   /// Whether the state is `closed`, for readers, which don't take the lock.
   private let isClosed = Atomic<Bool>(false)
+
+  init(_ observer: StoreObserver) { self.observer = observer }
 
   /// Throws what stopped the store, if anything did.
   func check() throws(StoreError) {
@@ -46,7 +49,12 @@ final class Health: Sendable {
           .failed, "the store takes no more writes; mend the cause and reopen it: what was acknowledged is in the log",
           cause: error)
       }
-    state.withLock { state in if case .open = state { state = .failed(failure) } }
+    let isFirst = state.withLock { state in
+      guard case .open = state else { return false }
+      state = .failed(failure)
+      return true
+    }
+    if isFirst { observer.failed(failure) }
   }
 
   /// Stops everything, for good.

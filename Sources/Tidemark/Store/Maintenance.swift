@@ -14,7 +14,10 @@ final class MaintenanceSignals: Sendable {
     var hasFlushed = false
     /// The deadlines are to be looked at again.
     var isChanged = false
+    /// What was committed since the last flush was started.
     var unflushedBytes = 0
+    /// Where the commits of each flush that was started end, and what they take; without those known to be stored.
+    var flushing: [(end: Offset, bytes: Int)] = []
     var firstUnflushedAt: ContinuousClock.Instant?
   }
 
@@ -47,12 +50,25 @@ final class MaintenanceSignals: Sendable {
     return wantsFlush
   }
 
-  /// What was committed so far is on its way to table files.
-  func flushStarted() {
+  /// What was committed so far, up to `end`, is on its way to table files.
+  func flushStarted(upTo end: Offset) {
     state.withLock { state in
+      if state.flushing.count == 8 {
+        let oldest = state.flushing.removeFirst()
+        state.flushing[0].bytes += oldest.bytes
+      }
+      state.flushing.append((end, state.unflushedBytes))
       state.wantsFlush = false
       state.unflushedBytes = 0
       state.firstUnflushedAt = nil
+    }
+  }
+
+  /// At most how many bytes were committed behind the stored offset.
+  func lagBytes(stored: Offset) -> Int {
+    state.withLock { state in
+      state.flushing.removeAll { $0.end <= stored }
+      return state.flushing.reduce(state.unflushedBytes) { $0 + $1.bytes }
     }
   }
 
@@ -103,13 +119,16 @@ final class MaintenanceSignals: Sendable {
   }
 }
 
-/// A store's thread: flushes before the stored offset lags too far, writes `HEAD` after flushes, ends old snapshots.
+/// A store's thread: flushes before the stored offset lags too far, writes `HEAD` after flushes, ends old snapshots, publishes
+/// gauges.
 enum Maintenance {
   static func start(_ engine: Engine) {
     let signals = engine.signals
     let lag = engine.options.storedLagTime
+    let (metrics, interval) = (engine.observer.metrics, engine.options.metricsInterval)
     let thread = Thread { [weak engine] in
       var deadline: ContinuousClock.Instant?
+      var publishAt = ContinuousClock.now
       while true {
         let work = signals.next(lag: lag, deadline: deadline)
         guard !work.stop, let engine else { break }
@@ -117,12 +136,20 @@ enum Maintenance {
         if work.writeHead {
           attempt(engine) { () throws(StoreError) in
             // An older HEAD is right, only less telling: without space the next flush writes it.
-            do throws(StoreError) { try engine.writeHead() } catch  where error.kind != .outOfSpace {
-              throw error
-            } catch {}
+            do throws(StoreError) { try engine.writeHead() } catch {
+              guard error.kind == .outOfSpace else { throw error }
+              engine.observer.skippedHead(error)
+            }
           }
         }
         deadline = engine.expireViews()
+        if let metrics {
+          if publishAt <= .now {
+            metrics.gauges.publish(engine)
+            publishAt = .now.advanced(by: max(interval, .milliseconds(1)))
+          }
+          deadline = min(deadline ?? publishAt, publishAt)
+        }
       }
       signals.stopped()
     }

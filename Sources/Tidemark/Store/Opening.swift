@@ -8,6 +8,7 @@ struct OpenedParts {
   let database: SharedDatabase
   let changelog: (any Changelog)?
   let writer: any ChangelogWriter
+  let observer: StoreObserver
   let health: Health
   let signals: MaintenanceSignals
   let applier: Applier
@@ -72,7 +73,6 @@ private struct Opening {
   let changelog: (any Changelog)?
   let options: StoreOptions
   let lock: FileLock
-  let health = Health()
   let signals = MaintenanceSignals()
   let begin = ContinuousClock.now
 
@@ -91,9 +91,13 @@ private struct Opening {
     let stored = try checkDatabase()
     try checkChangelog(stored?.state, stored?.identity)
     let writer: any ChangelogWriter = try changelog?.openWriter() ?? LocalWriter(stored?.state)
+    // Not before: whoever has the writer has the name that metrics go by.
+    let observer = StoreObserver(options, directory, changelog?.identity)
+    if let recovery = (changelog as? FileLog)?.lastRecovery { observer.recovered(recovery) }
     do throws(StoreError) {
-      return try open(tables, writer, progress)
+      return try open(tables, writer, observer, progress)
     } catch {
+      observer.metrics?.close()
       try? writer.close()
       throw error
     }
@@ -190,9 +194,11 @@ private struct Opening {
   // MARK: Opening
 
   private func open(
-    _ declared: [any TableDefinition], _ writer: any ChangelogWriter, _ progress: (OpenProgress) -> Void
+    _ declared: [any TableDefinition], _ writer: any ChangelogWriter, _ observer: StoreObserver,
+    _ progress: (OpenProgress) -> Void
   ) throws(StoreError) -> Engine {
-    let database = try SharedDatabase(try openDatabase(writer))
+    let health = Health(observer)
+    let database = try SharedDatabase(try openDatabase(writer, observer, health))
     let partition = changelog?.identity.topicPartition ?? LocalWriter.partition
     var tables: [OpenTable] = []
     for record in try database.tableRecords() {
@@ -209,28 +215,34 @@ private struct Opening {
       try writer.sync()
       // Restore writes table files as it goes, and a crash on the way must find `HEAD` telling of them.
       var head: Head?
-      let restore = Restore(changelog, applier, since: begin) { (bytes) throws(StoreError) in
+      let restore = Restore(changelog, applier, since: begin) { (bytes, end) throws(StoreError) in
         // What is restored lags like what is committed: without a bound, each crash would add to the next replay.
         if signals.committed(bytes: bytes, flushAt: options.storedLagBytes) {
-          signals.flushStarted()
+          signals.flushStarted(upTo: end)
           try database.startFlush()
         }
         try Head.write(database, directory, over: &head)
       }
-      state = try restore.run(from: state, to: writer.endOffset, progress)
+      state = try restore.run(from: state, to: writer.endOffset) { step in
+        observer.restored(step)
+        progress(step)
+      }
     }
     let parts = OpenedParts(
-      directory: directory, options: options, database: database, changelog: changelog, writer: writer, health: health,
-      signals: signals, applier: applier, state: state)
+      directory: directory, options: options, database: database, changelog: changelog, writer: writer,
+      observer: observer, health: health, signals: signals, applier: applier, state: state)
     let engine = try defineTables(declared, parts)
     try engine.writeHead()
     options.budget.join(engine)
+    observer.opened(engine, in: begin.duration(to: .now))
     return engine
   }
 
-  private func openDatabase(_ writer: any ChangelogWriter) throws(StoreError) -> RocksDB.Database {
+  private func openDatabase(
+    _ writer: any ChangelogWriter, _ observer: StoreObserver, _ health: Health
+  ) throws(StoreError) -> RocksDB.Database {
     var settings = StoredState.settings(options)
-    let (health, signals) = (health, signals)
+    let signals = signals
     settings.tableFileSync = {
       do throws(StoreError) {
         try writer.sync()
@@ -240,8 +252,15 @@ private struct Opening {
         return RocksDBError(.ioError, message: "the changelog can't be synced: \(error)")
       }
     }
-    settings.onFlushCompleted = { signals.flushCompleted() }
+    settings.onFlushCompleted = {
+      observer.metrics?.flushCompleted()
+      signals.flushCompleted()
+    }
+    settings.onCompactionCompleted = { observer.metrics?.compactionCompleted() }
+    settings.onCompactionFailed = { observer.compactionFailed($0) }
+    settings.onStallChanged = { observer.stallChanged(of: $0, to: $1) }
     settings.onBackgroundError = { error in
+      observer.backgroundFailed(error)
       health.fail(StoreError(error, "the database failed in the background"))
     }
     return try mappingErrors(to: "the database can't be opened", ["directory": directory.path]) {

@@ -9,12 +9,12 @@ struct Restore {
   private let changelog: any Changelog
   private let applier: Applier
   private let begin: ContinuousClock.Instant
-  private let installed: (_ bytes: Int) throws(StoreError) -> Void
+  private let installed: (_ bytes: Int, _ end: Offset) throws(StoreError) -> Void
 
-  /// `installed` is called after each group with the changelog bytes that it took.
+  /// `installed` is called after each group with the changelog bytes that it took and where it ends.
   init(
     _ changelog: any Changelog, _ applier: Applier, since begin: ContinuousClock.Instant,
-    installed: @escaping (_ bytes: Int) throws(StoreError) -> Void = { (_) throws(StoreError) in }
+    installed: @escaping (_ bytes: Int, _ end: Offset) throws(StoreError) -> Void = { (_, _) throws(StoreError) in }
   ) {
     self.changelog = changelog
     self.applier = applier
@@ -47,7 +47,7 @@ struct Restore {
       progress.offset = commit.endOffset
       if applier.stagedBytes >= Self.groupBytes {
         try applier.install(state)
-        try installed(progress.bytes - installedBytes)
+        try installed(progress.bytes - installedBytes, state.offset)
         installedBytes = progress.bytes
       }
       if ContinuousClock.now >= nextReport {
@@ -63,7 +63,7 @@ struct Restore {
     }
     if progress.bytes > installedBytes {
       try applier.install(state)
-      try installed(progress.bytes - installedBytes)
+      try installed(progress.bytes - installedBytes, state.offset)
     }
     progress.phase = .ready
     update(&progress, since: restoreBegin)

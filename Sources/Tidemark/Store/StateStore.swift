@@ -8,14 +8,20 @@ internal import RocksDB
 public final class StateStore: Sendable {
   private let engine: Mutex<Engine?>
   private let signals: MaintenanceSignals
+  private let observer: StoreObserver
 
   init(_ engine: Engine) {
     self.engine = Mutex(engine)
     signals = engine.signals
+    observer = engine.observer
     Maintenance.start(engine)
   }
 
-  deinit { if engine.withLock({ $0 != nil }) { signals.stop() } }
+  deinit {
+    guard engine.withLock({ $0 != nil }) else { return }
+    signals.stop()
+    observer.metrics?.close()
+  }
 
   /// Begins the store's transaction; there is one at a time, and it may be used for many commits.
   ///
@@ -55,6 +61,7 @@ public final class StateStore: Sendable {
     // Taken at once, so that a second call finds nothing to close.
     guard let engine = engine.withLock({ $0.take() }) else { return }
     signals.stop()
+    defer { observer.closed() }
     var failure = engine.health.failure
     if failure == nil {
       do throws(StoreError) { try engine.flush() } catch { failure = error }

@@ -1,3 +1,6 @@
+public import CoreMetrics
+public import Logging
+
 /// How a store behaves.
 ///
 /// The same options are to be used at each open.
@@ -17,6 +20,17 @@ public struct StoreOptions: Sendable {
   /// Without a changelog: whether each commit waits for the disk (`true`: survives power loss) or only for the
   /// operating system (`false`: survives the death of the process).
   public var syncsWithoutChangelog = true
+  /// Where the store logs what happens beside commits: opening, failures, stalls.
+  ///
+  /// Its handler is called on the store's threads and on RocksDB's, sometimes while a commit waits: it must not call the
+  /// store.
+  public var logger = Logger(label: "tidemark")
+  /// Where the store's metrics go; `nil`: to the factory that `MetricsSystem` has when the store is opened.
+  ///
+  /// With the factory that drops everything, nothing is measured.
+  public var metrics: (any MetricsFactory)?
+  /// How often metrics that tell of a moment (gauges) are published; at most once a millisecond.
+  public var metricsInterval: Duration = .seconds(10)
   /// RocksDB's database-wide options by name, over those of the store.
   public var databaseOptions: [String: String] = [:]
   /// RocksDB's column family options by name, over those of the store.

@@ -101,6 +101,7 @@ final class TransactionCore: @unchecked Sendable {
       let more = max(Self.reservationBytes, bytes - reservedBytes)
       try engine.options.budget.reserve(more)
       reservedBytes += more
+      engine.usage.setUncommitted(bytes: reservedBytes)
     }
     if firstChangeAt == nil { firstChangeAt = .now }
   }
@@ -196,6 +197,7 @@ final class TransactionCore: @unchecked Sendable {
     firstChangeAt = nil
     engine.options.budget.release(reservedBytes)
     reservedBytes = 0
+    engine.usage.setUncommitted(bytes: 0)
     streamTime = engine.committed.streamTime
   }
 

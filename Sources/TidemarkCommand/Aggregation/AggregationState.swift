@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import RowInput
 import Tidemark
 
@@ -93,6 +94,13 @@ struct AggregationState {
     try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: options)
   }
 
+  /// The defaults, but silent: what a user must know, the command says itself.
+  private static var options: StoreOptions {
+    var options = StoreOptions()
+    options.logger = Logger(label: "tidemark") { _ in SwiftLogNoOpLogHandler() }
+    return options
+  }
+
   /// Opens the state directory, with the plan that it has or, if nothing was read with it yet, with the one asked for.
   ///
   /// Without an asked plan the directory must be there.
@@ -108,7 +116,8 @@ struct AggregationState {
     do throws(StoreError) {
       log = try Self.openChangelog(directory, logOptions)
       store = try StateStore.open(
-        directory + "/store", tables: [Self.groups, Self.plans, Self.inputs], changelog: log, progress: progress)
+        directory + "/store", tables: [Self.groups, Self.plans, Self.inputs], changelog: log, options: Self.options,
+        progress: progress)
     } catch {
       throw error.kind == .locked ? CommandError(lockedBy: error, directory) : error
     }

@@ -1,0 +1,156 @@
+internal import Changelog
+internal import CoreMetrics
+internal import Logging
+internal import RocksDB
+
+/// What a store tells the outside while it works: log messages, and metrics where somebody listens.
+///
+/// RocksDB's callbacks hold this and not the store.
+final class StoreObserver: Sendable {
+  let logger: Logger
+  let metrics: StoreMetrics?
+  private let stall = Mutex(StallState())
+  private let restore = Mutex(RestoreState())
+
+  /// At most how often the progress of a restore is logged.
+  private let progressInterval: Duration
+
+  private struct StallState {
+    /// The column families whose writes wait.
+    var families: [String: WriteStall] = [:]
+    var since: ContinuousClock.Instant?
+  }
+
+  private struct RestoreState {
+    /// What was reported so far.
+    var records = 0
+    var startOffset: Offset?
+    var lastMessage = ContinuousClock.now
+  }
+
+  init(
+    _ options: StoreOptions, _ directory: StoreDirectory, _ changelog: ChangelogIdentity?,
+    progressInterval: Duration = .seconds(5)
+  ) {
+    self.progressInterval = progressInterval
+    let store = changelog?.topicPartition.description ?? directory.path
+    var logger = options.logger
+    logger[metadataKey: "store"] = "\(store)"
+    self.logger = logger
+    metrics = StoreMetrics(options.metrics ?? MetricsSystem.factory, store: store)
+  }
+
+  // MARK: Opening and closing
+
+  /// The end of the changelog was recovered.
+  func recovered(_ recovery: LogRecovery) {
+    guard recovery.cutBytes > 0 else { return }
+    logger.warning(
+      "the changelog's torn end was cut",
+      metadata: [
+        "file": "\(recovery.file)", "offset": "\(recovery.endOffset)", "bytes": "\(recovery.cutBytes)",
+        "reason": "\(recovery.reason ?? "none")",
+      ])
+  }
+
+  /// Records were applied at open, or are about to be.
+  func restored(_ progress: OpenProgress) {
+    let isReady = progress.phase == .ready
+    let (records, logs) = restore.withLock { state in
+      let records = progress.records - state.records
+      state.records = progress.records
+      state.startOffset = progress.startOffset
+      let logs = !isReady && state.lastMessage.duration(to: .now) >= progressInterval
+      if logs { state.lastMessage = .now }
+      return (records, logs)
+    }
+    metrics?.restored(
+      records: records, perSecond: progress.recordsPerSecond,
+      remaining: progress.endOffset.value - progress.offset.value)
+    guard logs else { return }
+    logger.info(
+      "the store is being restored",
+      metadata: [
+        "offset": "\(progress.offset)", "end-offset": "\(progress.endOffset)", "records": "\(progress.records)",
+        "records-per-second": "\(Int(progress.recordsPerSecond))",
+        "time-left": "\(progress.timeLeft.map { "\($0)" } ?? "unknown")",
+      ])
+  }
+
+  func opened(_ engine: Engine, in duration: Duration) {
+    let restored = restore.withLock { $0 }
+    let offset = engine.committed.offset
+    logger.info(
+      "the store is open",
+      metadata: [
+        "directory": "\(engine.directory.path)", "offset": "\(offset)",
+        "restored-from": "\(restored.startOffset ?? offset)", "restored-records": "\(restored.records)",
+        "epoch": "\(engine.writer.epoch)", "duration": "\(duration)",
+      ])
+  }
+
+  func closed() {
+    metrics?.close()
+    logger.debug("the store is closed")
+  }
+
+  // MARK: Failures
+
+  /// The store takes no more writes.
+  func failed(_ error: StoreError) {
+    logger.error("the store takes no more writes", error: error, metadata: ["kind": "\(error.kind.rawValue)"])
+  }
+
+  /// RocksDB failed in the background, and takes no more writes.
+  func backgroundFailed(_ error: RocksDBError) {
+    metrics?.backgroundFailed()
+    logger.error("the database failed in the background", error: error)
+  }
+
+  /// A compaction failed that RocksDB repeats.
+  func compactionFailed(_ error: RocksDBError) {
+    metrics?.backgroundFailed()
+    logger.error("a compaction failed, and will be repeated", error: error)
+  }
+
+  /// `HEAD` stayed as it was; the next flush writes it.
+  func skippedHead(_ error: StoreError) {
+    logger.warning("there is no space for HEAD; the next flush writes it", error: error)
+  }
+
+  // MARK: While it works
+
+  /// How many column families' writes wait.
+  var stalledFamilies: Int { stall.withLock { $0.families.count } }
+
+  /// RocksDB begins or ends to slow down or stop the writes of a column family.
+  func stallChanged(of family: String, to stall: WriteStall) {
+    let (before, after, ended) = self.stall.withLock { state in
+      let before = state.families.values.max() ?? .none
+      state.families[family] = stall == .none ? nil : stall
+      let after = state.families.values.max() ?? .none
+      var ended: Duration?
+      if after == .none {
+        ended = state.since?.duration(to: .now)
+        state.since = nil
+      } else if state.since == nil {
+        state.since = .now
+      }
+      return (before, after, ended)
+    }
+    if let ended {
+      metrics?.stallEnded(after: ended)
+      logger.info("writes go on at full speed", metadata: ["duration": "\(ended)"])
+    } else if after > before {
+      logger.warning(
+        after == .stopped
+          ? "writes are stopped until flushes and compactions have caught up"
+          : "writes are slowed down until flushes and compactions have caught up", metadata: ["family": "\(family)"])
+    }
+  }
+
+  /// A snapshot outlived its time.
+  func expired(_ view: View, after age: Duration) {
+    logger.notice("a snapshot has expired", metadata: ["offset": "\(view.state.offset)", "age": "\(age)"])
+  }
+}

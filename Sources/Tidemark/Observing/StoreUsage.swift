@@ -1,0 +1,16 @@
+internal import struct Synchronization.Atomic
+
+/// What is in use of a store at the moment, counted where it happens.
+final class StoreUsage: Sendable {
+  private let cursors = Atomic<Int>(0)
+  private let reservedBytes = Atomic<Int>(0)
+
+  /// How many cursors there are, of snapshots and of the transaction.
+  var openCursors: Int { cursors.load(ordering: .relaxed) }
+  func cursorOpened() { cursors.add(1, ordering: .relaxed) }
+  func cursorClosed() { cursors.subtract(1, ordering: .relaxed) }
+
+  /// What the transaction has reserved for its uncommitted changes.
+  var uncommittedBytes: Int { reservedBytes.load(ordering: .relaxed) }
+  func setUncommitted(bytes: Int) { reservedBytes.store(bytes, ordering: .relaxed) }
+}

@@ -1,0 +1,119 @@
+import Foundation
+import RocksDB
+import Testing
+
+/// What a database tells of its work in the background.
+@Suite struct ListenerTests {
+  let directory = TemporaryDirectory()
+
+  /// What was told, in order.
+  private struct Told: Sendable {
+    var compactions = 0
+    var failures: [RocksDBError] = []
+    var errors: [RocksDBError] = []
+    var stalls: [WriteStall] = []
+    var families: Set<String> = []
+  }
+
+  /// A compaction waits in its sync until it is let go, or fails there.
+  private enum Plan: Sendable {
+    case wait, go
+    case fail(RocksDBError)
+  }
+
+  private static func isCompactionThread() -> Bool {
+    (try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8))?.hasPrefix("rocksdb:low") == true
+  }
+
+  private func options(_ told: Locked<Told>, _ plan: Locked<Plan>) -> DatabaseOptions {
+    var options = DatabaseOptions()
+    options.columnFamilyOverrides = [
+      "level0_file_num_compaction_trigger": "2", "level0_slowdown_writes_trigger": "3",
+      "level0_stop_writes_trigger": "4",
+    ]
+    options.tableFileSync = {
+      guard Self.isCompactionThread() else { return nil }
+      while true {
+        switch plan.value {
+        case .wait: sched_yield()
+        case .go: return nil
+        case .fail(let error):
+          plan.change { $0 = .go }
+          return error
+        }
+      }
+    }
+    options.onCompactionCompleted = { told.change { $0.compactions += 1 } }
+    options.onCompactionFailed = { error in told.change { $0.failures.append(error) } }
+    options.onBackgroundError = { error in told.change { $0.errors.append(error) } }
+    options.onStallChanged = { family, stall in
+      told.change {
+        $0.stalls.append(stall)
+        $0.families.insert(family)
+      }
+    }
+    return options
+  }
+
+  private func fill(_ database: borrowing Database, flushes: Range<Int>) throws {
+    let family = try database.family("default")
+    for number in flushes {
+      try database.put("a", "\(number)", in: family)
+      try database.put("b", "\(number)", in: family)
+      try database.flush()
+    }
+  }
+
+  /// Looks again and again, for at most half a minute.
+  private func eventually(_ condition: () -> Bool) -> Bool {
+    let deadline = ContinuousClock.now.advanced(by: .seconds(30))
+    while !condition() {
+      if ContinuousClock.now > deadline { return false }
+      sched_yield()
+    }
+    return true
+  }
+
+  @Test func `stalls and compactions are told`() throws {
+    let (told, plan) = (Locked(Told()), Locked(Plan.wait))
+    let database = try Database.open(directory.child("db"), options: options(told, plan), columnFamilies: [])
+    try fill(database, flushes: 0..<3)
+    #expect(told.value.stalls == [.delayed])
+    try fill(database, flushes: 3..<4)
+    #expect(told.value.stalls == [.delayed, .stopped])
+    #expect(told.value.compactions == 0)
+    plan.change { $0 = .go }
+    #expect(eventually { told.value.stalls.last == WriteStall.none })
+    try database.waitForCompaction()
+    #expect(eventually { told.value.compactions >= 1 })
+    #expect(told.value.families == ["default"])
+    #expect(told.value.failures.isEmpty && told.value.errors.isEmpty)
+    let family = try database.family("default")
+    #expect(try database.get("a", in: family) == "3")
+  }
+
+  @Test func `a compaction without space is told, and the database takes writes`() throws {
+    let (told, plan) = (Locked(Told()), Locked(Plan.fail(RocksDBError(.ioError, .noSpace, message: "planned"))))
+    let database = try Database.open(directory.child("db"), options: options(told, plan), columnFamilies: [])
+    try fill(database, flushes: 0..<2)
+    #expect(eventually { !told.value.failures.isEmpty })
+    let failure = told.value.failures.first
+    #expect(failure?.subcode == .noSpace && failure?.severity == .soft)
+    #expect(told.value.errors.isEmpty)
+    let family = try database.family("default")
+    try database.put("a", "2", in: family)
+    #expect(eventually { told.value.compactions >= 1 })
+    #expect(try database.get("a", in: family) == "2")
+  }
+
+  @Test func `a property is summed over all families`() throws {
+    let database = try Database.open(directory.child("db"), options: DatabaseOptions(), columnFamilies: [])
+    let first = try database.createColumnFamily("first")
+    let second = try database.createColumnFamily("second")
+    try database.put("a", "1", in: first)
+    try database.put("b", "1", in: second)
+    try database.put("c", "1", in: second)
+    #expect(database.summedProperty("rocksdb.num-entries-active-mem-table") == 3)
+    #expect(database.summedProperty("rocksdb.no-such-property") == nil)
+  }
+}

@@ -1,0 +1,64 @@
+import CoreMetrics
+import Foundation
+import InMemoryLogging
+import Logging
+import MetricsTestKit
+import Testing
+import Tidemark
+
+/// What the stores of a test log and measure.
+struct Observed {
+  let metrics = TestMetrics()
+  let handler: InMemoryLogHandler
+
+  init() {
+    var handler = InMemoryLogHandler()
+    handler.logLevel = .trace
+    self.handler = handler
+  }
+
+  /// Options of a store that is observed; gauges are published all the time, and table files only when it is asked for.
+  var options: StoreOptions {
+    var options = StoreOptions.lazy
+    let handler = handler
+    options.logger = Logger(label: "test") { _ in handler }
+    options.metrics = metrics
+    options.metricsInterval = .milliseconds(1)
+    return options
+  }
+
+  private let dimensions = [("store", "state-0")]
+
+  func gauge(_ name: String) throws -> Double? { try metrics.expectMeter("tidemark." + name, dimensions).lastValue }
+
+  func gauges(_ name: String) throws -> [Double] { try metrics.expectMeter("tidemark." + name, dimensions).values }
+
+  func counter(_ name: String) throws -> Int64 { try metrics.expectCounter("tidemark." + name, dimensions).totalValue }
+
+  func timer(_ name: String) throws -> [Int64] { try metrics.expectTimer("tidemark." + name, dimensions).values }
+
+  /// The messages so far that begin like this.
+  func messages(_ prefix: String = "") -> [InMemoryLogHandler.Entry] {
+    handler.entries.filter { "\($0.message)".hasPrefix(prefix) }
+  }
+}
+
+extension InMemoryLogHandler.Entry {
+  /// The text of a value of its metadata.
+  func value(_ key: String) -> String? { metadata[key].map { "\($0)" } }
+}
+
+/// Holds RocksDB's compactions where they have written a table file, until it is opened.
+struct CompactionGate {
+  private let gate = Gate()
+
+  var hasArrivals: Bool { gate.hasArrivals }
+
+  func open() { gate.open() }
+
+  /// Waits if it is a compaction that calls, not a flush: they have threads of their own.
+  func passIfCompaction() {
+    let name = try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)
+    if name?.hasPrefix("rocksdb:low") == true { gate.pass() }
+  }
+}
