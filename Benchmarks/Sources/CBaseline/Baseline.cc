@@ -1,5 +1,7 @@
 #include "CBaseline.h"
 
+#include <malloc.h>
+
 #include <chrono>
 #include <cstring>
 #include <map>
@@ -159,6 +161,8 @@ const char* baseline_version() {
   static const std::string version = rocksdb::GetRocksVersionAsString();
   return version.c_str();
 }
+
+void baseline_trim_memory() { malloc_trim(0); }
 
 BaselineError baseline_put(BaselineDatabase* database, const void* key, size_t keyLength, const void* value,
                            size_t valueLength, int log) {

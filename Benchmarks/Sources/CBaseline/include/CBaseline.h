@@ -43,6 +43,8 @@ uint64_t baseline_property_sum(BaselineDatabase *_Nonnull database, const char *
 uint64_t baseline_level_zero_files(BaselineDatabase *_Nonnull database);
 /// The version of the library, as "7.8.3".
 const char *_Nonnull baseline_version(void);
+/// Gives memory that nothing uses back to the system (malloc_trim, which Swift's Glibc doesn't show).
+void baseline_trim_memory(void);
 
 BaselineError baseline_put(
     BaselineDatabase *_Nonnull database, const void *_Nonnull key, size_t key_length, const void *_Nonnull value,

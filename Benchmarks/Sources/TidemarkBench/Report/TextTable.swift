@@ -46,6 +46,21 @@ extension Results {
     return parts.joined(separator: "\n\n")
   }
 
+  /// How many bars are reached, and which are missed by how much.
+  var verdict: String {
+    let measured = rows.flatMap { row in row.bars.map { (row, $0) } }
+    let missed = measured.filter { row, bar in !bar.isReached(by: row) }
+    let summary = "\(measured.count - missed.count) of \(measured.count) bars are reached"
+    if missed.isEmpty { return summary }
+    var table = TextTable(["not reached in", "case", "a commit", "measured", "bar"], textColumns: 2)
+    for (row, bar) in missed {
+      table.append([
+        row.group, row.name, row.recordsPerCommit?.grouped ?? "", bar.measured(in: row), bar.text,
+      ])
+    }
+    return "\(summary)\n\n\(table.text)"
+  }
+
   /// What the columns mean.
   static let legend = """
     ratio      the baseline's time divided by the case's, in the same round; the median of the rounds: more is better
@@ -57,11 +72,15 @@ extension Results {
 }
 
 extension Row {
+  /// The bars, and whether they are reached.
+  fileprivate var barsText: String {
+    bars.map { "\($0.text) \($0.isReached(by: self) ? "pass" : "fail")" }.joined(separator: ", ")
+  }
+
   fileprivate var cells: [String] {
-    let bar = Bar.of(self).map { bar in "\(bar.value.shortest) \(pass == true ? "pass" : "FAIL")" }
     return [
       name, distribution.rawValue, recordsPerCommit?.grouped ?? "", nanosecondsPerRecord.fixed(0),
-      ratio?.fixed(2) ?? "", ratioRange.map { "\($0[0].fixed(2))–\($0[1].fixed(2))" } ?? "", against ?? "", bar ?? "",
+      ratio?.fixed(2) ?? "", ratioRange.map { "\($0[0].fixed(2))–\($0[1].fixed(2))" } ?? "", against ?? "", barsText,
       latency.map { duration($0.p50) } ?? "", latency.map { duration($0.p99) } ?? "",
       latency.map { duration($0.p999) } ?? "", latency.map { duration($0.max) } ?? "",
       writeAmplification?.fixed(2) ?? "", databaseBytes.map { mebibytes($0 + (changelogBytes ?? 0)) } ?? "",
