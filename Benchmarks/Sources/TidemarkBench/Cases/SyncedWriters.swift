@@ -59,7 +59,7 @@ struct SyncedWriters {
 
   var contenders: [Contender] {
     [
-      Contender(name: "put-wal-sync", distribution: workload.distribution, latencyOf: "put", run: puts),
+      Contender(name: "put-wal-sync", distribution: workload.distribution, latencyOf: "commit", run: puts),
       Contender(
         name: "transaction-file-log-sync", distribution: workload.distribution, recordsPerCommit: 1,
         against: ["put-wal-sync"], latencyOf: "commit", run: transactions),

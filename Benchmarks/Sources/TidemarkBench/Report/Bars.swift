@@ -72,7 +72,7 @@ struct Bar: Sendable {
 
   /// The limit as a table shows it.
   var text: String {
-    measure == .ratio ? limit.shortest : "\(measure.rawValue) \(duration(UInt64(limit)).replacing(".0 ", with: " "))"
+    measure == .ratio ? limit.shortest : "\(measure.rawValue) \(roundDuration(UInt64(limit)))"
   }
 
   /// What was measured, as a table shows it.

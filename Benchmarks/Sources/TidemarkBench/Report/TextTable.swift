@@ -32,9 +32,7 @@ extension Results {
   /// The rows as a person reads them, group by group.
   var text: String {
     var parts: [String] = []
-    var groups: [String] = []
-    for row in rows where !groups.contains(row.group) { groups.append(row.group) }
-    for group in groups {
+    for group in rows.map(\.group).inFirstOrder {
       var table = TextTable(
         [
           "case", "keys", "a commit", "ns/record", "ratio", "of rounds", "against", "bar", "p50", "p99", "p99.9", "max",
@@ -102,6 +100,11 @@ func duration(_ nanoseconds: UInt64) -> String {
   case ..<1_000_000_000: "\((Double(nanoseconds) / 1e6).fixed(1)) ms"
   default: "\((Double(nanoseconds) / 1e9).fixed(2)) s"
   }
+}
+
+/// A round time, as on an axis or in a limit: without a zero behind the point.
+func roundDuration(_ nanoseconds: UInt64) -> String {
+  duration(nanoseconds).replacing(".00 ", with: " ").replacing(".0 ", with: " ")
 }
 
 /// Bytes in MiB.
