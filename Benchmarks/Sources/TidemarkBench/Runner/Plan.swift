@@ -35,7 +35,7 @@ struct Plan: Codable, Sendable {
   var reads = 200_000
   /// Reads are short, so they have more rounds.
   var readRounds = 15
-  var scans = 2000
+  var scans = 6000
   var scanRows = 100
   /// Entries staged in a transaction that is read.
   var stagedEntries = 10_000
