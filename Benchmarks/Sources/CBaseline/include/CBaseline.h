@@ -61,7 +61,8 @@ BaselineError baseline_copy(
     BaselineDatabase *_Nonnull source, BaselineDatabase *_Nonnull target, BaselineBatch *_Nonnull batch,
     uint64_t number, BaselineSlice row_key, BaselineSlice row_value);
 
-BaselineBatch *_Nonnull baseline_batch_create(void);
+/// For the table of a database, which outlives the batch.
+BaselineBatch *_Nonnull baseline_batch_create(BaselineDatabase *_Nonnull database);
 void baseline_batch_destroy(BaselineBatch *_Nonnull batch);
 void baseline_batch_put(
     BaselineBatch *_Nonnull batch, const void *_Nonnull key, size_t key_length, const void *_Nonnull value,
@@ -69,8 +70,8 @@ void baseline_batch_put(
 /// Applies the batch and empties it.
 BaselineError baseline_write(BaselineDatabase *_Nonnull database, BaselineBatch *_Nonnull batch, int log);
 
-/// With one entry a key, the last.
-BaselineIndexedBatch *_Nonnull baseline_indexed_create(void);
+/// With one entry a key, the last; otherwise as baseline_batch_create.
+BaselineIndexedBatch *_Nonnull baseline_indexed_create(BaselineDatabase *_Nonnull database);
 void baseline_indexed_destroy(BaselineIndexedBatch *_Nonnull batch);
 void baseline_indexed_put(
     BaselineIndexedBatch *_Nonnull batch, const void *_Nonnull key, size_t key_length, const void *_Nonnull value,

@@ -162,8 +162,15 @@ final class PlainDatabase: @unchecked Sendable {
 /// RocksDB's write batch.
 @safe
 final class PlainBatch {
-  let handle = unsafe baseline_batch_create()
+  let handle: OpaquePointer
   private let values = unsafe ValuePool.shared.base
+  // Its table must outlive the batch.
+  private let database: PlainDatabase
+
+  init(for database: PlainDatabase) {
+    self.database = database
+    unsafe handle = baseline_batch_create(database.handle)
+  }
 
   deinit { unsafe baseline_batch_destroy(handle) }
 
@@ -179,8 +186,15 @@ final class PlainBatch {
 /// RocksDB's indexed write batch, which keeps the last entry of a key.
 @safe
 final class PlainIndexedBatch {
-  let handle = unsafe baseline_indexed_create()
+  let handle: OpaquePointer
   private let values = unsafe ValuePool.shared.base
+  // Its table must outlive the batch.
+  private let database: PlainDatabase
+
+  init(for database: PlainDatabase) {
+    self.database = database
+    unsafe handle = baseline_indexed_create(database.handle)
+  }
 
   deinit { unsafe baseline_indexed_destroy(handle) }
 

@@ -30,7 +30,7 @@ struct GetPutCases {
 
   func indexedBatch(_ latencies: LatencyRecorder) throws -> Sample {
     try bench.plainRun(of: workload) { database in
-      let batch = PlainIndexedBatch()
+      let batch = PlainIndexedBatch(for: database)
       var found = 0
       for commit in workload.commits(of: recordsPerCommit) {
         for index in commit {

@@ -28,7 +28,7 @@ struct WriteCases {
   /// A write batch a commit.
   func batches(of size: Int, log: WriteAheadLog = .off, _ latencies: LatencyRecorder) throws -> Sample {
     try bench.plainRun(of: workload, settles: settles) { database in
-      let batch = PlainBatch()
+      let batch = PlainBatch(for: database)
       for commit in workload.commits(of: size) {
         for index in commit { batch.put(workload.keys[index], workload.values[index]) }
         try latencies.time { () throws(BaselineFailure) in try database.write(batch, log: log) }
@@ -39,7 +39,7 @@ struct WriteCases {
   /// An indexed write batch a commit.
   func indexedBatches(of size: Int, _ latencies: LatencyRecorder) throws -> Sample {
     try bench.plainRun(of: workload, settles: settles) { database in
-      let batch = PlainIndexedBatch()
+      let batch = PlainIndexedBatch(for: database)
       for commit in workload.commits(of: size) {
         for index in commit { batch.put(workload.keys[index], workload.values[index]) }
         try latencies.time { () throws(BaselineFailure) in try database.write(batch, log: .off) }
@@ -58,7 +58,7 @@ struct WriteCases {
     var secondary = try PlainDatabase(directory + "/0", .create, like: bench.model)
     let commitsPerSecondary = max(1, 300_000 / size)
     return try bench.plainRun(of: workload, settles: settles) { database in
-      let batch = PlainBatch()
+      let batch = PlainBatch(for: database)
       for (number, commit) in workload.commits(of: size).enumerated() {
         if number > 0, number % commitsPerSecondary == 0 {
           secondary = try PlainDatabase("\(directory)/\(number)", .create, like: bench.model)

@@ -17,16 +17,16 @@ struct Plan: Codable, Sendable {
   var rounds = 7
   var contextRounds = 5
   /// Records of each write run.
-  var writeRecords = 400_000
+  var writeRecords = 300_000
   /// Records of each run with one record a commit.
   var singleRecords = 100_000
   /// Records of each run whose commits wait for the disk, by so many writers at once.
   var syncedRecords = 40_000
   var syncedWriters = 8
   /// Records of each write run of the cases that are there for comparison only.
-  var contextRecords = 200_000
+  var contextRecords = 150_000
   /// Records of each run that ends with compactions settled.
-  var settledRecords = 2_000_000
+  var settledRecords = 1_500_000
   var settledRounds = 7
   /// Whether logged writes run until compactions have settled, too; they take as long again.
   var settlesLogged = false
