@@ -1,7 +1,8 @@
 # make demo     a million orders through a process that is killed five times
 # make test     all tests, and the benchmarks once, tiny
-# make bench    the benchmarks: 20 minutes on two cores; tables, .build/bench/results.json and charts
+# make bench    the benchmarks: 17 minutes on two quiet cores; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
+# make bench-aggregate CSV=file   `tidemark aggregate` beside sqlite3, on a CSV file with CustomerID and Quantity
 # make lint     formatting and documentation rules
 # make format   formats the sources
 # make deps     installs what is missing (the others call it)
@@ -10,7 +11,7 @@ SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: demo test build bench bench-smoke lint format deps clean
+.PHONY: demo test build bench bench-smoke bench-aggregate lint format deps clean
 
 demo: deps
 	swift build -c release --product tidemark
@@ -31,6 +32,9 @@ bench: deps
 bench-smoke: deps
 	swift build --package-path Benchmarks --product TidemarkBench
 	Benchmarks/.build/debug/TidemarkBench --scale smoke --output .build/bench-smoke
+
+bench-aggregate: build
+	Benchmarks/aggregate.sh "$(CSV)"
 
 lint:
 	swift format lint --strict --recursive $(FORMATTED)

@@ -1,5 +1,7 @@
 #include "CBaseline.h"
 
+#include <malloc.h>
+
 #include <chrono>
 #include <cstring>
 #include <map>
@@ -30,10 +32,12 @@ struct BaselineDatabase {
 };
 
 struct BaselineBatch {
-  rocksdb::WriteBatch batch;
+  rocksdb::ColumnFamilyHandle* table;
+  rocksdb::WriteBatch batch{};
 };
 
 struct BaselineIndexedBatch {
+  rocksdb::ColumnFamilyHandle* table;
   rocksdb::WriteBatchWithIndex batch{rocksdb::BytewiseComparator(), 0, true};
 };
 
@@ -160,6 +164,8 @@ const char* baseline_version() {
   return version.c_str();
 }
 
+void baseline_trim_memory() { malloc_trim(0); }
+
 BaselineError baseline_put(BaselineDatabase* database, const void* key, size_t keyLength, const void* value,
                            size_t valueLength, int log) {
   return toC(database->db->Put(writeOptions(log), database->table, slice(key, keyLength), slice(value, valueLength)));
@@ -206,12 +212,12 @@ BaselineError baseline_copy(BaselineDatabase* source, BaselineDatabase* target, 
   return toC(status);
 }
 
-BaselineBatch* baseline_batch_create() { return new BaselineBatch; }
+BaselineBatch* baseline_batch_create(BaselineDatabase* database) { return new BaselineBatch{database->table}; }
 void baseline_batch_destroy(BaselineBatch* batch) { delete batch; }
 
 void baseline_batch_put(BaselineBatch* batch, const void* key, size_t keyLength, const void* value,
                         size_t valueLength) {
-  batch->batch.Put(slice(key, keyLength), slice(value, valueLength)).PermitUncheckedError();
+  batch->batch.Put(batch->table, slice(key, keyLength), slice(value, valueLength)).PermitUncheckedError();
 }
 
 BaselineError baseline_write(BaselineDatabase* database, BaselineBatch* batch, int log) {
@@ -220,12 +226,14 @@ BaselineError baseline_write(BaselineDatabase* database, BaselineBatch* batch, i
   return toC(status);
 }
 
-BaselineIndexedBatch* baseline_indexed_create() { return new BaselineIndexedBatch; }
+BaselineIndexedBatch* baseline_indexed_create(BaselineDatabase* database) {
+  return new BaselineIndexedBatch{database->table};
+}
 void baseline_indexed_destroy(BaselineIndexedBatch* batch) { delete batch; }
 
 void baseline_indexed_put(BaselineIndexedBatch* batch, const void* key, size_t keyLength, const void* value,
                           size_t valueLength) {
-  batch->batch.Put(slice(key, keyLength), slice(value, valueLength)).PermitUncheckedError();
+  batch->batch.Put(batch->table, slice(key, keyLength), slice(value, valueLength)).PermitUncheckedError();
 }
 
 BaselineError baseline_indexed_write(BaselineDatabase* database, BaselineIndexedBatch* batch, int log) {

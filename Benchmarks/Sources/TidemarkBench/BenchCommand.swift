@@ -8,7 +8,8 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       All sides take turns in one process, round by round; ratios are taken within a round. Results go to a directory \
       as results.json and charts (SVG), and to standard output as tables.
-      """, subcommands: [RunCommand.self, WriteUntilKilledCommand.self], defaultSubcommand: RunCommand.self)
+      """, subcommands: [RunCommand.self, CompareCommand.self, WriteUntilKilledCommand.self],
+    defaultSubcommand: RunCommand.self)
 }
 
 struct RunCommand: ParsableCommand {
@@ -47,7 +48,7 @@ struct RunCommand: ParsableCommand {
     if let settledRecords { plan.settledRecords = settledRecords }
     plan.baselineInsertHint = !withoutInsertHint
     if let rounds {
-      (plan.rounds, plan.contextRounds, plan.settledRounds, plan.restoreRounds) = (rounds, rounds, rounds, rounds)
+      (plan.rounds, plan.contextRounds, plan.settledRounds, plan.readRounds) = (rounds, rounds, rounds, rounds)
     }
     try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
     let work = directory.map { $0 + "/tidemark-bench" } ?? output + "/work"
@@ -76,8 +77,10 @@ struct RunCommand: ParsableCommand {
     print(results.text + "\n\n" + Results.legend)
     print("\nresults: \(output)/results.json")
     for path in try results.drawCharts(in: output) { print("chart: \(path)") }
-    let failed = results.rows.filter { $0.pass == false }
-    if !failed.isEmpty { print("\(failed.count) of \(results.rows.count) rows miss their bar") }
+    print(scale == .smoke ? "\nthese figures mean nothing: the cases ran tiny" : "\n\(results.verdict)")
+    if only.isEmpty, let bar = results.barsWithoutRow.first {
+      throw ValidationError("the bar of \(bar.group), \(bar.name) has no row")
+    }
   }
 
   private func results(_ bench: Bench, _ machine: Machine, _ runner: Runner) -> Results {

@@ -22,7 +22,7 @@ struct WriteUntilKilledCommand: ParsableCommand {
     let workload = Workload(.uniq, count: records)
     switch side {
     case .store:
-      let store = try StoreFiles(directory: directory).open(.file, budgetBytes: budgetBytes)
+      let store = try StoreFiles(directory: directory).open(.file(.os), budgetBytes: budgetBytes)
       try fill(store, workload, recordsPerCommit: recordsPerCommit)
       waitForTheEnd()
       try store.close()

@@ -43,6 +43,8 @@ uint64_t baseline_property_sum(BaselineDatabase *_Nonnull database, const char *
 uint64_t baseline_level_zero_files(BaselineDatabase *_Nonnull database);
 /// The version of the library, as "7.8.3".
 const char *_Nonnull baseline_version(void);
+/// Gives memory that nothing uses back to the system (malloc_trim, which Swift's Glibc doesn't show).
+void baseline_trim_memory(void);
 
 BaselineError baseline_put(
     BaselineDatabase *_Nonnull database, const void *_Nonnull key, size_t key_length, const void *_Nonnull value,
@@ -59,7 +61,8 @@ BaselineError baseline_copy(
     BaselineDatabase *_Nonnull source, BaselineDatabase *_Nonnull target, BaselineBatch *_Nonnull batch,
     uint64_t number, BaselineSlice row_key, BaselineSlice row_value);
 
-BaselineBatch *_Nonnull baseline_batch_create(void);
+/// For the table of a database, which outlives the batch.
+BaselineBatch *_Nonnull baseline_batch_create(BaselineDatabase *_Nonnull database);
 void baseline_batch_destroy(BaselineBatch *_Nonnull batch);
 void baseline_batch_put(
     BaselineBatch *_Nonnull batch, const void *_Nonnull key, size_t key_length, const void *_Nonnull value,
@@ -67,8 +70,8 @@ void baseline_batch_put(
 /// Applies the batch and empties it.
 BaselineError baseline_write(BaselineDatabase *_Nonnull database, BaselineBatch *_Nonnull batch, int log);
 
-/// With one entry a key, the last.
-BaselineIndexedBatch *_Nonnull baseline_indexed_create(void);
+/// With one entry a key, the last; otherwise as baseline_batch_create.
+BaselineIndexedBatch *_Nonnull baseline_indexed_create(BaselineDatabase *_Nonnull database);
 void baseline_indexed_destroy(BaselineIndexedBatch *_Nonnull batch);
 void baseline_indexed_put(
     BaselineIndexedBatch *_Nonnull batch, const void *_Nonnull key, size_t key_length, const void *_Nonnull value,

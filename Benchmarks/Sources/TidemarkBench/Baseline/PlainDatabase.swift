@@ -19,6 +19,7 @@ func check(_ error: BaselineError?) throws(BaselineFailure) {
 enum WriteAheadLog: Int32, Sendable {
   case off = 0
   case unsynced = 1
+  case synced = 2
 }
 
 /// Where plain databases take their options from, and how much memory they get: as the store that they are compared with.
@@ -32,8 +33,11 @@ struct BaselineModel: Sendable {
 }
 
 /// RocksDB as its C++ interface gives it: what the store is compared with.
+///
+/// May move between threads, but is used by one at a time.
+// Proof: the handle belongs to this object, RocksDB isn't bound to a thread, and a case gives a database to one thread.
 @safe
-final class PlainDatabase {
+final class PlainDatabase: @unchecked Sendable {
   enum Mode: Int32 {
     case create = 0
     case existing = 1
@@ -158,8 +162,15 @@ final class PlainDatabase {
 /// RocksDB's write batch.
 @safe
 final class PlainBatch {
-  let handle = unsafe baseline_batch_create()
+  let handle: OpaquePointer
   private let values = unsafe ValuePool.shared.base
+  // Its table must outlive the batch.
+  private let database: PlainDatabase
+
+  init(for database: PlainDatabase) {
+    self.database = database
+    unsafe handle = baseline_batch_create(database.handle)
+  }
 
   deinit { unsafe baseline_batch_destroy(handle) }
 
@@ -175,8 +186,15 @@ final class PlainBatch {
 /// RocksDB's indexed write batch, which keeps the last entry of a key.
 @safe
 final class PlainIndexedBatch {
-  let handle = unsafe baseline_indexed_create()
+  let handle: OpaquePointer
   private let values = unsafe ValuePool.shared.base
+  // Its table must outlive the batch.
+  private let database: PlainDatabase
+
+  init(for database: PlainDatabase) {
+    self.database = database
+    unsafe handle = baseline_indexed_create(database.handle)
+  }
 
   deinit { unsafe baseline_indexed_destroy(handle) }
 

@@ -47,10 +47,14 @@ let inputPartition = TopicPartition("input", 0)
 
 /// Which changelog a store of the benchmarks has.
 enum ChangelogKind: Sendable {
+  /// None: commits go through RocksDB's write-ahead log, acknowledged once the operating system has them.
+  case none
   /// One that costs nothing: it counts.
   case counting
-  /// The file log, acknowledged once the operating system has a commit.
-  case file
+  /// The file log.
+  case file(Durability)
+
+  var isInFiles: Bool { if case .file = self { true } else { false } }
 }
 
 /// A store in a directory of its own: `store/`, and `log/` if its changelog is in files.
@@ -64,12 +68,14 @@ struct StoreFiles: Sendable {
   func open(_ kind: ChangelogKind, budgetBytes: Int) throws(StoreError) -> StateStore {
     var options = StoreOptions()
     options.budget = MemoryBudget(bytes: budgetBytes)
-    let changelog: any Changelog
+    options.syncsWithoutChangelog = false
+    let changelog: (any Changelog)?
     switch kind {
+    case .none: changelog = nil
     case .counting: changelog = CountingChangelog()
-    case .file:
+    case .file(let durability):
       changelog = try FileLog.open(
-        log, TopicPartition("records", 0), options: FileLogOptions(durability: .os))
+        log, TopicPartition("records", 0), options: FileLogOptions(durability: durability))
     }
     return try StateStore.open(store, tables: [recordTable], changelog: changelog, options: options)
   }

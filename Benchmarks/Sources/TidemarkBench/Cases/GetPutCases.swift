@@ -7,33 +7,31 @@ struct GetPutCases {
   let bench: Bench
   let workload: Workload
   let recordsPerCommit: Int
+  /// How many reads find something: one for each record but a key's first.
+  private let expected: Int
+
+  init(bench: Bench, workload: Workload, recordsPerCommit: Int) {
+    self.bench = bench
+    self.workload = workload
+    self.recordsPerCommit = recordsPerCommit
+    expected = workload.count - Set(workload.keys.map(\.high)).count
+  }
 
   func plain(_ latencies: LatencyRecorder) throws -> Sample {
-    let directory = try bench.freshDirectory()
-    var meter: WriteMeter
-    do {
-      let database = try PlainDatabase(directory + "/db", .create, like: bench.model)
+    try bench.plainRun(of: workload) { database in
       var found = 0
-      meter = WriteMeter(bench)
       for index in 0..<workload.count {
         if try database.get(workload.keys[index]) != nil { found += 1 }
         try database.put(workload.keys[index], workload.values[index], log: .off)
       }
-      try database.flush()
-      meter.stop()
       try check(found)
     }
-    return try meter.sample(directory, database: directory + "/db", of: workload)
   }
 
   func indexedBatch(_ latencies: LatencyRecorder) throws -> Sample {
-    let directory = try bench.freshDirectory()
-    var meter: WriteMeter
-    do {
-      let database = try PlainDatabase(directory + "/db", .create, like: bench.model)
-      let batch = PlainIndexedBatch()
+    try bench.plainRun(of: workload) { database in
+      let batch = PlainIndexedBatch(for: database)
       var found = 0
-      meter = WriteMeter(bench)
       for commit in workload.commits(of: recordsPerCommit) {
         for index in commit {
           if try database.get(workload.keys[index], through: batch) != nil { found += 1 }
@@ -41,42 +39,27 @@ struct GetPutCases {
         }
         try latencies.time { () throws(BaselineFailure) in try database.write(batch, log: .off) }
       }
-      try database.flush()
-      meter.stop()
       try check(found)
     }
-    return try meter.sample(directory, database: directory + "/db", of: workload)
   }
 
   func transaction(_ latencies: LatencyRecorder) throws -> Sample {
-    let files = StoreFiles(directory: try bench.freshDirectory())
-    var meter: WriteMeter
-    do {
-      let store = try files.open(.counting, budgetBytes: bench.plan.budgetBytes)
+    try bench.storeRun(.counting, of: workload) { store in
       var transaction = try store.begin()
       var found = 0
-      meter = WriteMeter(bench)
       for commit in workload.commits(of: recordsPerCommit) {
         for index in commit {
           let byte = try transaction.withBytes(workload.keys[index], in: recordTable) { $0.firstByte }
           if byte != nil { found += 1 }
           try transaction.put(workload.keys[index], workload.values[index], in: recordTable)
         }
-        let begin = now()
-        try transaction.commit([inputPartition: Offset(Int64(commit.upperBound))])
-        latencies.record(now() - begin)
+        try latencies.commit(&transaction, upTo: commit.upperBound)
       }
-      try store.flush()
-      meter.stop()
       try check(found)
-      try store.close()
     }
-    return try meter.sample(files.directory, database: files.database, of: workload)
   }
 
-  /// How many reads found something is known: each key but its first.
   private func check(_ found: Int) throws {
-    let expected = workload.distribution == .uniq ? 0 : workload.count - Set(workload.keys.map(\.high)).count
     guard found == expected else { throw WrongRead(description: "\(found) reads found a row, not \(expected)") }
   }
 

@@ -1,7 +1,7 @@
 extension Bench {
   /// All groups, in the order in which they run.
   var groups: [Group] {
-    writeGroups + [singleGroup] + contextGroups + readGroups + getPutGroups + openGroups + settledGroups
+    writeGroups + singleGroups + [latencyGroup] + contextGroups + readGroups + getPutGroups + openGroups + settledGroups
   }
 
   /// A guess at the time of a run that puts `records` at so many nanoseconds each.
@@ -11,19 +11,38 @@ extension Bench {
     Distribution.allCases.map { distribution in
       let sizes = plan.commitSizes
       let estimate =
-        seconds(plan.writeRecords, 7000) + Double(sizes.count) * 2 * seconds(plan.writeRecords, 5500)
+        seconds(plan.writeRecords, 7000) + Double(sizes.count) * 3 * seconds(plan.writeRecords, 5500)
       return Group(title: "writes, \(distribution)", rounds: plan.rounds, estimatedSeconds: estimate) { [self] in
-        WriteCases(bench: self, workload: Workload(distribution, count: plan.writeRecords))
-          .transactionContenders(sizes)
+        let cases = WriteCases(bench: self, workload: Workload(distribution, count: plan.writeRecords))
+        return cases.unloggedContenders(sizes) + cases.loggedContenders(sizes)
       }
     }
   }
 
-  private var singleGroup: Group {
-    Group(title: "one record a commit", rounds: plan.rounds, estimatedSeconds: 4 * seconds(plan.singleRecords, 15_000))
-    {
-      [self] in
-      WriteCases(bench: self, workload: Workload(.uniq, count: plan.singleRecords)).transactionContenders([1])
+  private var singleGroups: [Group] {
+    [
+      Group(
+        title: "one record a commit", rounds: plan.rounds, estimatedSeconds: 5 * seconds(plan.singleRecords, 15_000)
+      ) { [self] in
+        let cases = WriteCases(bench: self, workload: Workload(.uniq, count: plan.singleRecords))
+        return cases.unloggedContenders([1]) + cases.loggedContenders([1])
+      },
+      Group(
+        title: "one record a commit, synced", rounds: plan.rounds,
+        estimatedSeconds: 2 * seconds(plan.syncedRecords, 60_000)
+      ) { [self] in
+        SyncedWriters(bench: self, workload: Workload(.uniq, count: plan.syncedRecords), writers: plan.syncedWriters)
+          .contenders
+      },
+    ]
+  }
+
+  private var latencyGroup: Group {
+    Group(
+      title: "commits under flushes and compactions", rounds: plan.contextRounds, warmUpRounds: 0,
+      estimatedSeconds: 2 * seconds(plan.settledRecords, 4000)
+    ) { [self] in
+      WriteCases(bench: self, workload: Workload(.uniq, count: plan.settledRecords)).latencyContenders(1000)
     }
   }
 
@@ -33,7 +52,8 @@ extension Bench {
       let estimate =
         seconds(plan.contextRecords, 3000) + Double(sizes.count) * 3 * seconds(plan.contextRecords, 4000)
       return Group(
-        title: "other ways to write, \(distribution)", rounds: plan.contextRounds, estimatedSeconds: estimate
+        title: "other ways to write, \(distribution)", rounds: plan.contextRounds, warmUpRounds: 0,
+        estimatedSeconds: estimate
       ) { [self] in
         WriteCases(bench: self, workload: Workload(distribution, count: plan.contextRecords))
           .contextContenders(sizes)
@@ -42,31 +62,34 @@ extension Bench {
   }
 
   private var settledGroups: [Group] {
-    Distribution.allCases.map { distribution in
-      let size = plan.commitSizes.contains(10_000) ? 10_000 : plan.commitSizes[plan.commitSizes.count - 1]
-      let estimate = seconds(plan.settledRecords, 18_000)
-      return Group(
-        title: "writes until compactions have settled, \(distribution)", rounds: plan.settledRounds,
-        estimatedSeconds: estimate
-      ) { [self] in
-        let all = WriteCases(
-          bench: self, workload: Workload(distribution, count: plan.settledRecords), settles: true)
-        return all.transactionContenders([size])
+    Distribution.allCases.flatMap { distribution in
+      let prepare = { [self] in
+        WriteCases(bench: self, workload: Workload(distribution, count: plan.settledRecords), settles: true)
       }
+      let unlogged = Group(
+        title: "writes until compactions have settled, \(distribution)", rounds: plan.settledRounds, warmUpRounds: 0,
+        estimatedSeconds: 2 * seconds(plan.settledRecords, 6500)
+      ) { prepare().unloggedContenders([10_000]) }
+      let logged = Group(
+        title: "logged writes until compactions have settled, \(distribution)", rounds: plan.settledRounds,
+        warmUpRounds: 0, estimatedSeconds: 3 * seconds(plan.settledRecords, 6500)
+      ) { prepare().loggedContenders([10_000]) }
+      return plan.settlesLogged ? [unlogged, logged] : [unlogged]
     }
   }
 
   private var readGroups: [Group] {
     let gets = Distribution.allCases.map { distribution in
       Group(
-        title: "committed reads, \(distribution)", rounds: plan.rounds, estimatedSeconds: 3 * seconds(plan.reads, 5000)
+        title: "committed reads, \(distribution)", rounds: plan.readRounds,
+        estimatedSeconds: 3 * seconds(plan.reads, 5000)
       ) { [self] in
         let reads = Workload(reading: distribution, of: plan.rows, count: plan.reads)
         return ReadCases(bench: self, sides: try LoadedSides(self), workload: reads).getContenders
       }
     }
     let staged = Group(
-      title: "reads in a transaction", rounds: plan.rounds, estimatedSeconds: 7 * seconds(plan.reads, 3000)
+      title: "reads in a transaction", rounds: plan.readRounds, estimatedSeconds: 7 * seconds(plan.reads, 3000)
     ) { [self] in
       let reads = Workload(reading: .uniq, of: plan.rows, count: max(plan.reads, plan.scans))
       return ReadCases(bench: self, sides: try LoadedSides(self), workload: reads).stagedContenders
@@ -90,12 +113,12 @@ extension Bench {
 
   private var openGroups: [Group] {
     [
-      Group(title: "restore", rounds: plan.restoreRounds, estimatedSeconds: 2 * seconds(plan.restoreRecords, 3500)) {
+      Group(title: "restore", rounds: plan.rounds, estimatedSeconds: 3 * seconds(plan.restoreRecords, 3500)) {
         [self] in
         try RestoreCases(self, Workload(.uniq, count: plan.restoreRecords), recordsPerCommit: 1000).contenders
       },
       Group(
-        title: "open after SIGKILL", rounds: plan.restoreRounds,
+        title: "open after SIGKILL", rounds: plan.rounds,
         estimatedSeconds: 2 * seconds(plan.killedRecords, 15_000)
       ) { [self] in
         KilledCases(bench: self, records: plan.killedRecords, recordsPerCommit: 1000).contenders

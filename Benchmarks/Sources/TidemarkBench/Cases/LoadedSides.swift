@@ -1,7 +1,9 @@
 import Foundation
 import Tidemark
 
-/// The same rows in a store and in a plain database, all in table files, with compactions settled.
+/// A store with rows, all in table files, with compactions settled, and a plain database on a copy of the same files.
+///
+/// Loaded on its own, each side would have as many files and levels as the timing of its flushes and compactions gives it.
 final class LoadedSides {
   let plain: PlainDatabase
   let store: StateStore
@@ -13,21 +15,13 @@ final class LoadedSides {
     self.bench = bench
     directory = try bench.freshDirectory()
     let workload = Workload(.uniq, count: bench.plan.rows)
-    plain = try PlainDatabase(directory + "/plain", .create, like: bench.model)
-    store = try StoreFiles(directory: directory).open(.counting, budgetBytes: bench.plan.budgetBytes)
-    let batch = PlainBatch()
-    var transaction = try store.begin()
-    for commit in workload.commits(of: 10_000) {
-      for index in commit {
-        batch.put(workload.keys[index], workload.values[index])
-        try transaction.put(workload.keys[index], workload.values[index], in: recordTable)
-      }
-      try plain.write(batch, log: .off)
-      try transaction.commit()
-    }
-    try plain.flush()
+    let files = StoreFiles(directory: directory)
+    store = try files.open(.counting, budgetBytes: bench.plan.budgetBytes)
+    try fill(store, workload, recordsPerCommit: 10_000)
     try store.flush()
     _ = ProcessCounters.waitForBackgroundThreads()
+    try FileManager.default.copyItem(atPath: files.database, toPath: directory + "/plain")
+    plain = try PlainDatabase(directory + "/plain", .existing, like: bench.model)
   }
 
   deinit {

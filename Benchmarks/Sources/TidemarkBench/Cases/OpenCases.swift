@@ -1,7 +1,7 @@
 import Foundation
 import Tidemark
 
-/// Restore of an empty store from its changelog, beside write batches of the same records.
+/// Restore of an empty store from its changelog, beside puts and write batches of the same records.
 struct RestoreCases {
   let bench: Bench
   let workload: Workload
@@ -14,7 +14,7 @@ struct RestoreCases {
     self.workload = workload
     self.recordsPerCommit = recordsPerCommit
     source = StoreFiles(directory: try bench.freshDirectory())
-    let store = try source.open(.file, budgetBytes: bench.plan.budgetBytes)
+    let store = try source.open(.file(.os), budgetBytes: bench.plan.budgetBytes)
     try fill(store, workload, recordsPerCommit: recordsPerCommit)
     try store.close()
   }
@@ -22,7 +22,7 @@ struct RestoreCases {
   func restore(_ latencies: LatencyRecorder) throws -> Sample {
     bench.remove(source.store)
     var meter = WriteMeter(bench)
-    let store = try source.open(.file, budgetBytes: bench.plan.budgetBytes)
+    let store = try source.open(.file(.os), budgetBytes: bench.plan.budgetBytes)
     try store.flush()
     meter.stop()
     let found = try store.snapshot().withBytes(workload.keys[workload.count - 1], in: recordTable) { $0.byteCount }
@@ -34,12 +34,13 @@ struct RestoreCases {
   var contenders: [Contender] {
     let writes = WriteCases(bench: bench, workload: workload)
     return [
+      Contender(name: "put", distribution: workload.distribution) { try writes.puts(.off, $0) },
       Contender(
         name: "write-batch", distribution: workload.distribution, recordsPerCommit: recordsPerCommit
       ) { try writes.batches(of: recordsPerCommit, $0) },
       Contender(
         name: "restore", distribution: workload.distribution, recordsPerCommit: recordsPerCommit,
-        against: ["write-batch"], run: restore),
+        against: ["put", "write-batch"], run: restore),
     ]
   }
 }
@@ -58,7 +59,7 @@ struct KilledCases {
     try killed(.store, files.directory)
     let begin = now()
     let store = try latencies.time { () throws(StoreError) in
-      try files.open(.file, budgetBytes: bench.plan.budgetBytes)
+      try files.open(.file(.os), budgetBytes: bench.plan.budgetBytes)
     }
     let end = now()
     let found = try store.snapshot().withBytes(lastKey, in: recordTable) { $0.byteCount }

@@ -120,7 +120,7 @@ struct ReadCases {
   }
 
   private func indexedBatch(staging keys: [RecordKey]) -> PlainIndexedBatch {
-    let batch = PlainIndexedBatch()
+    let batch = PlainIndexedBatch(for: sides.plain)
     for (number, key) in keys.enumerated() { batch.put(key, ValuePool.offset(for: UInt64(number))) }
     return batch
   }

@@ -12,14 +12,7 @@ struct WriteCases {
 
   /// One put after the other.
   func puts(_ log: WriteAheadLog, insertHint: Bool? = nil, _ latencies: LatencyRecorder) throws -> Sample {
-    let directory = try bench.freshDirectory()
-    let plain = directory + "/db"
-    var model = bench.model
-    if let insertHint { model.insertHint = insertHint }
-    var meter: WriteMeter
-    do {
-      let database = try PlainDatabase(plain, .create, like: model)
-      meter = WriteMeter(bench, settles: settles)
+    try bench.plainRun(of: workload, settles: settles, insertHint: insertHint) { database in
       for index in 0..<workload.count {
         if index % Self.sampling == 0 {
           try latencies.time { () throws(BaselineFailure) in
@@ -29,48 +22,29 @@ struct WriteCases {
           try database.put(workload.keys[index], workload.values[index], log: log)
         }
       }
-      try database.flush()
-      meter.stop()
     }
-    return try meter.sample(directory, database: plain, of: workload)
   }
 
-  /// A write batch a commit, with the input's offset.
-  func batches(of size: Int, _ latencies: LatencyRecorder) throws -> Sample {
-    let directory = try bench.freshDirectory()
-    let plain = directory + "/db"
-    var meter: WriteMeter
-    do {
-      let database = try PlainDatabase(plain, .create, like: bench.model)
-      let batch = PlainBatch()
-      meter = WriteMeter(bench, settles: settles)
+  /// A write batch a commit.
+  func batches(of size: Int, log: WriteAheadLog = .off, _ latencies: LatencyRecorder) throws -> Sample {
+    try bench.plainRun(of: workload, settles: settles) { database in
+      let batch = PlainBatch(for: database)
       for commit in workload.commits(of: size) {
         for index in commit { batch.put(workload.keys[index], workload.values[index]) }
-        try latencies.time { () throws(BaselineFailure) in try database.write(batch, log: .off) }
+        try latencies.time { () throws(BaselineFailure) in try database.write(batch, log: log) }
       }
-      try database.flush()
-      meter.stop()
     }
-    return try meter.sample(directory, database: plain, of: workload)
   }
 
   /// An indexed write batch a commit.
   func indexedBatches(of size: Int, _ latencies: LatencyRecorder) throws -> Sample {
-    let directory = try bench.freshDirectory()
-    let plain = directory + "/db"
-    var meter: WriteMeter
-    do {
-      let database = try PlainDatabase(plain, .create, like: bench.model)
-      let batch = PlainIndexedBatch()
-      meter = WriteMeter(bench, settles: settles)
+    try bench.plainRun(of: workload, settles: settles) { database in
+      let batch = PlainIndexedBatch(for: database)
       for commit in workload.commits(of: size) {
         for index in commit { batch.put(workload.keys[index], workload.values[index]) }
         try latencies.time { () throws(BaselineFailure) in try database.write(batch, log: .off) }
       }
-      try database.flush()
-      meter.stop()
     }
-    return try meter.sample(directory, database: plain, of: workload)
   }
 
   /// Puts into a second database, which is copied over in one batch and emptied at commit: the approach of KIP-844.
@@ -80,17 +54,14 @@ struct WriteCases {
   /// (Range deletions instead would make each commit walk over all that was deleted.)
   func secondaryDatabase(of size: Int, _ latencies: LatencyRecorder) throws -> Sample {
     let directory = try bench.freshDirectory()
-    let plain = directory + "/db"
-    var meter: WriteMeter
-    do {
-      let database = try PlainDatabase(plain, .create, like: bench.model)
-      var secondary = try PlainDatabase(directory + "/secondary", .create, like: bench.model)
-      let batch = PlainBatch()
-      let commitsPerSecondary = max(1, 300_000 / size)
-      meter = WriteMeter(bench, settles: settles)
+    defer { bench.remove(directory) }
+    var secondary = try PlainDatabase(directory + "/0", .create, like: bench.model)
+    let commitsPerSecondary = max(1, 300_000 / size)
+    return try bench.plainRun(of: workload, settles: settles) { database in
+      let batch = PlainBatch(for: database)
       for (number, commit) in workload.commits(of: size).enumerated() {
         if number > 0, number % commitsPerSecondary == 0 {
-          secondary = try PlainDatabase("\(directory)/secondary-\(number)", .create, like: bench.model)
+          secondary = try PlainDatabase("\(directory)/\(number)", .create, like: bench.model)
         }
         for index in commit {
           try secondary.put(workload.keys[index], workload.values[index], behind: UInt64(number), log: .off)
@@ -99,56 +70,47 @@ struct WriteCases {
           try database.take(from: secondary, behind: UInt64(number), with: batch, offset: Int64(commit.upperBound))
         }
       }
-      try database.flush()
-      meter.stop()
     }
-    return try meter.sample(directory, database: plain, of: workload)
   }
 
   /// A transaction with the input's offset.
   func transactions(_ changelog: ChangelogKind, of size: Int, _ latencies: LatencyRecorder) throws -> Sample {
-    let files = StoreFiles(directory: try bench.freshDirectory())
-    var meter: WriteMeter
-    do {
-      let store = try files.open(changelog, budgetBytes: bench.plan.budgetBytes)
+    try bench.storeRun(changelog, of: workload, settles: settles) { store in
       var transaction = try store.begin()
-      meter = WriteMeter(bench, settles: settles)
       for commit in workload.commits(of: size) {
         for index in commit { try transaction.put(workload.keys[index], workload.values[index], in: recordTable) }
-        let begin = now()
-        try transaction.commit([inputPartition: Offset(Int64(commit.upperBound))])
-        latencies.record(now() - begin)
+        try latencies.commit(&transaction, upTo: commit.upperBound)
       }
-      try store.flush()
-      meter.stop()
-      try store.close()
     }
-    return try meter.sample(
-      files.directory, database: files.database, log: changelog == .file ? files.log : nil, of: workload)
   }
 }
 
 extension WriteCases {
-  /// The contenders whose ratios count: transactions against plain puts.
-  func transactionContenders(_ sizes: [Int]) -> [Contender] {
+  /// Transactions against plain puts: neither side writes a log.
+  func unloggedContenders(_ sizes: [Int]) -> [Contender] {
+    contenders(beside: "put", .off, sizes, [("transaction", .counting)])
+  }
+
+  /// Transactions against plain puts: both sides log what they write, acknowledged by the operating system.
+  func loggedContenders(_ sizes: [Int]) -> [Contender] {
+    contenders(
+      beside: "put-wal", .unsynced, sizes,
+      [("transaction-without-changelog", .none), ("transaction-file-log", .file(.os))])
+  }
+
+  private func contenders(
+    beside baseline: String, _ log: WriteAheadLog, _ sizes: [Int], _ ways: [(name: String, changelog: ChangelogKind)]
+  ) -> [Contender] {
     let distribution = workload.distribution
-    var contenders = [
-      Contender(name: "put", distribution: distribution, latencyOf: "put") { try puts(.off, $0) },
-      Contender(name: "put-wal", distribution: distribution, latencyOf: "put") { try puts(.unsynced, $0) },
-    ]
-    for size in sizes {
-      contenders.append(
-        Contender(
-          name: "transaction", distribution: distribution, recordsPerCommit: size, against: ["put"],
-          latencyOf: "commit"
-        ) { try transactions(.counting, of: size, $0) })
-      contenders.append(
-        Contender(
-          name: "transaction-file-log", distribution: distribution, recordsPerCommit: size,
-          against: ["put-wal"], latencyOf: "commit"
-        ) { try transactions(.file, of: size, $0) })
-    }
-    return contenders
+    let plain = Contender(name: baseline, distribution: distribution, latencyOf: "put") { try puts(log, $0) }
+    return [plain]
+      + sizes.flatMap { size in
+        ways.map { way in
+          Contender(
+            name: way.name, distribution: distribution, recordsPerCommit: size, against: [baseline], latencyOf: "commit"
+          ) { try transactions(way.changelog, of: size, $0) }
+        }
+      }
   }
 
   /// What else RocksDB offers, for comparison.
@@ -176,5 +138,19 @@ extension WriteCases {
       }
     }
     return contenders
+  }
+
+  /// Commits of one size on the file changelog beside batches of the same size through the write-ahead log.
+  func latencyContenders(_ size: Int) -> [Contender] {
+    let distribution = workload.distribution
+    return [
+      Contender(
+        name: "write-batch-wal", distribution: distribution, recordsPerCommit: size, latencyOf: "commit"
+      ) { try batches(of: size, log: .unsynced, $0) },
+      Contender(
+        name: "transaction-file-log", distribution: distribution, recordsPerCommit: size, against: ["write-batch-wal"],
+        latencyOf: "commit"
+      ) { try transactions(.file(.os), of: size, $0) },
+    ]
   }
 }

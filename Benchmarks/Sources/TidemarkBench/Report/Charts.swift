@@ -17,7 +17,8 @@ extension Results {
   private static let ways = [
     ("put", "put, no WAL"), ("put-wal", "put, WAL"), ("write-batch", "WriteBatch"),
     ("write-batch-with-index", "WriteBatchWithIndex"), ("secondary-database", "secondary database"),
-    ("transaction", "Tidemark, counted changelog"), ("transaction-file-log", "Tidemark, file changelog"),
+    ("transaction", "Tidemark, counted changelog"),
+    ("transaction-without-changelog", "Tidemark, RocksDB's WAL"), ("transaction-file-log", "Tidemark, file changelog"),
   ]
 
   /// Nanoseconds per record of each way to write, by commit size: a panel for each distribution.
@@ -63,60 +64,63 @@ extension Results {
     return svg
   }
 
-  /// Each ratio with the range of its rounds, on a logarithmic axis.
+  /// Each ratio with the range of its rounds and its bar, on a logarithmic axis.
   private var ratioChart: SVG? {
-    let rows = rows.filter { $0.ratio != nil }
-    guard let least = rows.compactMap({ $0.ratioRange?[0] }).min(),
-      let greatest = rows.compactMap({ $0.ratioRange?[1] }).max()
-    else { return nil }
+    let lines = ChartLine.lines(of: rows.filter { $0.ratio != nil }, from: 84)
+    let values = rows.flatMap { ($0.ratioRange ?? []) + $0.bars.filter { $0.measure == .ratio }.map(\.limit) }
+    guard let least = values.min(), let greatest = values.max(), let last = lines.last else { return nil }
     let axis = LogAxis(Ticks.logarithmic(min(least, 0.5), max(greatest, 2)), from: 400, to: 880)
-    var svg = SVG(width: 920, height: 110 + Double(rows.count) * 20)
+    let bottom = last.y + 16
+    var svg = SVG(width: 920, height: bottom + 50)
     svg.text("How many times as fast as the baseline", 20, 26, size: 17)
     svg.text(
-      "dot: median of the rounds; line: least to greatest; right of 1 is faster than the baseline", 20, 46, style: "m")
-    let bottom = 70 + Double(rows.count) * 20
+      "dot: median of the rounds; line: least to greatest; upright: the bar, green if it is reached; right of 1 is faster",
+      20, 46, style: "m")
     for tick in axis.ticks {
       svg.line(axis.x(tick), 62, axis.x(tick), bottom, style: tick == 1 ? "axis" : "grid")
       svg.text(tick.shortest, axis.x(tick), bottom + 16, .middle, size: 11, style: "m")
     }
     svg.text("baseline's time / case's time (times as fast)", 640, bottom + 34, .middle, style: "m")
-    for (index, row) in rows.enumerated() {
-      let y = 78 + Double(index) * 20
-      svg.text(row.chartTitle, 390, y + 4, .end, size: 11)
+    for line in lines {
+      guard let row = line.row else { svg.heading(line); continue }
+      let title = row.chartTitle + (row.against.map { " / \($0)" } ?? "")
+      svg.text(title, 390, line.y + 4, .end, size: 11)
       guard let ratio = row.ratio, let range = row.ratioRange else { continue }
-      svg.line(axis.x(range[0]), y, axis.x(range[1]), y, style: "range")
-      svg.dot(axis.x(ratio), y, 5, style: row.isTidemark ? "s6" : "s3", title: "\(row.chartTitle): \(ratio.fixed(2))")
+      svg.line(axis.x(range[0]), line.y, axis.x(range[1]), line.y, style: "range")
+      for bar in row.bars where bar.measure == .ratio {
+        let style = bar.isReached(by: row) ? "reached" : "missed"
+        svg.line(axis.x(bar.limit), line.y - 7, axis.x(bar.limit), line.y + 7, style: style)
+      }
+      svg.dot(axis.x(ratio), line.y, 5, style: row.isTidemark ? "s7" : "s3", title: "\(title): \(ratio.fixed(2))")
     }
     return svg
   }
 
-  /// Median, 99th and 99.9th percentile of commits, on a logarithmic axis.
+  /// Median, 99th and 99.9th percentile and the greatest latency of commits, on a logarithmic axis.
   private var latencyChart: SVG? {
-    let rows = rows.filter { $0.latency?.of == "commit" && !$0.group.contains("settled") }
-    guard let least = rows.compactMap({ $0.latency?.p50 }).min(),
-      let greatest = rows.compactMap({ $0.latency?.p999 }).max()
+    // A row for each baseline has the same latencies.
+    let commits = rows.filter { $0.latency?.of == "commit" && !$0.group.contains("settled") }
+    let latencies = commits.compactMap(\.latency)
+    let lines = ChartLine.lines(of: commits, from: 94)
+    guard let least = latencies.map(\.p50).min(), let greatest = latencies.map(\.max).max(), let last = lines.last
     else { return nil }
-    let axis = LogAxis(
-      Ticks.logarithmic(Double(max(least, 1)) / 1000, Double(max(greatest, 2)) / 1000), from: 400, to: 880)
-    var svg = SVG(width: 920, height: 120 + Double(rows.count) * 20)
-    svg.text("Latency of a commit", 20, 26, size: 17)
-    legend(["99.9th percentile", "99th percentile", "median"], styles: [0, 2, 6], at: 20, 46, &svg, columns: 3)
-    let bottom = 80 + Double(rows.count) * 20
+    let axis = LogAxis(Ticks.logarithmic(Double(max(least, 1)), Double(max(greatest, 2))), from: 400, to: 880)
+    let bottom = last.y + 16
+    var svg = SVG(width: 920, height: bottom + 50)
+    svg.text("Latency of a commit; the line ends at the greatest", 20, 26, size: 17)
+    legend(["99.9th percentile", "99th percentile", "median"], styles: [0, 2, 7], at: 20, 46, &svg, columns: 3)
     for tick in axis.ticks {
       svg.line(axis.x(tick), 72, axis.x(tick), bottom)
-      svg.text(
-        duration(UInt64(tick * 1000)).replacingOccurrences(of: ".0 ", with: " "), axis.x(tick), bottom + 16, .middle,
-        size: 11, style: "m")
+      svg.text(roundDuration(UInt64(tick)), axis.x(tick), bottom + 16, .middle, size: 11, style: "m")
     }
     svg.text("time of one commit", 640, bottom + 34, .middle, style: "m")
-    for (index, row) in rows.enumerated() {
+    for line in lines {
+      guard let row = line.row else { svg.heading(line); continue }
       guard let latency = row.latency else { continue }
-      let y = 88 + Double(index) * 20
-      svg.text(row.chartTitle, 390, y + 4, .end, size: 11)
-      let marks = [(latency.p999, 0), (latency.p99, 2), (latency.p50, 6)]
-      svg.line(axis.x(Double(latency.p50) / 1000), y, axis.x(Double(latency.p999) / 1000), y, style: "range")
-      for (value, style) in marks {
-        svg.dot(axis.x(Double(value) / 1000), y, 5, style: "s\(style)", title: "\(row.chartTitle): \(duration(value))")
+      svg.text(row.chartTitle, 390, line.y + 4, .end, size: 11)
+      svg.line(axis.x(Double(latency.p50)), line.y, axis.x(Double(latency.max)), line.y, style: "range")
+      for (value, style) in [(latency.p999, 0), (latency.p99, 2), (latency.p50, 7)] {
+        svg.dot(axis.x(Double(value)), line.y, 5, style: "s\(style)", title: "\(row.chartTitle): \(duration(value))")
       }
     }
     return svg
@@ -153,13 +157,40 @@ private struct LogAxis {
   }
 }
 
-extension Row {
-  fileprivate var chartTitle: String {
-    var title = "\(name), \(distribution)"
-    if let recordsPerCommit { title += ", \(recordsPerCommit.grouped) a commit" }
-    if group.contains("settled") { title += ", settled" }
-    return title
+/// A line of a chart: a row, or the heading of a group.
+private struct ChartLine {
+  let y: Double
+  let group: String
+  let row: Row?
+
+  /// The rows group by group; within a group each case's sizes one below the other.
+  static func lines(of rows: [Row], from top: Double) -> [ChartLine] {
+    var lines: [ChartLine] = []
+    var y = top
+    for group in rows.map(\.group).inFirstOrder {
+      if !lines.isEmpty { y += 12 }
+      lines.append(ChartLine(y: y, group: group, row: nil))
+      let own = rows.filter { $0.group == group }
+      for name in own.map(\.name).inFirstOrder {
+        for row in own where row.name == name {
+          y += 20
+          lines.append(ChartLine(y: y, group: group, row: row))
+        }
+      }
+      y += 20
+    }
+    return lines
   }
+}
+
+extension SVG {
+  fileprivate mutating func heading(_ line: ChartLine) {
+    text(line.group, 20, line.y + 4, size: 12, style: "h")
+  }
+}
+
+extension Row {
+  fileprivate var chartTitle: String { recordsPerCommit.map { "\(name), \($0.grouped) a commit" } ?? name }
 
   /// Whether it is Tidemark that is measured, or another way of using RocksDB.
   fileprivate var isTidemark: Bool {

@@ -8,6 +8,9 @@ struct Results: Encodable {
   let options: ComparedOptions
   let rows: [Row]
 
+  /// Bars that no row is measured by: the case was renamed, or wasn't run.
+  var barsWithoutRow: [Bar] { Bar.all.filter { bar in !rows.contains { bar.applies(to: $0) } } }
+
   func write(to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -17,6 +17,8 @@ struct Row: Sendable {
   let ratio: Double?
   /// The least and the greatest ratio of a round.
   let ratioRange: [Double]?
+  /// Each round's time, so that the spread can be studied.
+  let roundNanosecondsPerRecord: [Double]
   let latency: Latency?
   /// Bytes handed to the file system for each byte of keys and values put.
   let writeAmplification: Double?
@@ -42,9 +44,6 @@ struct Row: Sendable {
     }
   }
 
-  /// Whether the row reaches its bar; nil without one.
-  var pass: Bool? { Bar.of(self).map { $0.isReached(by: self) } }
-
   /// The rows of finished series: one for each baseline of a contender, or one without.
   static func rows(of all: [Runner.Series]) -> [Row] {
     all.flatMap { series -> [Row] in
@@ -69,7 +68,8 @@ struct Row: Sendable {
     recordsPerCommit = contender.recordsPerCommit
     rounds = series.samples.count
     operations = series.samples.first?.operations ?? 0
-    nanosecondsPerRecord = median(series.samples.map(\.nanosecondsPerOperation)) ?? 0
+    roundNanosecondsPerRecord = series.samples.map(\.nanosecondsPerOperation)
+    nanosecondsPerRecord = median(roundNanosecondsPerRecord) ?? 0
     let ratios = baseline.map { baseline in
       zip(baseline.samples, series.samples).map { $0.nanosecondsPerOperation / max($1.nanosecondsPerOperation, 0.001) }
     }
@@ -93,36 +93,45 @@ struct Row: Sendable {
   }
 }
 
-extension Row: Encodable {
-  private enum Key: String, CodingKey {
+extension Row: Codable {
+  private enum CodingKeys: String, CodingKey {
     case group
     case name = "case"
     case against, distribution, recordsPerCommit
     case nanosecondsPerRecord = "nsPerRecord"
-    case ratio, ratioRange, bar, pass, rounds, operations
+    case ratio, ratioRange, rounds, operations
+    case roundNanosecondsPerRecord = "roundNsPerRecord"
     case latency = "latencyNs"
     case writeAmplification, databaseBytes, changelogBytes, debt
   }
 
+  /// What follows from the row and the bars in force.
+  private enum BarKeys: String, CodingKey { case bar, latencyBarNs, pass }
+
   /// Every row has all fields; what there isn't is null.
   func encode(to encoder: any Encoder) throws {
-    var fields = encoder.container(keyedBy: Key.self)
+    var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(group, forKey: .group)
     try fields.encode(name, forKey: .name)
     try fields.encode(against, forKey: .against)
-    try fields.encode(distribution.rawValue, forKey: .distribution)
+    try fields.encode(distribution, forKey: .distribution)
     try fields.encode(recordsPerCommit, forKey: .recordsPerCommit)
     try fields.encode(nanosecondsPerRecord.rounded(to: 1), forKey: .nanosecondsPerRecord)
     try fields.encode(ratio?.rounded(to: 3), forKey: .ratio)
     try fields.encode(ratioRange?.map { $0.rounded(to: 3) }, forKey: .ratioRange)
-    try fields.encode(Bar.of(self)?.value, forKey: .bar)
-    try fields.encode(pass, forKey: .pass)
     try fields.encode(rounds, forKey: .rounds)
     try fields.encode(operations, forKey: .operations)
+    try fields.encode(roundNanosecondsPerRecord.map { $0.rounded(to: 1) }, forKey: .roundNanosecondsPerRecord)
     try fields.encode(latency, forKey: .latency)
     try fields.encode(writeAmplification?.rounded(to: 2), forKey: .writeAmplification)
     try fields.encode(databaseBytes, forKey: .databaseBytes)
     try fields.encode(changelogBytes, forKey: .changelogBytes)
     try fields.encode(debt, forKey: .debt)
+    var verdict = encoder.container(keyedBy: BarKeys.self)
+    try verdict.encode(bars.first { $0.measure == .ratio }?.limit, forKey: .bar)
+    let latencies = bars.filter { $0.measure != .ratio }.map { ($0.measure.rawValue, Int($0.limit)) }
+    try verdict.encode(
+      latencies.isEmpty ? nil : Dictionary(uniqueKeysWithValues: latencies), forKey: .latencyBarNs)
+    try verdict.encode(pass, forKey: .pass)
   }
 }

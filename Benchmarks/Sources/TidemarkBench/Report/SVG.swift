@@ -44,13 +44,16 @@ struct SVG {
     width="\(width.fixed(0))" height="\(height.fixed(0))" font-family="system-ui, 'DejaVu Sans', sans-serif">
     <style>
     .page { fill: #ffffff } .t { fill: #24292f } .m { fill: #57606a }
+    .h { fill: #24292f; font-weight: 600 }
     .grid { stroke: #d0d7de; stroke-width: 1 } .axis { stroke: #57606a; stroke-width: 1.2 }
     .range { stroke: #8c959f; stroke-width: 2 }
-    \(Self.colours(["#b6bdc6", "#7d8792", "#c9b37e", "#a67c52", "#b58aa5", "#3f8fc4", "#17608f"]))
+    .reached { stroke: #1a7f37; stroke-width: 2.5 } .missed { stroke: #cf222e; stroke-width: 2.5 }
+    \(Self.colours(["#b6bdc6", "#7d8792", "#c9b37e", "#a67c52", "#b58aa5", "#6fb6dd", "#3c9d93", "#17608f"]))
     @media (prefers-color-scheme: dark) {
-    .page { fill: #0d1117 } .t { fill: #e6edf3 } .m { fill: #9198a1 }
+    .page { fill: #0d1117 } .t { fill: #e6edf3 } .m { fill: #9198a1 } .h { fill: #e6edf3 }
     .grid { stroke: #30363d } .axis { stroke: #9198a1 } .range { stroke: #6e7681 }
-    \(Self.colours(["#59626d", "#8b949e", "#a8925a", "#b98a5e", "#a97b98", "#58a6d8", "#8ccbf2"]))
+    .reached { stroke: #3fb950 } .missed { stroke: #f85149 }
+    \(Self.colours(["#59626d", "#8b949e", "#a8925a", "#b98a5e", "#a97b98", "#4a8fc2", "#4fb3a6", "#9ad2f5"]))
     }
     </style>
     <rect class="page" width="100%" height="100%"/>

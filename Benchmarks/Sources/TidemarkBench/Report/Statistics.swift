@@ -8,6 +8,14 @@ func median(_ values: [Double]) -> Double? {
   return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
+extension Array where Element: Hashable {
+  /// Each element once, where it first stands.
+  var inFirstOrder: [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}
+
 extension Double {
   /// Rounded to some digits behind the point.
   func rounded(to digits: Int) -> Double {

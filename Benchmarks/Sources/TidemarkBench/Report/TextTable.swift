@@ -32,9 +32,7 @@ extension Results {
   /// The rows as a person reads them, group by group.
   var text: String {
     var parts: [String] = []
-    var groups: [String] = []
-    for row in rows where !groups.contains(row.group) { groups.append(row.group) }
-    for group in groups {
+    for group in rows.map(\.group).inFirstOrder {
       var table = TextTable(
         [
           "case", "keys", "a commit", "ns/record", "ratio", "of rounds", "against", "bar", "p50", "p99", "p99.9", "max",
@@ -44,6 +42,21 @@ extension Results {
       parts.append("\(group)\n\n\(table.text)")
     }
     return parts.joined(separator: "\n\n")
+  }
+
+  /// How many bars are reached, and which are missed by how much.
+  var verdict: String {
+    let measured = rows.flatMap { row in row.bars.map { (row, $0) } }
+    let missed = measured.filter { row, bar in !bar.isReached(by: row) }
+    let summary = "\(measured.count - missed.count) of \(measured.count) bars are reached"
+    if missed.isEmpty { return summary }
+    var table = TextTable(["not reached in", "case", "a commit", "measured", "bar"], textColumns: 2)
+    for (row, bar) in missed {
+      table.append([
+        row.group, row.name, row.recordsPerCommit?.grouped ?? "", bar.measured(in: row), bar.text,
+      ])
+    }
+    return "\(summary)\n\n\(table.text)"
   }
 
   /// What the columns mean.
@@ -57,11 +70,15 @@ extension Results {
 }
 
 extension Row {
+  /// The bars, and whether they are reached.
+  fileprivate var barsText: String {
+    bars.map { "\($0.text) \($0.isReached(by: self) ? "pass" : "fail")" }.joined(separator: ", ")
+  }
+
   fileprivate var cells: [String] {
-    let bar = Bar.of(self).map { bar in "\(bar.value.shortest) \(pass == true ? "pass" : "FAIL")" }
     return [
       name, distribution.rawValue, recordsPerCommit?.grouped ?? "", nanosecondsPerRecord.fixed(0),
-      ratio?.fixed(2) ?? "", ratioRange.map { "\($0[0].fixed(2))–\($0[1].fixed(2))" } ?? "", against ?? "", bar ?? "",
+      ratio?.fixed(2) ?? "", ratioRange.map { "\($0[0].fixed(2))–\($0[1].fixed(2))" } ?? "", against ?? "", barsText,
       latency.map { duration($0.p50) } ?? "", latency.map { duration($0.p99) } ?? "",
       latency.map { duration($0.p999) } ?? "", latency.map { duration($0.max) } ?? "",
       writeAmplification?.fixed(2) ?? "", databaseBytes.map { mebibytes($0 + (changelogBytes ?? 0)) } ?? "",
@@ -83,6 +100,11 @@ func duration(_ nanoseconds: UInt64) -> String {
   case ..<1_000_000_000: "\((Double(nanoseconds) / 1e6).fixed(1)) ms"
   default: "\((Double(nanoseconds) / 1e9).fixed(2)) s"
   }
+}
+
+/// A round time, as on an axis or in a limit: without a zero behind the point.
+func roundDuration(_ nanoseconds: UInt64) -> String {
+  duration(nanoseconds).replacing(".00 ", with: " ").replacing(".0 ", with: " ")
 }
 
 /// Bytes in MiB.

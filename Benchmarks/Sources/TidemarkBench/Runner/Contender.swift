@@ -24,6 +24,8 @@ struct Contender {
 struct Group {
   let title: String
   let rounds: Int
+  /// Rounds before those, which don't count: the first finds cold caches, a slow clock and no memory of the process's own.
+  var warmUpRounds = 1
   /// A guess at the time that one round takes, before there is a better one.
   let estimatedSeconds: Double
   /// Puts the contenders together; what they share is made here, outside of any timing.

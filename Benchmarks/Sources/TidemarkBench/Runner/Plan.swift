@@ -15,26 +15,32 @@ struct Plan: Codable, Sendable {
   var commitSizes = [100, 1000, 10_000, 100_000]
   /// Rounds of the cases that have a bar, and of those that are there for comparison only.
   var rounds = 7
-  var contextRounds = 3
+  var contextRounds = 5
   /// Records of each write run.
-  var writeRecords = 400_000
+  var writeRecords = 300_000
   /// Records of each run with one record a commit.
-  var singleRecords = 50_000
+  var singleRecords = 100_000
+  /// Records of each run whose commits wait for the disk, by so many writers at once.
+  var syncedRecords = 40_000
+  var syncedWriters = 8
   /// Records of each write run of the cases that are there for comparison only.
-  var contextRecords = 200_000
+  var contextRecords = 150_000
   /// Records of each run that ends with compactions settled.
-  var settledRecords = 2_000_000
-  var settledRounds = 3
+  var settledRecords = 1_500_000
+  var settledRounds = 7
+  /// Whether logged writes run until compactions have settled, too; they take as long again.
+  var settlesLogged = false
   /// Rows of the databases that are read.
   var rows = 1_000_000
   var reads = 200_000
-  var scans = 2000
+  /// Reads are short, so they have more rounds.
+  var readRounds = 15
+  var scans = 6000
   var scanRows = 100
   /// Entries staged in a transaction that is read.
   var stagedEntries = 10_000
   var getPutRecords = 200_000
   var restoreRecords = 400_000
-  var restoreRounds = 5
   /// Records in the log, and in no table file, when a process is killed.
   var killedRecords = 100_000
   /// The memory of one store, and of the database that it is compared with.
@@ -46,14 +52,16 @@ struct Plan: Codable, Sendable {
     switch scale {
     case .standard: break
     case .smoke:
-      (rounds, contextRounds, settledRounds, restoreRounds) = (2, 1, 1, 1)
-      (writeRecords, contextRecords, settledRecords, singleRecords) = (2000, 1000, 5000, 200)
+      (rounds, contextRounds, settledRounds, readRounds) = (2, 1, 1, 2)
+      settlesLogged = true
+      (writeRecords, contextRecords, settledRecords) = (2000, 1000, 5000)
+      (singleRecords, syncedRecords) = (200, 200)
       (rows, reads, scans, stagedEntries) = (5000, 2000, 20, 500)
       (getPutRecords, restoreRecords, killedRecords) = (2000, 2000, 2000)
-      commitSizes = [100, 1000]
     case .full:
       (writeRecords, contextRecords, settledRecords) = (2_000_000, 2_000_000, 20_000_000)
-      (settledRounds, contextRounds) = (7, 7)
+      contextRounds = 7
+      settlesLogged = true
       (rows, reads, scans) = (10_000_000, 1_000_000, 10_000)
       (getPutRecords, restoreRecords) = (2_000_000, 2_000_000)
     }

@@ -12,7 +12,7 @@ struct Progress {
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private var lastLine = ""
 
-  init(_ groups: [Group]) { estimates = groups.map { $0.estimatedSeconds * Double($0.rounds) } }
+  init(_ groups: [Group]) { estimates = groups.map { $0.estimatedSeconds * Double($0.rounds + $0.warmUpRounds) } }
 
   mutating func begin(_ group: Group, contenders: Int) {
     self.group = group
@@ -32,7 +32,8 @@ struct Progress {
 
   mutating func show(round: Int, _ contender: Contender) {
     guard let group else { return }
-    var line = "[\(finishedGroups + 1)/\(estimates.count)] \(group.title), round \(round + 1) of \(group.rounds): "
+    let turn = round < 0 ? "warming up" : "round \(round + 1) of \(group.rounds)"
+    var line = "[\(finishedGroups + 1)/\(estimates.count)] \(group.title), \(turn): "
     line += contender.title
     if let left = secondsLeft { line += "; about \(left < 90 ? "\(Int(left)) s" : "\(Int(left / 60) + 1) min") left" }
     // A log gets one line a round.
@@ -43,7 +44,7 @@ struct Progress {
   private var secondsLeft: Double? {
     guard let group, contenders > 0 else { return nil }
     let planned = estimates[finishedGroups]
-    let share = Double(runs) / Double(contenders * group.rounds)
+    let share = Double(runs) / Double(contenders * (group.rounds + group.warmUpRounds))
     let done = estimates[..<finishedGroups].reduce(0, +) + planned * share
     let elapsed = Double(now() - begin) / 1e9
     guard done > 0, elapsed > 1 else { return estimates.reduce(0, +) }

@@ -1,3 +1,5 @@
+import CBaseline
+
 /// Runs groups of contenders in rounds, and keeps what each run took.
 struct Runner {
   /// The runs of one contender, round by round.
@@ -21,11 +23,14 @@ struct Runner {
     var own = contenders.map { Series(group: group.title, contender: $0, latencies: LatencyRecorder()) }
     var random = SeededGenerator(seed: UInt64(contenders.count))
     progress.begin(group, contenders: contenders.count)
-    for round in 0..<group.rounds {
+    for round in -group.warmUpRounds..<group.rounds {
       for index in contenders.indices.shuffled(using: &random) {
         progress.show(round: round, contenders[index])
+        // What the last run freed goes back, so that none starts with the memory of another.
+        baseline_trim_memory()
         do {
-          own[index].samples.append(try contenders[index].run(own[index].latencies))
+          let sample = try contenders[index].run(round < 0 ? LatencyRecorder() : own[index].latencies)
+          if round >= 0 { own[index].samples.append(sample) }
         } catch {
           throw FailedCase(title: "\(group.title): \(contenders[index].title)", cause: error)
         }

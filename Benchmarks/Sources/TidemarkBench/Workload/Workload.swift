@@ -1,5 +1,5 @@
 /// How keys are drawn.
-enum Distribution: String, Sendable, CaseIterable {
+enum Distribution: String, Sendable, Codable, CaseIterable {
   /// Each key once, in the order of its hash.
   case uniq
   /// Of a million keys, the r-th most frequent in proportion to 1 / r^0.99.

@@ -1,0 +1,50 @@
+import Tidemark
+
+/// Runs that write a workload into a database of their own, from an empty directory until everything is in table files.
+extension Bench {
+  /// A run on a plain database; the clock runs during `body` and the flush after it.
+  func plainRun(
+    of workload: Workload, settles: Bool = false, insertHint: Bool? = nil, _ body: (PlainDatabase) throws -> Void
+  ) throws -> Sample {
+    let directory = try freshDirectory()
+    let path = directory + "/db"
+    var model = model
+    if let insertHint { model.insertHint = insertHint }
+    var meter: WriteMeter
+    do {
+      let database = try PlainDatabase(path, .create, like: model)
+      meter = WriteMeter(self, settles: settles)
+      try body(database)
+      try database.flush()
+      meter.stop()
+    }
+    return try meter.sample(directory, database: path, of: workload)
+  }
+
+  /// A run on a store; the clock runs during `body` and the flush after it.
+  func storeRun(
+    _ changelog: ChangelogKind, of workload: Workload, settles: Bool = false, _ body: (StateStore) throws -> Void
+  ) throws -> Sample {
+    let files = StoreFiles(directory: try freshDirectory())
+    var meter: WriteMeter
+    do {
+      let store = try files.open(changelog, budgetBytes: plan.budgetBytes)
+      meter = WriteMeter(self, settles: settles)
+      try body(store)
+      try store.flush()
+      meter.stop()
+      try store.close()
+    }
+    return try meter.sample(
+      files.directory, database: files.database, log: changelog.isInFiles ? files.log : nil, of: workload)
+  }
+}
+
+extension LatencyRecorder {
+  /// Commits a transaction whose input was read up to `end`, and records how long it took.
+  func commit(_ transaction: inout Transaction, upTo end: Int) throws(StoreError) {
+    let begin = now()
+    try transaction.commit([inputPartition: Offset(Int64(end))])
+    record(now() - begin)
+  }
+}
