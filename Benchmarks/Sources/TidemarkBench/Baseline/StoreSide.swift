@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Tidemark
 
 /// The keys of the benchmarks: 16 bytes as they are.
@@ -68,6 +69,7 @@ struct StoreFiles: Sendable {
   func open(_ kind: ChangelogKind, budgetBytes: Int) throws(StoreError) -> StateStore {
     var options = StoreOptions()
     options.budget = MemoryBudget(bytes: budgetBytes)
+    options.logger = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
     options.syncsWithoutChangelog = false
     let changelog: (any Changelog)?
     switch kind {
