@@ -175,6 +175,9 @@ import TidemarkTesting
     options.columnFamilyOptions = ["level0_file_num_compaction_trigger": "2"]
     let store = try directory.store(changelog, options)
     try commit(0..<20, to: store)
+    try #require(try eventually { try observed.gauge("waiting-bytes") ?? 0 > 20_000 })
+    _ = try store.snapshot()
+    try #require(try eventually { try observed.gauge("waiting-bytes") == 0 })
     try #require(try eventually { try observed.gauge("size-all-mem-tables") ?? 0 > 20_000 })
     #expect(try observed.gauge("memory-budget-used-bytes") ?? 0 > 20_000)
     for number in 0..<3 {

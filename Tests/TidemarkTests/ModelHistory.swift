@@ -39,6 +39,8 @@ final class ModelHistory {
     var options = StoreOptions()
     // Table files come and go under the history.
     if Bool.random(using: &generator) { options.storedLagBytes = Int.random(in: 200...4000, using: &generator) }
+    // Commits reach the database at once, several together, or only when they must.
+    options.waitingBytes = [0, 500, 5000, 2 << 20].randomElement(using: &generator)!
     options.syncsWithoutChangelog = false
     self.options = options
   }

@@ -63,9 +63,10 @@ final class BackgroundCall: Sendable {
 }
 
 extension StoreOptions {
-  /// Memtables of 64 KiB, so that flushes happen on their own.
+  /// Memtables of 64 KiB, so that flushes happen on their own, and few commits that wait.
   static var tiny: StoreOptions {
     var options = StoreOptions()
+    options.waitingBytes = 4 << 10
     options.columnFamilyOptions = ["write_buffer_size": "65536"]
     return options
   }

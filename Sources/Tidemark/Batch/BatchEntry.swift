@@ -55,6 +55,12 @@ struct BatchEntry: BitwiseCopyable {
     }
   }
 
+  /// Below 0, 0 or above 0, as its key is less than another's, the same, or greater.
+  func compareKeys(_ other: BatchEntry) -> Int {
+    // Proof: both entries' memory is there during the call.
+    unsafe RawSpan(_unsafeBytes: key).compare(RawSpan(_unsafeBytes: other.key))
+  }
+
   /// Where a value lies, and how much room it has there.
   @safe
   struct Place: BitwiseCopyable {

@@ -150,6 +150,16 @@ final class IndexedBatch: @unchecked Sendable {
     return (entry, true)
   }
 
+  /// Makes the changes of another batch, which are later ones.
+  func merge(_ other: IndexedBatch) {
+    for id in other.trees.indices {
+      let table = TableID(UInt32(id))
+      other.forEach(in: table) { key, value in
+        if let value { put(key, value, in: table) } else { delete(key, in: table) }
+      }
+    }
+  }
+
   /// Empties it, and forgets its savepoints.
   func removeAll() {
     for box in trees { box.tree.removeAll() }

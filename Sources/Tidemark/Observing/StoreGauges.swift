@@ -6,6 +6,7 @@ internal import RocksDB
 /// The metrics of a store that tell of a moment, and are published at intervals.
 final class StoreGauges: Sendable {
   private let uncommittedBytes: Meter
+  private let waitingBytes: Meter
   private let openCursors: Meter
   private let snapshots: Meter
   private let oldestSnapshotAge: Meter
@@ -23,6 +24,7 @@ final class StoreGauges: Sendable {
 
   init(_ labels: MetricLabels) {
     uncommittedBytes = labels.gauge("uncommitted-bytes")
+    waitingBytes = labels.gauge("waiting-bytes")
     openCursors = labels.gauge("num-open-iterators")
     snapshots = labels.gauge("num-snapshots")
     oldestSnapshotAge = labels.gauge("oldest-snapshot-age")
@@ -42,6 +44,7 @@ final class StoreGauges: Sendable {
   /// Publishes what the store shows at the moment.
   func publish(_ engine: Engine) {
     uncommittedBytes.set(engine.usage.uncommittedBytes)
+    waitingBytes.set(engine.usage.waitingBytes)
     openCursors.set(engine.usage.openCursors)
     publishLag(engine)
     stalledTables.set(engine.observer.stalledFamilies)
@@ -82,7 +85,8 @@ final class StoreGauges: Sendable {
   /// Takes them back.
   func close() {
     let all = [
-      uncommittedBytes, openCursors, snapshots, oldestSnapshotAge, storedLagRecords, storedLagBytes, durableLagRecords,
+      uncommittedBytes, waitingBytes, openCursors, snapshots, oldestSnapshotAge, storedLagRecords, storedLagBytes,
+      durableLagRecords,
       stalledTables, usedBudgetBytes, cacheBytes, runningFlushes, runningCompactions, pendingCompactionBytes,
       memtableBytes, tableFileBytes,
     ]

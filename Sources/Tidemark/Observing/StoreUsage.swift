@@ -4,6 +4,7 @@ internal import struct Synchronization.Atomic
 final class StoreUsage: Sendable {
   private let cursors = Atomic<Int>(0)
   private let reservedBytes = Atomic<Int>(0)
+  private let waiting = Atomic<Int>(0)
 
   /// How many cursors there are, of snapshots and of the transaction.
   var openCursors: Int { cursors.load(ordering: .relaxed) }
@@ -13,4 +14,8 @@ final class StoreUsage: Sendable {
   /// What the transaction has reserved for its uncommitted changes.
   var uncommittedBytes: Int { reservedBytes.load(ordering: .relaxed) }
   func setUncommitted(bytes: Int) { reservedBytes.store(bytes, ordering: .relaxed) }
+
+  /// What commits take that the database doesn't have yet.
+  var waitingBytes: Int { waiting.load(ordering: .relaxed) }
+  func setWaiting(bytes: Int) { waiting.store(bytes, ordering: .relaxed) }
 }

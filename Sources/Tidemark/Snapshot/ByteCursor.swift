@@ -1,23 +1,23 @@
 internal import Changelog
 internal import RocksDB
 
-/// Steps over the rows of one range of one column family in one direction: the database's, and over them those of a
-/// batch, if there is one.
+/// Steps over the rows of one range of one column family in one direction: the database's, and over them those of
+/// batches, the latest first.
 struct ByteCursor: ~Copyable {
   private var iterator: RocksDB.Iterator
-  private var batch: BatchScan?
+  private var batches: [BatchScan]
   private let range: KeyRange
   private let order: ScanOrder
   private var started = false
   private var hasGivenRow = false
-  /// The row's entry, if it comes from the batch.
+  /// The row's entry, if it comes from a batch.
   private var entry: BatchEntry?
 
   init(
-    _ iterator: consuming RocksDB.Iterator, over batch: BatchScan? = nil, range: KeyRange, order: ScanOrder
+    _ iterator: consuming RocksDB.Iterator, over batches: [BatchScan] = [], range: KeyRange, order: ScanOrder
   ) {
     self.iterator = iterator
-    self.batch = batch
+    self.batches = batches
     self.range = range
     self.order = order
   }
@@ -32,11 +32,11 @@ struct ByteCursor: ~Copyable {
     } else if entry == nil {
       step()
     }
-    guard batch != nil else { return try hasRow() }
-    batch?.refresh(behind: lastKey, hasGivenRow: hasGivenRow)
+    if batches.isEmpty { return try hasRow() }
+    for index in batches.indices { batches[index].refresh(behind: lastKey, hasGivenRow: hasGivenRow) }
     while true {
       let hasRow = try hasRow()
-      guard let next = batch?.entry else {
+      guard let (first, next) = firstEntry() else {
         entry = nil
         hasGivenRow = hasRow
         return hasRow
@@ -52,12 +52,34 @@ struct ByteCursor: ~Copyable {
         // The batch hides the database's row.
         if comparison == 0 { step() }
       }
-      batch?.step()
+      stepBatches(from: first, behind: next)
       if next.state == .deleted { continue }
       entry = next
       hasGivenRow = true
       return true
     }
+  }
+
+  /// The entry that comes first, of the latest batch that has its key.
+  private func firstEntry() -> (index: Int, entry: BatchEntry)? {
+    var first: (index: Int, entry: BatchEntry)?
+    for index in batches.indices {
+      guard let entry = batches[index].entry else { continue }
+      if let (_, other) = first {
+        let comparison = entry.compareKeys(other)
+        if order == .ascending ? comparison >= 0 : comparison <= 0 { continue }
+      }
+      first = (index, entry)
+    }
+    return first
+  }
+
+  /// Goes on behind an entry, in the batch that has it and in earlier ones, whose entries it hides.
+  private mutating func stepBatches(from index: Int, behind entry: BatchEntry) {
+    for earlier in index + 1..<batches.count {
+      if let hidden = batches[earlier].entry, hidden.compareKeys(entry) == 0 { batches[earlier].step() }
+    }
+    batches[index].step()
   }
 
   private mutating func seek() {

@@ -4,8 +4,7 @@ internal import RocksDB
 /// Steps over the rows of a table, in a view or in a transaction, as bytes.
 ///
 /// In a transaction it stands on live ground: each step sees the transaction as it then is, and what the cursor hands out
-/// there are copies. A commit changes the database below, so the transaction takes the iterator away then, and the next
-/// step makes another that goes on behind the last key.
+/// there are copies. After a commit or an abort the next step looks at the rows anew, behind the last key.
 struct RowCursor: ~Copyable {
   enum Source {
     case view(View)
@@ -16,37 +15,49 @@ struct RowCursor: ~Copyable {
   private let table: OpenTable
   private let range: KeyRange
   private let order: ScanOrder
-  private let rows: TakeableRows
+  private let usage: StoreUsage
+  private var rows: ByteCursor
+  /// The transaction's when its rows were looked at.
+  private var generation: UInt64
   private var atEnd = false
   private var failure: StoreError?
   private var hasRow: Bool
-  private var keyCopy = ByteBuffer()
+  private var lastKey = ByteBuffer()
   private var valueCopy = ByteBuffer()
 
   init(
     _ source: Source, _ table: OpenTable, range: KeyRange, order: ScanOrder, after: ScanContinuation?
   ) throws(StoreError) {
-    self.source = source
-    self.table = table
-    self.range = after.map { range.continued(after: $0.lastKey, order) } ?? range
-    self.order = order
-    hasRow = after != nil
-    if let after { keyCopy.append(after.lastKey.rawSpan) }
+    let range = after.map { range.continued(after: $0.lastKey, order) } ?? range
+    let rows: ByteCursor
     switch source {
     case .view(let view):
       let iterator = try view.read { (snapshot) throws(RocksDBError) in
         view.engine.database.handle.makeIterator(in: table.family, at: snapshot)
       }
-      rows = TakeableRows(ByteCursor(iterator, range: self.range, order: order), view.engine.usage)
+      rows = ByteCursor(iterator, range: range, order: order)
+      usage = view.engine.usage
+      generation = 0
     case .transaction(let core):
       try core.checkReadable()
-      rows = TakeableRows(core.rows(in: table, self.range, order), core.engine.usage)
-      core.register(rows)
+      rows = core.rows(in: table, range, order)
+      usage = core.engine.usage
+      generation = core.generation
     }
+    self.rows = rows
+    self.source = source
+    self.table = table
+    self.range = range
+    self.order = order
+    hasRow = after != nil
+    if let after { lastKey.append(after.lastKey.rawSpan) }
+    usage.cursorOpened()
   }
 
+  deinit { usage.cursorClosed() }
+
   /// Where the scan stands; `nil` before the first row.
-  var continuation: ScanContinuation? { hasRow ? ScanContinuation(lastKey: keyCopy.bytes.array) : nil }
+  var continuation: ScanContinuation? { hasRow ? ScanContinuation(lastKey: lastKey.bytes.array) : nil }
 
   /// Calls `body` with the next row; `nil` at the end.
   mutating func withNext<R>(_ body: (_ key: RawSpan, _ value: RawSpan) -> R) throws(StoreError) -> R? {
@@ -55,57 +66,37 @@ struct RowCursor: ~Copyable {
     switch source {
     case .view(let view):
       try view.check()
-      // Views never take rows away.
-      guard var cursor = rows.take() else { return nil }
-      guard try step(&cursor) else { return nil }
-      let result = body(cursor.key, cursor.value)
-      rows.putBack(cursor)
-      return result
+      guard try step() else { return nil }
+      return body(rows.key, rows.value)
     case .transaction(let core):
       try core.checkReadable()
-      var cursor: ByteCursor
-      if let standing = rows.take() {
-        cursor = standing
-      } else {
-        cursor = core.rows(in: table, hasRow ? range.continued(after: keyCopy.bytes.array, order) : range, order)
-        core.register(rows)
+      if generation != core.generation {
+        rows = core.rows(in: table, hasRow ? range.continued(after: lastKey.bytes.array, order) : range, order)
+        generation = core.generation
       }
-      guard try step(&cursor) else { return nil }
+      guard try step() else { return nil }
+      // `body` may change the transaction.
       valueCopy.removeAll()
-      valueCopy.append(cursor.value)
-      // Before the call: `body` may change the transaction.
-      rows.putBack(cursor)
-      return body(keyCopy.bytes, valueCopy.bytes)
+      valueCopy.append(rows.value)
+      return body(lastKey.bytes, valueCopy.bytes)
     }
   }
 
-  private mutating func step(_ cursor: inout ByteCursor) throws(StoreError) -> Bool {
-    do throws(StoreError) { atEnd = try !cursor.advance(behind: keyCopy.bytes) } catch {
+  private mutating func step() throws(StoreError) -> Bool {
+    do throws(StoreError) { atEnd = try !Self.advance(&rows, behind: lastKey) } catch {
       // A scan that failed never looks like one that ended.
       failure = error
       throw error
     }
     if atEnd { return false }
     hasRow = true
-    keyCopy.removeAll()
-    keyCopy.append(cursor.key)
+    lastKey.removeAll()
+    lastKey.append(rows.key)
     return true
   }
-}
 
-/// A byte cursor that a transaction can take away from the row cursor that uses it; there is one for each open cursor.
-final class TakeableRows {
-  private var cursor: ByteCursor?
-  private let usage: StoreUsage
-
-  init(_ cursor: consuming ByteCursor, _ usage: StoreUsage) {
-    self.cursor = consume cursor
-    self.usage = usage
-    usage.cursorOpened()
+  private static func advance(_ rows: inout ByteCursor, behind lastKey: borrowing ByteBuffer) throws(StoreError) -> Bool
+  {
+    try rows.advance(behind: lastKey.bytes)
   }
-
-  deinit { usage.cursorClosed() }
-
-  func take() -> ByteCursor? { cursor.take() }
-  func putBack(_ cursor: consuming ByteCursor) { self.cursor = consume cursor }
 }

@@ -21,7 +21,7 @@ final class OpenTable: Sendable {
 /// Brings committed records into the database, together with the offset of the last of them: the only way in, for
 /// commits and for restore.
 ///
-/// The direct way: what was staged since the last ``install(_:)`` becomes one write batch.
+/// What was staged since the last ``install(_:)`` becomes one write batch.
 ///
 /// Proof of `@unchecked Sendable`: one thread at a time uses it; the opening one, then whoever holds the store's pipeline.
 final class Applier: @unchecked Sendable {
@@ -60,6 +60,16 @@ final class Applier: @unchecked Sendable {
         batch.put(key, value, in: table.family)
       } else {
         batch.delete(key, in: table.family)
+      }
+    }
+  }
+
+  /// Adds the changes of a batch to what is installed next.
+  func stage(_ changes: IndexedBatch) {
+    for table in slots {
+      guard let table else { continue }
+      changes.forEach(in: table.id) { key, value in
+        if let value { batch.put(key, value, in: table.family) } else { batch.delete(key, in: table.family) }
       }
     }
   }

@@ -1,5 +1,6 @@
 internal import Changelog
 internal import RocksDB
+internal import struct Synchronization.Atomic
 
 /// An open store without its threads: the database, the tables, the changelog's writer, and the path of a commit.
 final class Engine: Sendable {
@@ -15,6 +16,10 @@ final class Engine: Sendable {
   let tables: [OpenTable]
   let usage = StoreUsage()
   private let pipeline: Mutex<CommitPipeline>
+  /// All writes to the database go through it; taken inside of the pipeline's lock.
+  private let waiting: Mutex<WaitingCommits>
+  /// Whether commits wait, for readers, which need the lock only then.
+  private let hasWaiting = Atomic<Bool>(false)
   private let shared: Mutex<Shared>
   private let head: Mutex<Head?>
   /// The last to go: the applier, too, holds the database, which has a lock of its own.
@@ -23,6 +28,8 @@ final class Engine: Sendable {
   /// What readers and the transaction ask for beside a commit under way.
   private struct Shared {
     var committed: CommittedState
+    /// What commits changed that the database may not have yet.
+    var waitingChanges = IndexedBatch()
     var hasTransaction = false
     var views: [WeakView] = []
   }
@@ -35,7 +42,6 @@ final class Engine: Sendable {
   private struct CommitPipeline: ~Copyable {
     static let keptBytes = 1 << 20
 
-    let applier: Applier
     var commit = Commit()
   }
 
@@ -52,7 +58,8 @@ final class Engine: Sendable {
     self.lock = lock
     shared = Mutex(Shared(committed: parts.state))
     head = Mutex(nil)
-    pipeline = Mutex(CommitPipeline(applier: parts.applier))
+    pipeline = Mutex(CommitPipeline())
+    waiting = Mutex(WaitingCommits(parts.applier, parts.options, hasChangelog: parts.changelog != nil))
   }
 
   /// The last commit.
@@ -126,7 +133,7 @@ final class Engine: Sendable {
       {
         return nil
       }
-      try append(pipeline.commit, pipeline.applier)
+      try append(pipeline.commit) { (waiting, state) throws(StoreError) in try waiting.add(&transaction.batch, state) }
       let size = CommitSize(records: pipeline.commit.records.count, bytes: pipeline.commit.records.byteCount)
       // What one large commit took doesn't stay beside the memory budget.
       if pipeline.commit.records.byteCount > CommitPipeline.keptBytes { pipeline.commit.records = RecordBuffer() }
@@ -134,8 +141,11 @@ final class Engine: Sendable {
     }
   }
 
-  /// Logs, applies and publishes a commit.
-  private func append(_ commit: borrowing Commit, _ applier: Applier) throws(StoreError) {
+  /// Logs a commit, lets `bring` take it on the way to the database, and publishes it.
+  private func append(
+    _ commit: borrowing Commit,
+    bring: (inout WaitingCommits, CommittedState) throws(StoreError) -> Void
+  ) throws(StoreError) {
     let appended: AppendedCommit
     do throws(StoreError) {
       appended = try writer.append(commit)
@@ -148,8 +158,11 @@ final class Engine: Sendable {
       offset: appended.endOffset, receipt: appended.receipt, position: commit.position,
       streamTime: commit.streamTime)
     do throws(StoreError) {
-      try applier.stage(commit.records.records)
-      try applier.install(state)
+      try waiting.withLock { waiting throws(StoreError) in
+        defer { noteWaiting(waiting) }
+        try bring(&waiting, state)
+        shared.withLock { $0.committed = state }
+      }
     } catch {
       let unknown = StoreError(
         .commitUnknown, "a commit could not be brought into the database; reopen the store to restore what is logged",
@@ -157,8 +170,33 @@ final class Engine: Sendable {
       health.fail(unknown)
       throw unknown
     }
-    shared.withLock { $0.committed = state }
     signals.committed(bytes: commit.records.byteCount, flushAt: options.storedLagBytes)
+  }
+
+  /// The changes of commits that the database may not have yet: what a transaction reads beside it.
+  ///
+  /// They are right until the transaction's next commit, also if the database has them meanwhile.
+  var waitingChanges: IndexedBatch { shared.withLock { $0.waitingChanges } }
+
+  private func noteWaiting(_ waiting: borrowing WaitingCommits) {
+    let changes = waiting.batch
+    shared.withLock { $0.waitingChanges = changes }
+    usage.setWaiting(bytes: changes.byteCount)
+    hasWaiting.store(!waiting.isEmpty, ordering: .releasing)
+  }
+
+  /// Brings the commits that wait into the database, and runs `body` before another can.
+  private func applyWaiting<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+    try waiting.withLock { waiting throws(StoreError) in
+      defer { noteWaiting(waiting) }
+      do throws(StoreError) {
+        try waiting.apply()
+      } catch {
+        health.fail(error)
+        throw health.failure ?? error
+      }
+      return try body()
+    }
   }
 
   /// What a failed append means for the commit.
@@ -192,7 +230,9 @@ final class Engine: Sendable {
       }
       pipeline.commit.position = former.position
       pipeline.commit.streamTime = former.streamTime
-      try append(pipeline.commit, pipeline.applier)
+      try append(pipeline.commit) { (waiting, state) throws(StoreError) in
+        try waiting.add(pipeline.commit.records.records, state)
+      }
     }
   }
 
@@ -200,6 +240,7 @@ final class Engine: Sendable {
 
   func makeView() throws(StoreError) -> View {
     try health.checkOpen()
+    if hasWaiting.load(ordering: .acquiring) { try applyWaiting {} }
     let view = try View(self)
     if options.snapshotExpiry != nil {
       shared.withLock { shared in
@@ -239,7 +280,7 @@ final class Engine: Sendable {
   /// No commit runs meanwhile: a flush may otherwise leave out a family that receives its first write while it waits
   /// (RocksDB issue 11148, mended in 8.1).
   func startFlush() throws(StoreError) {
-    try pipeline.withLock { _ throws(StoreError) in
+    try withoutCommits { () throws(StoreError) in
       signals.flushStarted(upTo: committed.offset)
       try database.startFlush()
     }
@@ -247,16 +288,16 @@ final class Engine: Sendable {
 
   /// Writes all memtables to table files and `HEAD` with them.
   func flush() throws(StoreError) {
-    try pipeline.withLock { _ throws(StoreError) in
+    try withoutCommits { () throws(StoreError) in
       signals.flushStarted(upTo: committed.offset)
       try mappingErrors(to: "a flush failed") { () throws(RocksDBError) in try database.handle.flush(wait: true) }
     }
     try writeHead()
   }
 
-  /// Runs `body` while no commit, flush or checkpoint runs.
+  /// Runs `body` while the database has all commits, and no commit, flush or checkpoint runs.
   func withoutCommits<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
-    try pipeline.withLock { _ throws(StoreError) in try body() }
+    try pipeline.withLock { _ throws(StoreError) in try applyWaiting(body) }
   }
 
   /// Writes `HEAD` if table files hold more than it says.
@@ -269,7 +310,9 @@ final class Engine: Sendable {
 
 extension Engine: BudgetedStore {
   var memtableBytes: Int {
-    tables.reduce(0) { $0 + (database.integerProperty("rocksdb.cur-size-all-mem-tables", in: $1.family)) }
+    tables.reduce(usage.waitingBytes) {
+      $0 + (database.integerProperty("rocksdb.cur-size-all-mem-tables", in: $1.family))
+    }
   }
 
   func requestFlush() { signals.requestFlush() }

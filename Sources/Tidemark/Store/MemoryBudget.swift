@@ -18,6 +18,9 @@ public final class MemoryBudget: Sendable {
   let cache: RocksDB.BlockCache
   let writeBuffers: RocksDB.WriteBufferManager
   private let transactionBytes = Atomic<Int>(0)
+  /// How many steps of memory the cache was made smaller by, and the lock under which that changes.
+  private let stepsTaken = Atomic<Int>(0)
+  private let shrinking = Mutex<Void>(())
   private let members = Mutex<[Member]>([])
 
   private struct Member {
@@ -34,8 +37,11 @@ public final class MemoryBudget: Sendable {
   /// What transactions, memtables and cached blocks take at the moment.
   public var usedBytes: Int { cache.usedBytes + transactionBytes.load(ordering: .relaxed) }
 
+  /// What transactions hold, with commits that wait for the database.
+  var heldByTransactions: Int { transactionBytes.load(ordering: .relaxed) }
+
   /// What can't be given up for the asking: transactions and memtables.
-  private var heldBytes: Int { writeBuffers.usedBytes + transactionBytes.load(ordering: .relaxed) }
+  private var heldBytes: Int { writeBuffers.usedBytes + heldByTransactions }
 
   /// Whether transactions should be committed early.
   var asksForCommit: Bool { heldBytes > bytes / 8 * 5 }
@@ -62,14 +68,26 @@ public final class MemoryBudget: Sendable {
   }
 
   /// Gives memory of a transaction back.
-  func release(_ count: Int) {
-    transactionBytes.subtract(count, ordering: .relaxed)
+  func release(_ count: Int) { hold(-count) }
+
+  /// Counts memory that is taken already, or, below zero, given back.
+  func hold(_ count: Int) {
+    transactionBytes.add(count, ordering: .relaxed)
     shrinkCache()
   }
 
+  /// Takes the memory of transactions from the cache, in steps: setting its capacity locks each of its shards.
   private func shrinkCache() {
-    cache.setCapacity(max(bytes - transactionBytes.load(ordering: .relaxed), bytes / 8))
+    if stepsTaken.load(ordering: .relaxed) == stepsHeld { return }
+    shrinking.withLock { _ in
+      let steps = stepsHeld
+      stepsTaken.store(steps, ordering: .relaxed)
+      cache.setCapacity(max(bytes - steps * stepBytes, bytes / 8))
+    }
   }
+
+  private var stepBytes: Int { bytes / 64 + 1 }
+  private var stepsHeld: Int { (heldByTransactions + stepBytes - 1) / stepBytes }
 
   private func flushLargestStore() {
     let stores = members.withLock { $0.compactMap(\.store) }

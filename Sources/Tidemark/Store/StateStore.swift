@@ -43,7 +43,8 @@ public final class StateStore: Sendable {
 
   /// A view of the last commit.
   ///
-  /// Never waits for a commit under way.
+  /// Waits while commits that it shows are brought into the database (``StoreOptions/waitingBytes``), and not for one that
+  /// is being logged.
   public func snapshot() throws(StoreError) -> Snapshot { Snapshot(view: try opened().makeView()) }
 
   /// Writes what is committed to table files, so that a crash right afterwards has nothing to restore.

@@ -13,6 +13,12 @@ public struct StoreOptions: Sendable {
   public var storedLagBytes = 16 << 20
   /// The stored offset lags the committed one by at most this time, also when the store is quiet.
   public var storedLagTime: Duration = .seconds(30)
+  /// Commits are brought into the database together, from this many bytes of changed keys and values on, and whenever
+  /// a snapshot is taken; 0: each at once.
+  ///
+  /// Taking a snapshot waits while they are. They survive a crash in the changelog all the same; a store without one
+  /// lets none wait.
+  public var waitingBytes = 512 << 10
   /// Snapshots older than this throw `snapshotExpired`, so that what they hold can go; `nil`: never.
   public var snapshotExpiry: Duration?
   /// Whether a directory without a store becomes one.

@@ -11,13 +11,14 @@ final class TransactionCore: @unchecked Sendable {
   let engine: Engine
   /// Keeps the store's threads alive for as long as there is a transaction.
   private let owner: StateStore
-  let batch = IndexedBatch()
+  /// What is uncommitted.
+  var batch = IndexedBatch()
+  /// What is committed and may not be in the database yet.
+  private var waiting: IndexedBatch
   private var keyBuffer = ByteBuffer()
   private var valueBuffer = ByteBuffer()
-  /// The rows of open cursors, which must go before the batch is emptied.
-  private var cursors: [WeakRows] = []
-  /// Counts how often the transaction was emptied: a savepoint from before is gone.
-  private var emptied: UInt64 = 0
+  /// Counts how often the transaction was emptied: a savepoint from before is gone, and what a cursor stands on.
+  private(set) var generation: UInt64 = 0
   private var savepointDepth = 0
   private(set) var streamTime: Timestamp?
   private var firstChangeAt: ContinuousClock.Instant?
@@ -30,6 +31,7 @@ final class TransactionCore: @unchecked Sendable {
     self.engine = engine
     self.owner = owner
     streamTime = engine.committed.streamTime
+    waiting = engine.waitingChanges
   }
 
   // MARK: Reading
@@ -53,18 +55,23 @@ final class TransactionCore: @unchecked Sendable {
     switch batch.lookUp(key, in: table.id, body) {
     case .value(let result): return result
     case .deleted: return nil
-    case .absent:
-      return try mappingErrors(to: "a read failed") { () throws(RocksDBError) in
-        try engine.database.handle.withValue(key, in: table.family, body)
-      }
+    case .absent: break
+    }
+    switch waiting.lookUp(key, in: table.id, body) {
+    case .value(let result): return result
+    case .deleted: return nil
+    case .absent: break
+    }
+    return try mappingErrors(to: "a read failed") { () throws(RocksDBError) in
+      try engine.database.handle.withValue(key, in: table.family, body)
     }
   }
 
-  /// The merged rows of the batch and the committed state; valid until the batch is emptied.
+  /// The uncommitted rows merged with the committed ones; valid until the next commit or abort.
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
     ByteCursor(
       engine.database.handle.makeIterator(in: table.family),
-      over: BatchScan(batch, table.id, range: range, order: order), range: range, order: order)
+      over: [batch, waiting].map { BatchScan($0, table.id, range: range, order: order) }, range: range, order: order)
   }
 
   // MARK: Writing
@@ -106,23 +113,6 @@ final class TransactionCore: @unchecked Sendable {
     if firstChangeAt == nil { firstChangeAt = .now }
   }
 
-  private struct WeakRows {
-    weak var rows: TakeableRows?
-  }
-
-  /// Notes rows that a cursor made.
-  func register(_ rows: TakeableRows) {
-    cursors.removeAll { $0.rows == nil }
-    cursors.append(WeakRows(rows: rows))
-  }
-
-  /// Ends the iterators over the batch; their cursors make others.
-  private func takeRowsAway() {
-    if cursors.isEmpty { return }
-    for cursor in cursors { _ = cursor.rows?.take() }
-    cursors.removeAll()
-  }
-
   func advance(streamTime time: Timestamp) { streamTime = max(streamTime ?? time, time) }
 
   // MARK: Accounting
@@ -155,14 +145,13 @@ final class TransactionCore: @unchecked Sendable {
   func setSavepoint() -> Savepoint {
     batch.setSavepoint()
     savepointDepth += 1
-    return Savepoint(streamTime: streamTime, firstChangeAt: firstChangeAt, emptied: emptied)
+    return Savepoint(streamTime: streamTime, firstChangeAt: firstChangeAt, generation: generation)
   }
 
   /// Drops what came after a savepoint; where the transaction was aborted since, that is all there is.
   func rollBack(to savepoint: Savepoint) {
     savepointDepth -= 1
-    guard savepoint.emptied == emptied else { return clear() }
-    takeRowsAway()
+    guard savepoint.generation == generation else { return clear() }
     batch.rollBackToSavepoint()
     streamTime = savepoint.streamTime
     firstChangeAt = savepoint.firstChangeAt
@@ -170,13 +159,13 @@ final class TransactionCore: @unchecked Sendable {
 
   func release(_ savepoint: Savepoint) {
     savepointDepth -= 1
-    if savepoint.emptied == emptied { batch.releaseSavepoint() }
+    if savepoint.generation == generation { batch.releaseSavepoint() }
   }
 
   struct Savepoint {
     fileprivate let streamTime: Timestamp?
     fileprivate let firstChangeAt: ContinuousClock.Instant?
-    fileprivate let emptied: UInt64
+    fileprivate let generation: UInt64
   }
 
   /// Commits; after a throw all is staged as it was.
@@ -191,9 +180,9 @@ final class TransactionCore: @unchecked Sendable {
 
   /// Drops the uncommitted changes; the transaction can be used again.
   func clear() {
-    takeRowsAway()
     batch.removeAll()
-    emptied &+= 1
+    waiting = engine.waitingChanges
+    generation &+= 1
     firstChangeAt = nil
     engine.options.budget.release(reservedBytes)
     reservedBytes = 0
