@@ -18,9 +18,9 @@ public final class MemoryBudget: Sendable {
   let cache: RocksDB.BlockCache
   let writeBuffers: RocksDB.WriteBufferManager
   private let transactionBytes = Atomic<Int>(0)
-  /// How many steps of memory the cache was made smaller by, and the lock under which that changes.
-  private let stepsTaken = Atomic<Int>(0)
-  private let shrinking = Mutex<Void>(())
+  /// How many steps of memory the cache was made smaller by, under a lock and to be read without it.
+  private let stepsTaken = Mutex(0)
+  private let lastStepsTaken = Atomic<Int>(0)
   private let members = Mutex<[Member]>([])
 
   private struct Member {
@@ -78,10 +78,10 @@ public final class MemoryBudget: Sendable {
 
   /// Takes the memory of transactions from the cache, in steps: setting its capacity locks each of its shards.
   private func shrinkCache() {
-    if stepsTaken.load(ordering: .relaxed) == stepsHeld { return }
-    shrinking.withLock { _ in
-      let steps = stepsHeld
-      stepsTaken.store(steps, ordering: .relaxed)
+    if lastStepsTaken.load(ordering: .relaxed) == stepsHeld { return }
+    stepsTaken.withLock { steps in
+      steps = stepsHeld
+      lastStepsTaken.store(steps, ordering: .relaxed)
       cache.setCapacity(max(bytes - steps * stepBytes, bytes / 8))
     }
   }
