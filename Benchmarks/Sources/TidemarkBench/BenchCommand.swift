@@ -6,8 +6,8 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tidemark-bench", abstract: "Measures Tidemark beside plain RocksDB.",
     discussion: """
-      All sides take turns in one process, round by round; ratios are taken within a round. Results go to a directory \
-      as results.json and charts (SVG), and to standard output as tables.
+      In each round each case runs directly beside its baseline; a ratio is that of the two runs. Results go to a \
+      directory as results.json and charts (SVG), and to standard output as tables.
       """, subcommands: [RunCommand.self, CompareCommand.self, WriteUntilKilledCommand.self],
     defaultSubcommand: RunCommand.self)
 }

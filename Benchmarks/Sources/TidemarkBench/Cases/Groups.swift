@@ -5,13 +5,12 @@ extension Bench {
   }
 
   /// A guess at the time of a run that puts `records` at so many nanoseconds each.
-  private func seconds(_ records: Int, _ nanoseconds: Double) -> Double { Double(records) * nanoseconds / 1e9 + 0.1 }
+  private func seconds(_ records: Int, _ nanoseconds: Double) -> Double { Double(records) * nanoseconds / 1e9 + 0.03 }
 
   private var writeGroups: [Group] {
     Distribution.allCases.map { distribution in
       let sizes = plan.commitSizes
-      let estimate =
-        seconds(plan.writeRecords, 7000) + Double(sizes.count) * 3 * seconds(plan.writeRecords, 5500)
+      let estimate = Double(sizes.count) * 4.5 * seconds(plan.writeRecords, 3300)
       return Group(title: "writes, \(distribution)", rounds: plan.rounds, estimatedSeconds: estimate) { [self] in
         let cases = WriteCases(bench: self, workload: Workload(distribution, count: plan.writeRecords))
         return cases.unloggedContenders(sizes) + cases.loggedContenders(sizes)
@@ -22,14 +21,14 @@ extension Bench {
   private var singleGroups: [Group] {
     [
       Group(
-        title: "one record a commit", rounds: plan.rounds, estimatedSeconds: 5 * seconds(plan.singleRecords, 15_000)
+        title: "one record a commit", rounds: plan.rounds, estimatedSeconds: 5 * seconds(plan.singleRecords, 9000)
       ) { [self] in
         let cases = WriteCases(bench: self, workload: Workload(.uniq, count: plan.singleRecords))
         return cases.unloggedContenders([1]) + cases.loggedContenders([1])
       },
       Group(
         title: "one record a commit, synced", rounds: plan.rounds,
-        estimatedSeconds: 2 * seconds(plan.syncedRecords, 60_000)
+        estimatedSeconds: 2 * seconds(plan.syncedRecords, 25_000)
       ) { [self] in
         SyncedWriters(bench: self, workload: Workload(.uniq, count: plan.syncedRecords), writers: plan.syncedWriters)
           .contenders
@@ -39,8 +38,8 @@ extension Bench {
 
   private var latencyGroup: Group {
     Group(
-      title: "commits under flushes and compactions", rounds: plan.contextRounds, warmUpRounds: 0,
-      estimatedSeconds: 2 * seconds(plan.settledRecords, 4000)
+      title: "commits under flushes and compactions", rounds: plan.settledRounds, warmUpRounds: 0,
+      estimatedSeconds: 2 * seconds(plan.settledRecords, 3200)
     ) { [self] in
       WriteCases(bench: self, workload: Workload(.uniq, count: plan.settledRecords)).latencyContenders(1000)
     }
@@ -49,8 +48,7 @@ extension Bench {
   private var contextGroups: [Group] {
     Distribution.allCases.map { distribution in
       let sizes = plan.commitSizes
-      let estimate =
-        seconds(plan.contextRecords, 3000) + Double(sizes.count) * 3 * seconds(plan.contextRecords, 4000)
+      let estimate = Double(sizes.count) * 5 * seconds(plan.contextRecords, 4200)
       return Group(
         title: "other ways to write, \(distribution)", rounds: plan.contextRounds, warmUpRounds: 0,
         estimatedSeconds: estimate
@@ -68,11 +66,11 @@ extension Bench {
       }
       let unlogged = Group(
         title: "writes until compactions have settled, \(distribution)", rounds: plan.settledRounds, warmUpRounds: 0,
-        estimatedSeconds: 2 * seconds(plan.settledRecords, 6500)
+        estimatedSeconds: 2 * seconds(plan.settledRecords, 3000)
       ) { prepare().unloggedContenders([10_000]) }
       let logged = Group(
         title: "logged writes until compactions have settled, \(distribution)", rounds: plan.settledRounds,
-        warmUpRounds: 0, estimatedSeconds: 3 * seconds(plan.settledRecords, 6500)
+        warmUpRounds: 0, estimatedSeconds: 3 * seconds(plan.settledRecords, 3000)
       ) { prepare().loggedContenders([10_000]) }
       return plan.settlesLogged ? [unlogged, logged] : [unlogged]
     }
@@ -82,14 +80,14 @@ extension Bench {
     let gets = Distribution.allCases.map { distribution in
       Group(
         title: "committed reads, \(distribution)", rounds: plan.readRounds,
-        estimatedSeconds: 3 * seconds(plan.reads, 5000)
+        estimatedSeconds: 3 * seconds(plan.reads, 3500)
       ) { [self] in
         let reads = Workload(reading: distribution, of: plan.rows, count: plan.reads)
         return ReadCases(bench: self, sides: try LoadedSides(self), workload: reads).getContenders
       }
     }
     let staged = Group(
-      title: "reads in a transaction", rounds: plan.readRounds, estimatedSeconds: 7 * seconds(plan.reads, 3000)
+      title: "reads in a transaction", rounds: plan.readRounds, estimatedSeconds: 9 * seconds(plan.reads, 1500)
     ) { [self] in
       let reads = Workload(reading: .uniq, of: plan.rows, count: max(plan.reads, plan.scans))
       return ReadCases(bench: self, sides: try LoadedSides(self), workload: reads).stagedContenders
@@ -101,7 +99,7 @@ extension Bench {
     Distribution.allCases.map { distribution in
       Group(
         title: "get and put, \(distribution)", rounds: plan.rounds,
-        estimatedSeconds: 3 * seconds(plan.getPutRecords, 7000)
+        estimatedSeconds: 3 * seconds(plan.getPutRecords, 5500)
       ) { [self] in
         GetPutCases(
           bench: self, workload: Workload(distribution, count: plan.getPutRecords),
@@ -113,7 +111,7 @@ extension Bench {
 
   private var openGroups: [Group] {
     [
-      Group(title: "restore", rounds: plan.rounds, estimatedSeconds: 3 * seconds(plan.restoreRecords, 3500)) {
+      Group(title: "restore", rounds: plan.rounds, estimatedSeconds: 4 * seconds(plan.restoreRecords, 3000)) {
         [self] in
         try RestoreCases(self, Workload(.uniq, count: plan.restoreRecords), recordsPerCommit: 1000).contenders
       },

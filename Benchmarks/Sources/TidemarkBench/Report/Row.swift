@@ -2,22 +2,24 @@ import Histogram
 
 /// One line of the results: a case, and what it is compared with.
 ///
-/// Each ratio is taken within one round; `ratio` is their median.
+/// Each ratio is of two runs one after the other; `ratio` is the median of the rounds.
 struct Row: Sendable {
   let group: String
   let name: String
   let against: String?
   let distribution: Distribution
   let recordsPerCommit: Int?
+  /// How many runs count: one a round, for a baseline one for each two cases.
   let rounds: Int
   let operations: Int
-  /// The median of the rounds.
+  /// The median of the runs.
   let nanosecondsPerRecord: Double
   /// The baseline's time divided by this case's: more is better.
   let ratio: Double?
   /// The least and the greatest ratio of a round.
   let ratioRange: [Double]?
-  /// Each round's time, so that the spread can be studied.
+  /// Each round's ratio, and each run's time, so that the spread can be studied.
+  let roundRatios: [Double]?
   let roundNanosecondsPerRecord: [Double]
   let latency: Latency?
   /// Bytes handed to the file system for each byte of keys and values put.
@@ -44,37 +46,23 @@ struct Row: Sendable {
     }
   }
 
-  /// The rows of finished series: one for each baseline of a contender, or one without.
-  static func rows(of all: [Runner.Series]) -> [Row] {
-    all.flatMap { series -> [Row] in
-      let baselines = series.contender.against.compactMap { name in
-        all.first { other in
-          other.group == series.group && other.contender.name == name
-            && other.contender.distribution == series.contender.distribution
-            && (other.contender.recordsPerCommit ?? series.contender.recordsPerCommit)
-              == series.contender.recordsPerCommit
-        }
-      }
-      return baselines.isEmpty ? [Row(series, against: nil)] : baselines.map { Row(series, against: $0) }
-    }
-  }
+  /// The rows of finished series.
+  static func rows(of all: [Series]) -> [Row] { all.map(Row.init) }
 
-  init(_ series: Runner.Series, against baseline: Runner.Series?) {
+  init(_ series: Series) {
     let contender = series.contender
     group = series.group
     name = contender.name
-    against = baseline?.contender.name
+    against = series.against
     distribution = contender.distribution
     recordsPerCommit = contender.recordsPerCommit
     rounds = series.samples.count
     operations = series.samples.first?.operations ?? 0
     roundNanosecondsPerRecord = series.samples.map(\.nanosecondsPerOperation)
     nanosecondsPerRecord = median(roundNanosecondsPerRecord) ?? 0
-    let ratios = baseline.map { baseline in
-      zip(baseline.samples, series.samples).map { $0.nanosecondsPerOperation / max($1.nanosecondsPerOperation, 0.001) }
-    }
-    ratio = ratios.flatMap(median)
-    ratioRange = ratios.flatMap { ratios in ratios.min().flatMap { least in ratios.max().map { [least, $0] } } }
+    ratio = median(series.ratios)
+    ratioRange = series.ratios.min().flatMap { least in series.ratios.max().map { [least, $0] } }
+    roundRatios = series.ratios.isEmpty ? nil : series.ratios
     latency = Latency(of: contender.latencyOf, series.latencies.histogram)
     func middle(_ value: (Sample) -> Double?) -> Double? { median(series.samples.compactMap(value)) }
     writeAmplification = middle { sample in
@@ -99,7 +87,7 @@ extension Row: Codable {
     case name = "case"
     case against, distribution, recordsPerCommit
     case nanosecondsPerRecord = "nsPerRecord"
-    case ratio, ratioRange, rounds, operations
+    case ratio, ratioRange, roundRatios, rounds, operations
     case roundNanosecondsPerRecord = "roundNsPerRecord"
     case latency = "latencyNs"
     case writeAmplification, databaseBytes, changelogBytes, debt
@@ -119,6 +107,7 @@ extension Row: Codable {
     try fields.encode(nanosecondsPerRecord.rounded(to: 1), forKey: .nanosecondsPerRecord)
     try fields.encode(ratio?.rounded(to: 3), forKey: .ratio)
     try fields.encode(ratioRange?.map { $0.rounded(to: 3) }, forKey: .ratioRange)
+    try fields.encode(roundRatios?.map { $0.rounded(to: 3) }, forKey: .roundRatios)
     try fields.encode(rounds, forKey: .rounds)
     try fields.encode(operations, forKey: .operations)
     try fields.encode(roundNanosecondsPerRecord.map { $0.rounded(to: 1) }, forKey: .roundNanosecondsPerRecord)

@@ -7,7 +7,7 @@ struct Contender {
   let distribution: Distribution
   /// How many records are committed together; nil where that makes no difference.
   var recordsPerCommit: Int?
-  /// The contenders of the same group, distribution and size that it is compared with.
+  /// The baselines of the same group that it is compared with; none if it is one.
   var against: [String] = []
   /// What its latencies are of, as `commit`; nil if it records none.
   var latencyOf: String?
@@ -20,7 +20,7 @@ struct Contender {
   }
 }
 
-/// Contenders that take turns: each once a round, in an order that changes with the round.
+/// Contenders that take turns: each case beside its baseline once a round, in an order that changes with the round.
 struct Group {
   let title: String
   let rounds: Int

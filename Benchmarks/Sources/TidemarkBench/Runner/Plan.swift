@@ -14,17 +14,17 @@ enum Scale: String, ExpressibleByArgument, CaseIterable, Sendable {
 struct Plan: Codable, Sendable {
   var commitSizes = [100, 1000, 10_000, 100_000]
   /// Rounds of the cases that have a bar, and of those that are there for comparison only.
-  var rounds = 7
-  var contextRounds = 5
-  /// Records of each write run.
-  var writeRecords = 300_000
+  var rounds = 20
+  var contextRounds = 9
+  /// Records of each write run; more than one commit even of the largest size.
+  var writeRecords = 125_000
   /// Records of each run with one record a commit.
-  var singleRecords = 100_000
+  var singleRecords = 50_000
   /// Records of each run whose commits wait for the disk, by so many writers at once.
-  var syncedRecords = 40_000
+  var syncedRecords = 20_000
   var syncedWriters = 8
   /// Records of each write run of the cases that are there for comparison only.
-  var contextRecords = 150_000
+  var contextRecords = 125_000
   /// Records of each run that ends with compactions settled.
   var settledRecords = 1_500_000
   var settledRounds = 7
@@ -32,15 +32,15 @@ struct Plan: Codable, Sendable {
   var settlesLogged = false
   /// Rows of the databases that are read.
   var rows = 1_000_000
-  var reads = 200_000
+  var reads = 100_000
   /// Reads are short, so they have more rounds.
-  var readRounds = 15
-  var scans = 6000
+  var readRounds = 30
+  var scans = 3000
   var scanRows = 100
   /// Entries staged in a transaction that is read.
   var stagedEntries = 10_000
-  var getPutRecords = 200_000
-  var restoreRecords = 400_000
+  var getPutRecords = 100_000
+  var restoreRecords = 200_000
   /// Records in the log, and in no table file, when a process is killed.
   var killedRecords = 100_000
   /// The memory of one store, and of the database that it is compared with.
@@ -60,7 +60,7 @@ struct Plan: Codable, Sendable {
       (getPutRecords, restoreRecords, killedRecords) = (2000, 2000, 2000)
     case .full:
       (writeRecords, contextRecords, settledRecords) = (2_000_000, 2_000_000, 20_000_000)
-      contextRounds = 7
+      (rounds, contextRounds, readRounds) = (7, 7, 15)
       settlesLogged = true
       (rows, reads, scans) = (10_000_000, 1_000_000, 10_000)
       (getPutRecords, restoreRecords) = (2_000_000, 2_000_000)

@@ -7,16 +7,16 @@ struct Progress {
   private var finishedGroups = 0
   private var group: Group?
   private var groupBegin: UInt64 = 0
-  private var contenders = 0
+  private var runsPerRound = 0
   private var runs = 0
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private var lastLine = ""
 
   init(_ groups: [Group]) { estimates = groups.map { $0.estimatedSeconds * Double($0.rounds + $0.warmUpRounds) } }
 
-  mutating func begin(_ group: Group, contenders: Int) {
+  mutating func begin(_ group: Group, runsPerRound: Int) {
     self.group = group
-    self.contenders = contenders
+    self.runsPerRound = runsPerRound
     runs = 0
     groupBegin = now()
   }
@@ -37,14 +37,14 @@ struct Progress {
     line += contender.title
     if let left = secondsLeft { line += "; about \(left < 90 ? "\(Int(left)) s" : "\(Int(left / 60) + 1) min") left" }
     // A log gets one line a round.
-    if isTerminal || runs % max(contenders, 1) == 0 { write(line, isFinal: !isTerminal) }
+    if isTerminal || runs % max(runsPerRound, 1) == 0 { write(line, isFinal: !isTerminal) }
   }
 
   /// From the estimates, scaled by what the finished part really took.
   private var secondsLeft: Double? {
-    guard let group, contenders > 0 else { return nil }
+    guard let group, runsPerRound > 0 else { return nil }
     let planned = estimates[finishedGroups]
-    let share = Double(runs) / Double(contenders * (group.rounds + group.warmUpRounds))
+    let share = Double(runs) / Double(runsPerRound * (group.rounds + group.warmUpRounds))
     let done = estimates[..<finishedGroups].reduce(0, +) + planned * share
     let elapsed = Double(now() - begin) / 1e9
     guard done > 0, elapsed > 1 else { return estimates.reduce(0, +) }

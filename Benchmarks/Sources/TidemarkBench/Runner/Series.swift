@@ -1,0 +1,50 @@
+/// The runs of a case beside one baseline, or those of a baseline.
+///
+/// A case with two baselines has two series.
+struct Series {
+  let group: String
+  let contender: Contender
+  /// The name of the baseline, which is in the same group; nil if this is one itself.
+  let against: String?
+  let latencies = LatencyRecorder()
+  private(set) var samples: [Sample] = []
+  /// The baseline's time divided by the case's, in each round.
+  private(set) var ratios: [Double] = []
+
+  private init(_ contender: Contender, group: String, against: String?) {
+    self.contender = contender
+    self.group = group
+    self.against = against
+  }
+
+  /// The empty series of a group.
+  static func all(of contenders: [Contender], group: String) -> [Series] {
+    contenders.flatMap { contender in
+      let baselines: [String?] = contender.against.isEmpty ? [nil] : contender.against
+      return baselines.map { Series(contender, group: group, against: $0) }
+    }
+  }
+
+  /// One round: turns of a baseline with a case before it and a case behind it, or of a baseline with one case.
+  ///
+  /// So each case runs directly beside its baseline, and what slows the machine down for a while slows down both.
+  static func turns(of all: [Series], using random: inout SeededGenerator) -> [[Int]] {
+    let turns = all.indices.filter { all[$0].against == nil }.flatMap { baseline in
+      let cases = all.indices.filter { all[$0].against == all[baseline].contender.name }.shuffled(using: &random)
+      return stride(from: 0, to: cases.count, by: 2).map { first in
+        [cases[first], baseline] + cases.dropFirst(first + 1).prefix(1)
+      }
+    }
+    precondition(Set(turns.joined()) == Set(all.indices), "a case without a baseline, or a baseline without a case")
+    return turns.shuffled(using: &random)
+  }
+
+  /// Keeps the samples of a turn, and the ratios that follow from them.
+  static func append(_ samples: [Sample], of turn: [Int], to all: inout [Series]) {
+    for (index, sample) in zip(turn, samples) {
+      all[index].samples.append(sample)
+      guard all[index].against != nil, let place = turn.firstIndex(where: { all[$0].against == nil }) else { continue }
+      all[index].ratios.append(samples[place].nanosecondsPerOperation / max(sample.nanosecondsPerOperation, 0.001))
+    }
+  }
+}
