@@ -48,7 +48,8 @@ struct RunCommand: ParsableCommand {
     if let settledRecords { plan.settledRecords = settledRecords }
     plan.baselineInsertHint = !withoutInsertHint
     if let rounds {
-      (plan.rounds, plan.contextRounds, plan.settledRounds, plan.readRounds) = (rounds, rounds, rounds, rounds)
+      (plan.rounds, plan.writeRounds, plan.contextRounds) = (rounds, rounds, rounds)
+      (plan.settledRounds, plan.readRounds) = (rounds, rounds)
     }
     try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
     let work = directory.map { $0 + "/tidemark-bench" } ?? output + "/work"

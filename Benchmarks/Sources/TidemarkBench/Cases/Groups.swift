@@ -11,7 +11,7 @@ extension Bench {
     Distribution.allCases.map { distribution in
       let sizes = plan.commitSizes
       let estimate = Double(sizes.count) * 4.5 * seconds(plan.writeRecords, 3300)
-      return Group(title: "writes, \(distribution)", rounds: plan.rounds, estimatedSeconds: estimate) { [self] in
+      return Group(title: "writes, \(distribution)", rounds: plan.writeRounds, estimatedSeconds: estimate) { [self] in
         let cases = WriteCases(bench: self, workload: Workload(distribution, count: plan.writeRecords))
         return cases.unloggedContenders(sizes) + cases.loggedContenders(sizes)
       }

@@ -16,8 +16,9 @@ struct Plan: Codable, Sendable {
   /// Rounds of the cases that have a bar, and of those that are there for comparison only.
   var rounds = 20
   var contextRounds = 9
-  /// Records of each write run; more than one commit even of the largest size.
-  var writeRecords = 125_000
+  /// Records of each write run, of which there are fewer rounds: more than one commit even of the largest size.
+  var writeRecords = 250_000
+  var writeRounds = 10
   /// Records of each run with one record a commit.
   var singleRecords = 50_000
   /// Records of each run whose commits wait for the disk, by so many writers at once.
@@ -52,7 +53,7 @@ struct Plan: Codable, Sendable {
     switch scale {
     case .standard: break
     case .smoke:
-      (rounds, contextRounds, settledRounds, readRounds) = (2, 1, 1, 2)
+      (rounds, writeRounds, contextRounds, settledRounds, readRounds) = (2, 2, 1, 1, 2)
       settlesLogged = true
       (writeRecords, contextRecords, settledRecords) = (2000, 1000, 5000)
       (singleRecords, syncedRecords) = (200, 200)
@@ -60,7 +61,7 @@ struct Plan: Codable, Sendable {
       (getPutRecords, restoreRecords, killedRecords) = (2000, 2000, 2000)
     case .full:
       (writeRecords, contextRecords, settledRecords) = (2_000_000, 2_000_000, 20_000_000)
-      (rounds, contextRounds, readRounds) = (7, 7, 15)
+      (rounds, writeRounds, contextRounds, readRounds) = (7, 7, 7, 15)
       settlesLogged = true
       (rows, reads, scans) = (10_000_000, 1_000_000, 10_000)
       (getPutRecords, restoreRecords) = (2_000_000, 2_000_000)
