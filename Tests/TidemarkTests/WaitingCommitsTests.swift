@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkTesting
 
 @testable import Tidemark
 
@@ -136,5 +137,62 @@ import Testing
     #expect(try store.snapshot().get("a", in: balances) == 9)
     #expect(try store.snapshot().position == [TopicPartition("in", 0): 5])
     #expect(try store.verify(in: other("scratch")).agrees)
+  }
+
+  /// Seen to fail with: a store that tells of what waits only after the flush.
+  @Test func aSnapshotDoesNotWaitForAFlush() throws {
+    let other = try TemporaryDirectory()
+    let log = RecordingChangelog(try other.log())
+    let store = try other.store(log, .lazy)
+    try store.write { try $0.put("a", 1, in: balances) }
+    let gate = Gate()
+    var faults = RecordingChangelog.Faults()
+    faults.willSync = { gate.pass() }
+    log.setFaults(faults)
+    let flush = BackgroundCall { try store.flush() }
+    try #require(eventually { gate.hasArrivals })
+    let read = BackgroundCall { _ = try store.snapshot().get("a", in: balances) }
+    #expect(eventually { read.isDone })
+    gate.open()
+    try read.wait()
+    try flush.wait()
+    try store.close()
+  }
+
+  /// Seen to fail with: snapshots that need the database to take what waits.
+  @Test func aStoreWhoseDatabaseFailedShowsWhatWaits() throws {
+    let other = try TemporaryDirectory()
+    let log = RecordingChangelog(try other.log())
+    let store = try other.store(log, .lazy)
+    try store.write { transaction in
+      for key in ["a", "b", "d"] { try transaction.put(key, 1, in: balances) }
+    }
+    let gate = Gate()
+    var faults = RecordingChangelog.Faults()
+    faults.willSync = { gate.pass() }
+    faults.sync = StoreError(.commitUnknown, "the disk is on fire")
+    log.setFaults(faults)
+    try store.opened().startFlush()
+    try #require(eventually { gate.hasArrivals })
+    // The flush is under way, and will fail.
+    try store.write([TopicPartition("in", 0): 3]) { transaction in
+      try transaction.put("a", 2, in: balances)
+      try transaction.delete("b", in: balances)
+      try transaction.put("c", 2, in: balances)
+    }
+    gate.open()
+    try #require(try eventually { try store.opened().health.failure != nil })
+    let view = try store.snapshot()
+    #expect(try view.offset == store.info().committedOffset)
+    #expect(view.position == [TopicPartition("in", 0): 3])
+    #expect(try view.get("a", in: balances) == 2)
+    #expect(try view.multiGet(["a", "b", "c", "d"], in: balances) == [2, nil, 2, 1])
+    #expect(try view.allBalances() == ["a": 2, "c": 2, "d": 1])
+    var backwards: [String] = []
+    var cursor = try view.scan(balances, .all, .descending)
+    while let row = try cursor.next() { backwards.append(row.key) }
+    #expect(backwards == ["d", "c", "a"])
+    log.setFaults(RecordingChangelog.Faults())
+    #expect(throws: StoreError.self) { try store.close() }
   }
 }

@@ -49,11 +49,15 @@ final class IndexedBatch: @unchecked Sendable {
     let place: BatchEntry.Place
   }
 
-  /// How many bytes it takes: keys, values, what was replaced by something longer, and the index.
-  var byteCount: Int { arena.byteCount + nodes.byteCount }
+  /// How many bytes it takes: keys, values, what was replaced by something longer, the index, and what savepoints remember.
+  var byteCount: Int {
+    arena.byteCount + nodes.byteCount + formerEntries.count * MemoryLayout<FormerEntry>.stride
+  }
 
   /// How many bytes it may grow by with a change of `count` bytes of key and value.
-  static func greatestGrowth(_ count: Int) -> Int { BatchEntry.greatestBytes(count) + KeyTree.greatestGrowth }
+  static func greatestGrowth(_ count: Int) -> Int {
+    BatchEntry.greatestBytes(count) + KeyTree.greatestGrowth + MemoryLayout<FormerEntry>.stride
+  }
 
   // MARK: Reading
 

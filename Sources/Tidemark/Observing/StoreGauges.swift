@@ -63,7 +63,7 @@ final class StoreGauges: Sendable {
     durableLagRecords.set(max(0, committed.value - durable.value))
     // A store that can't be read tells nothing of its lag.
     guard let stored else { return }
-    storedLagRecords.set(committed.value - stored.value)
+    storedLagRecords.set(max(0, committed.value - stored.value))
     let bytes = engine.signals.lagBytes(stored: stored)
     storedLagBytes.set(stored < committed ? bytes : 0)
   }

@@ -35,7 +35,8 @@ struct RowCursor: ~Copyable {
       let iterator = try view.read { (snapshot) throws(RocksDBError) in
         view.engine.database.handle.makeIterator(in: table.family, at: snapshot)
       }
-      rows = ByteCursor(iterator, range: range, order: order)
+      let changes = view.changes.map { [BatchScan($0, table.id, range: range, order: order)] } ?? []
+      rows = ByteCursor(iterator, over: changes, range: range, order: order)
       usage = view.engine.usage
       generation = 0
     case .transaction(let core):

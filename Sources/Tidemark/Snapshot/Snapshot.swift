@@ -35,6 +35,11 @@ public struct Snapshot: Sendable {
   /// The values of many keys, in their order; `nil` where there is none.
   public func multiGet<K, V>(_ keys: [K.Value], in table: Table<K, V>) throws(StoreError) -> [V.Value?] {
     let open = try view.engine.table(table)
+    if view.changes != nil {
+      var values: [V.Value?] = []
+      for key in keys { values.append(try get(key, in: table)) }
+      return values
+    }
     var encoded = RocksDB.KeyList()
     var buffer = ByteBuffer(capacity: 64)
     for key in keys {
@@ -72,6 +77,14 @@ public struct Snapshot: Sendable {
     let open = try view.engine.table(table)
     var buffer = ByteBuffer(capacity: 64)
     try table.key.encode(key, into: &buffer)
+    if let changes = view.changes {
+      try view.check()
+      switch changes.lookUp(buffer.bytes, in: open.id, body) {
+      case .value(let result): return result
+      case .deleted: return nil
+      case .absent: break
+      }
+    }
     return try view.read { (snapshot) throws(RocksDBError) in
       try view.engine.database.handle.withValue(buffer.bytes, in: open.family, at: snapshot, body)
     }

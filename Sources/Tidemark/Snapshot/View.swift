@@ -9,6 +9,8 @@ final class View: Sendable {
   let engine: Engine
   /// The commit that it shows.
   let state: CommittedState
+  /// What commits changed that a database that failed doesn't have: read over it.
+  let changes: IndexedBatch?
   let takenAt = ContinuousClock.now
 
   private static let expiredFlag = 1 << 62
@@ -19,13 +21,18 @@ final class View: Sendable {
   // read can begin; `isReleased` lets one thread through.
   private nonisolated(unsafe) var pinned: RocksDB.Snapshot?
 
-  init(_ engine: Engine) throws(StoreError) {
+  init(_ engine: Engine, over unapplied: UnappliedCommits?) throws(StoreError) {
     self.engine = engine
     let snapshot = engine.database.handle.makeSnapshot()
-    guard let state = try engine.database.state(at: snapshot) else {
-      throw StoreError(.corrupted, "the stored offset's row is gone; rebuild the store from its changelog")
+    if let unapplied {
+      state = unapplied.state
+    } else {
+      guard let state = try engine.database.state(at: snapshot) else {
+        throw StoreError(.corrupted, "the stored offset's row is gone; rebuild the store from its changelog")
+      }
+      self.state = state
     }
-    self.state = state
+    changes = unapplied?.changes
     unsafe pinned = consume snapshot
   }
 

@@ -23,7 +23,8 @@ final class OpenTable: Sendable {
 ///
 /// What was staged since the last ``install(_:)`` becomes one write batch.
 ///
-/// Proof of `@unchecked Sendable`: one thread at a time uses it; the opening one, then whoever holds the store's pipeline.
+/// Proof of `@unchecked Sendable`: one thread at a time uses it; the opening one, then whoever holds the lock of the
+/// store's waiting commits.
 final class Applier: @unchecked Sendable {
   private let database: SharedDatabase
   private let offsetKey: [UInt8]

@@ -159,9 +159,11 @@ final class Engine: Sendable {
       streamTime: commit.streamTime)
     do throws(StoreError) {
       try waiting.withLock { waiting throws(StoreError) in
-        defer { noteWaiting(waiting) }
-        try bring(&waiting, state)
-        shared.withLock { $0.committed = state }
+        do throws(StoreError) { try bring(&waiting, state) } catch {
+          note(waiting)
+          throw error
+        }
+        note(waiting, committed: state)
       }
     } catch {
       let unknown = StoreError(
@@ -178,24 +180,33 @@ final class Engine: Sendable {
   /// They are right until the transaction's next commit, also if the database has them meanwhile.
   var waitingChanges: IndexedBatch { shared.withLock { $0.waitingChanges } }
 
-  private func noteWaiting(_ waiting: borrowing WaitingCommits) {
+  /// Tells readers what waits, and of a commit: whoever sees it must not miss that it waits.
+  private func note(_ waiting: borrowing WaitingCommits, committed: CommittedState? = nil) {
     let changes = waiting.batch
-    shared.withLock { $0.waitingChanges = changes }
     usage.setWaiting(bytes: changes.byteCount)
     hasWaiting.store(!waiting.isEmpty, ordering: .releasing)
+    shared.withLock { shared in
+      shared.waitingChanges = changes
+      if let committed { shared.committed = committed }
+    }
   }
 
   /// Brings the commits that wait into the database, and runs `body` before another can.
   private func applyWaiting<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
     try waiting.withLock { waiting throws(StoreError) in
-      defer { noteWaiting(waiting) }
-      do throws(StoreError) {
-        try waiting.apply()
-      } catch {
-        health.fail(error)
-        throw health.failure ?? error
-      }
+      try apply(&waiting)
       return try body()
+    }
+  }
+
+  private func apply(_ waiting: inout WaitingCommits) throws(StoreError) {
+    do throws(StoreError) {
+      try waiting.apply()
+      note(waiting)
+    } catch {
+      note(waiting)
+      health.fail(error)
+      throw health.failure ?? error
     }
   }
 
@@ -240,8 +251,7 @@ final class Engine: Sendable {
 
   func makeView() throws(StoreError) -> View {
     try health.checkOpen()
-    if hasWaiting.load(ordering: .acquiring) { try applyWaiting {} }
-    let view = try View(self)
+    let view = try View(self, over: try applyForView())
     if options.snapshotExpiry != nil {
       shared.withLock { shared in
         shared.views.removeAll { $0.view == nil }
@@ -250,6 +260,20 @@ final class Engine: Sendable {
       signals.wake()
     }
     return view
+  }
+
+  /// Brings what waits into the database; what a database that failed refuses, a view shows over it.
+  private func applyForView() throws(StoreError) -> UnappliedCommits? {
+    guard hasWaiting.load(ordering: .acquiring) else { return nil }
+    return try waiting.withLock { waiting throws(StoreError) in
+      do throws(StoreError) {
+        try apply(&waiting)
+        return nil
+      } catch {
+        guard let unapplied = waiting.share() else { throw error }
+        return unapplied
+      }
+    }
   }
 
   /// Ends the views that are too old; answers when the next one will be.

@@ -2,7 +2,8 @@ internal import Changelog
 internal import RocksDB
 internal import struct Synchronization.Atomic
 
-/// The memory that the stores of a process share: uncommitted transactions, memtables and the block cache.
+/// The memory that the stores of a process share: transactions, uncommitted or on their way to the database, memtables and
+/// the block cache.
 ///
 /// Memtables are charged to the cache, and the cache shrinks by what transactions hold, so the three together stay within
 /// ``bytes``. When transactions and memtables alone come near it, transactions are first asked to commit

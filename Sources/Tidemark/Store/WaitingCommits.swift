@@ -1,5 +1,11 @@
 internal import Changelog
 
+/// Commits that a database refused: what they changed, and the state of the last one.
+struct UnappliedCommits {
+  let changes: IndexedBatch
+  let state: CommittedState
+}
+
 /// Commits on their way from the changelog to the database.
 ///
 /// They are gathered and brought there together, with the state of the last one: so a key that changes often is written
@@ -17,6 +23,8 @@ struct WaitingCommits: ~Copyable {
   /// The state of the last commit that waits.
   private var state: CommittedState?
   private var heldBytes = 0
+  /// Whether views read the batch, which then must not change.
+  private var isShared = false
 
   init(_ applier: Applier, _ options: StoreOptions, hasChangelog: Bool) {
     self.applier = applier
@@ -33,14 +41,16 @@ struct WaitingCommits: ~Copyable {
   ///
   /// After a throw the transaction has its changes still, and the commit is in the changelog.
   mutating func add(_ changes: inout IndexedBatch, _ state: CommittedState) throws(StoreError) {
-    if batch.count == 0, changes.byteCount >= limitBytes {
+    if changes.byteCount >= limitBytes {
+      try apply()
       try install(changes, state)
       return
     }
+    if isShared { takeCopy() }
     self.state = state
     if batch.count == 0 { swap(&batch, &changes) } else { batch.merge(changes) }
     hold(batch.byteCount)
-    if batch.byteCount >= limitBytes { try apply() }
+    if batch.byteCount >= limitBytes || budget.asksForCommit { try apply() }
   }
 
   /// Brings records of the changelog into the database, behind those that wait.
@@ -55,7 +65,22 @@ struct WaitingCommits: ~Copyable {
     guard let state else { return }
     try install(batch, state)
     batch = IndexedBatch()
+    isShared = false
     hold(0)
+  }
+
+  /// Lets views read what waits; `nil` if nothing does.
+  mutating func share() -> UnappliedCommits? {
+    guard let state else { return nil }
+    isShared = true
+    return UnappliedCommits(changes: batch, state: state)
+  }
+
+  private mutating func takeCopy() {
+    let copy = IndexedBatch()
+    copy.merge(batch)
+    batch = copy
+    isShared = false
   }
 
   private mutating func install(_ changes: IndexedBatch, _ state: CommittedState) throws(StoreError) {
