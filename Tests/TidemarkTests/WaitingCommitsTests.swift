@@ -159,8 +159,7 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// Seen to fail with: snapshots that need the database to take what waits.
-  @Test func aStoreWhoseDatabaseFailedShowsWhatWaits() throws {
+  @Test func aStoreWhoseFlushFailedShowsWhatWaits() throws {
     let other = try TemporaryDirectory()
     let log = RecordingChangelog(try other.log())
     let store = try other.store(log, .lazy)
@@ -186,13 +185,36 @@ import TidemarkTesting
     #expect(try view.offset == store.info().committedOffset)
     #expect(view.position == [TopicPartition("in", 0): 3])
     #expect(try view.get("a", in: balances) == 2)
+    #expect(try view.allBalances() == ["a": 2, "c": 2, "d": 1])
+    log.setFaults(RecordingChangelog.Faults())
+    #expect(throws: StoreError.self) { try store.close() }
+  }
+
+  /// What a snapshot is where the database refuses what waits.
+  ///
+  /// Seen to fail with: point reads that look at the database alone.
+  @Test func aViewShowsUnappliedCommitsOverTheDatabase() throws {
+    try store.write { transaction in
+      for key in ["a", "b", "d"] { try transaction.put(key, 1, in: balances) }
+    }
+    try store.flush()
+    var transaction = try store.begin()
+    try transaction.put("a", 2, in: balances)
+    try transaction.delete("b", in: balances)
+    try transaction.put("c", 2, in: balances)
+    let position: Position = [TopicPartition("in", 0): 3]
+    let state = CommittedState(offset: 99, receipt: Receipt(1), position: position)
+    let unapplied = UnappliedCommits(changes: transaction.core.batch, state: state)
+    let view = Snapshot(view: try View(try store.opened(), over: unapplied))
+    #expect(view.offset == 99)
+    #expect(view.position == position)
+    #expect(try view.get("a", in: balances) == 2)
     #expect(try view.multiGet(["a", "b", "c", "d"], in: balances) == [2, nil, 2, 1])
     #expect(try view.allBalances() == ["a": 2, "c": 2, "d": 1])
     var backwards: [String] = []
     var cursor = try view.scan(balances, .all, .descending)
     while let row = try cursor.next() { backwards.append(row.key) }
     #expect(backwards == ["d", "c", "a"])
-    log.setFaults(RecordingChangelog.Faults())
-    #expect(throws: StoreError.self) { try store.close() }
+    transaction.abort()
   }
 }
