@@ -146,7 +146,7 @@ import TidemarkTesting
       var third = try transaction.scan(orders)
       _ = try first.next()
       _ = try third.next()
-      // A change of the transaction takes the iterator away, not the cursor.
+      // A change of the transaction leaves its cursors open.
       try transaction.put("a", 1, in: balances)
       try #require(try eventually { try observed.gauge("num-open-iterators") == 3 })
       try #require(try eventually { try observed.gauge("num-snapshots") == 1 })

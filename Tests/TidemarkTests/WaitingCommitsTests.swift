@@ -191,8 +191,6 @@ import TidemarkTesting
   }
 
   /// What a snapshot is where the database refuses what waits.
-  ///
-  /// Seen to fail with: point reads that look at the database alone.
   @Test func aViewShowsUnappliedCommitsOverTheDatabase() throws {
     try store.write { transaction in
       for key in ["a", "b", "d"] { try transaction.put(key, 1, in: balances) }
