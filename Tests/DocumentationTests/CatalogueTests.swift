@@ -103,7 +103,7 @@ import Tidemark
 
   @Test func defaultsAreWhatTheArticlesSay() throws {
     let (options, log) = (StoreOptions(), FileLogOptions())
-    #expect(options.storedLagBytes == 16 << 20 && options.storedLagTime == .seconds(30))
+    #expect(options.storedLagBytes == 64 << 20 && options.storedLagTime == .seconds(30))
     #expect(options.metrics == nil && options.metricsInterval == .seconds(10))
     #expect(options.snapshotExpiry == nil && options.syncsWithoutChangelog && options.createIfMissing)
     let limits = options.transactionLimits

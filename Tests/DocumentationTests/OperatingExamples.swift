@@ -36,7 +36,7 @@ func openWithOptions(_ parent: String) throws -> [StateStore] {
   options.budget = MemoryBudget(bytes: 256 << 20)
   options.transactionLimits.softBytes = 4 << 20
   options.transactionLimits.softInterval = .milliseconds(200)
-  options.storedLagBytes = 64 << 20
+  options.waitingBytes = 8 << 20
   options.snapshotExpiry = .seconds(600)
   options.databaseOptions = ["max_background_jobs": "4"]
   options.columnFamilyOptions = ["compression": "kNoCompression", "write_buffer_size": "33554432"]

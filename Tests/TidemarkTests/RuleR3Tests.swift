@@ -33,7 +33,7 @@ import TidemarkTesting
   }
 
   /// Seen to fail with: table files that are synced without syncing the log.
-  @Test func memtablesThatFlushOnTheirOwnWaitToo() throws {
+  @Test func runsThatAreAppliedOnTheirOwnWaitToo() throws {
     let log = try directory.log()
     let store = try directory.store(log, .tiny)
     let first = try store.info().storedOffset
@@ -44,7 +44,7 @@ import TidemarkTesting
       last = try store.info().storedOffset
       #expect(try log.offsets().durable >= last)
     }
-    #expect(last > first, "a memtable was flushed")
+    #expect(last > first, "runs were applied")
   }
 
   /// Seen to fail with: a failed sync of the log that the table file's sync doesn't fail with.

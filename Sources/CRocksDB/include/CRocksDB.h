@@ -213,6 +213,23 @@ size_t rdb_batch_count(const RDBBatch *_Nonnull batch);
 size_t rdb_batch_byte_count(const RDBBatch *_Nonnull batch);
 RDBStatus rdb_write(RDBDatabase *_Nonnull database, RDBBatch *_Nonnull batch, int log);
 
+/// Table files that are written outside of the database, and taken into it together.
+typedef struct RDBIngestion RDBIngestion;
+RDBStatus rdb_ingestion_create(RDBDatabase *_Nonnull database, RDBIngestion *_Nullable *_Nonnull out);
+/// Deletes the files that weren't taken.
+void rdb_ingestion_destroy(RDBIngestion *_Nonnull ingestion);
+/// Finishes the file before, if there is one; each family has one file at most, and each file one key at least. The path
+/// is on the database's file system and ends in ".sst".
+RDBStatus rdb_ingestion_begin_file(
+    RDBIngestion *_Nonnull ingestion, const RDBFamily *_Nonnull family, const char *_Nonnull path);
+/// Keys of a file must come in ascending order.
+RDBStatus rdb_ingestion_put(
+    RDBIngestion *_Nonnull ingestion, const void *_Nullable key, size_t key_length, const void *_Nullable value,
+    size_t value_length);
+RDBStatus rdb_ingestion_delete(RDBIngestion *_Nonnull ingestion, const void *_Nullable key, size_t key_length);
+/// Moves all files into the database, atomically and durably. No snapshot may be taken meanwhile.
+RDBStatus rdb_ingestion_finish(RDBIngestion *_Nonnull ingestion);
+
 RDBStatus rdb_indexed_batch_create(size_t reserve_bytes, RDBIndexedBatch *_Nullable *_Nonnull out);
 void rdb_indexed_batch_destroy(RDBIndexedBatch *_Nonnull batch);
 RDBStatus rdb_indexed_batch_put(

@@ -15,9 +15,8 @@ enum BatchLookup<R> {
 /// Keys and values lie in an arena, above them one ordered tree a table. Writing a key again replaces its value, in its
 /// place if there is room. Point reads and writes take O(log *n*).
 ///
-/// Proof of `@unchecked Sendable`: it belongs to a transaction, which one thread at a time uses, or to the commits that
-/// wait. Those change it under their lock, on the thread of the transaction, and others read it under that lock; once it is
-/// applied or shared with views, nobody changes it.
+/// Proof of `@unchecked Sendable`: it belongs to a transaction, which one thread at a time uses, or to a ``Run``, which
+/// tells who may change it.
 final class IndexedBatch: @unchecked Sendable {
   /// How much memory stays when the batch is emptied; what one large commit took doesn't stay beside the memory budget.
   private static let keptBytes = 2 << 20

@@ -46,6 +46,7 @@ final class StoreGauges: Sendable {
     uncommittedBytes.set(engine.usage.uncommittedBytes)
     waitingBytes.set(engine.usage.waitingBytes)
     openCursors.set(engine.usage.openCursors)
+    snapshots.set(engine.usage.openViews)
     publishLag(engine)
     stalledTables.set(engine.observer.stalledFamilies)
     let budget = engine.options.budget
@@ -71,8 +72,6 @@ final class StoreGauges: Sendable {
   private func publishDatabase(_ database: SharedDatabase) {
     func number(_ name: String) -> Int { database.integerProperty("rocksdb." + name, in: database.offsets) }
     func sum(_ name: String) -> UInt64 { database.handle.summedProperty("rocksdb." + name) ?? 0 }
-    let count = number("num-snapshots")
-    snapshots.set(count)
     let takenAt = number("oldest-snapshot-time")
     oldestSnapshotAge.set(takenAt == 0 ? 0 : max(0, Date().timeIntervalSince1970 - Double(takenAt)))
     runningFlushes.set(number("num-running-flushes"))

@@ -6,6 +6,13 @@ final class StoreUsage: Sendable {
   private let reservedBytes = Atomic<Int>(0)
   private let waiting = Atomic<Int>(0)
 
+  private let views = Atomic<Int>(0)
+
+  /// How many snapshots there are, each counted once whatever its copies.
+  var openViews: Int { views.load(ordering: .relaxed) }
+  func viewOpened() { views.add(1, ordering: .relaxed) }
+  func viewClosed() { views.subtract(1, ordering: .relaxed) }
+
   /// How many cursors there are, of snapshots and of the transaction.
   var openCursors: Int { cursors.load(ordering: .relaxed) }
   func cursorOpened() { cursors.add(1, ordering: .relaxed) }

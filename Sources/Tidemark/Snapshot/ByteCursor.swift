@@ -5,7 +5,7 @@ internal import RocksDB
 /// batches, the latest first.
 struct ByteCursor: ~Copyable {
   private var iterator: RocksDB.Iterator
-  private var batches: [BatchScan]
+  private var batches: BatchMerge
   private let range: KeyRange
   private let order: ScanOrder
   private var started = false
@@ -13,9 +13,7 @@ struct ByteCursor: ~Copyable {
   /// The row's entry, if it comes from a batch.
   private var entry: BatchEntry?
 
-  init(
-    _ iterator: consuming RocksDB.Iterator, over batches: [BatchScan] = [], range: KeyRange, order: ScanOrder
-  ) {
+  init(_ iterator: consuming RocksDB.Iterator, over batches: BatchMerge, range: KeyRange, order: ScanOrder) {
     self.iterator = iterator
     self.batches = batches
     self.range = range
@@ -33,14 +31,15 @@ struct ByteCursor: ~Copyable {
       step()
     }
     if batches.isEmpty { return try hasRow() }
-    for index in batches.indices { batches[index].refresh(behind: lastKey, hasGivenRow: hasGivenRow) }
+    batches.refresh(behind: lastKey, hasGivenRow: hasGivenRow)
     while true {
       let hasRow = try hasRow()
-      guard let (first, next) = firstEntry() else {
+      guard let current = batches.current else {
         entry = nil
         hasGivenRow = hasRow
         return hasRow
       }
+      let next = current.entry
       if hasRow {
         // Proof: the entry's memory is there until the batch is emptied, which ends its scans.
         let comparison = unsafe iterator.key.compare(RawSpan(_unsafeBytes: next.key))
@@ -52,34 +51,12 @@ struct ByteCursor: ~Copyable {
         // The batch hides the database's row.
         if comparison == 0 { step() }
       }
-      stepBatches(from: first, behind: next)
+      batches.step(behind: current)
       if next.state == .deleted { continue }
       entry = next
       hasGivenRow = true
       return true
     }
-  }
-
-  /// The entry that comes first, of the latest batch that has its key.
-  private func firstEntry() -> (index: Int, entry: BatchEntry)? {
-    var first: (index: Int, entry: BatchEntry)?
-    for index in batches.indices {
-      guard let entry = batches[index].entry else { continue }
-      if let (_, other) = first {
-        let comparison = entry.compareKeys(other)
-        if order == .ascending ? comparison >= 0 : comparison <= 0 { continue }
-      }
-      first = (index, entry)
-    }
-    return first
-  }
-
-  /// Goes on behind an entry, in the batch that has it and in earlier ones, whose entries it hides.
-  private mutating func stepBatches(from index: Int, behind entry: BatchEntry) {
-    for earlier in index + 1..<batches.count {
-      if let hidden = batches[earlier].entry, hidden.compareKeys(entry) == 0 { batches[earlier].step() }
-    }
-    batches[index].step()
   }
 
   private mutating func seek() {

@@ -32,11 +32,11 @@ struct RowCursor: ~Copyable {
     let rows: ByteCursor
     switch source {
     case .view(let view):
-      let iterator = try view.read { (snapshot) throws(RocksDBError) in
-        view.engine.database.handle.makeIterator(in: table.family, at: snapshot)
+      rows = try view.read { (runs, snapshot) throws(RocksDBError) in
+        ByteCursor(
+          view.engine.database.handle.makeIterator(in: table.family, at: snapshot),
+          over: BatchMerge(runs.map(\.changes), table.id, range: range, order: order), range: range, order: order)
       }
-      let changes = view.changes.map { [BatchScan($0, table.id, range: range, order: order)] } ?? []
-      rows = ByteCursor(iterator, over: changes, range: range, order: order)
       usage = view.engine.usage
       generation = 0
     case .transaction(let core):

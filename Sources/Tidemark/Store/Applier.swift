@@ -18,80 +18,50 @@ final class OpenTable: Sendable {
   var name: String { record.name }
 }
 
-/// Brings committed records into the database, together with the offset of the last of them: the only way in, for
-/// commits and for restore.
+/// Brings what was committed into the database, together with the state that it leads to: the only way in, for commits and
+/// for restore.
 ///
-/// What was staged since the last ``install(_:)`` becomes one write batch.
-///
-/// Proof of `@unchecked Sendable`: one thread at a time uses it; the opening one, then whoever holds the lock of the
-/// store's waiting commits.
+/// Proof of `@unchecked Sendable`: one thread at a time uses it; the opening one, then whoever holds the engine's lock of it.
 final class Applier: @unchecked Sendable {
+  /// How changes get into the database.
+  enum Way {
+    /// As a write batch through RocksDB's own log: where there is no changelog, nothing else keeps a commit.
+    case writeBatch(RocksDB.WriteAheadLog)
+    /// As table files, written in a directory of that name and taken in together: durable at once, past the memtables.
+    case tableFiles(directory: String)
+  }
+
   private let database: SharedDatabase
   private let offsetKey: [UInt8]
-  private let log: RocksDB.WriteAheadLog
-  private var batch = RocksDB.WriteBatch()
-  private var row = ByteBuffer()
+  private let way: Way
   /// The tables by id; a gap is an id that isn't defined.
   private var slots: [OpenTable?] = []
 
-  /// The tables whose definitions were applied.
-  var tables: [OpenTable] { slots.compactMap { $0 } }
-
-  init(database: SharedDatabase, partition: TopicPartition, log: RocksDB.WriteAheadLog, tables: [OpenTable]) {
+  init(database: SharedDatabase, partition: TopicPartition, _ way: Way, tables: [OpenTable]) {
     self.database = database
     offsetKey = OffsetsFamily.offsetKey(partition)
-    self.log = log
+    self.way = way
     for table in tables { insert(table) }
   }
 
-  /// How many bytes are staged.
-  var stagedBytes: Int { batch.byteCount }
+  // MARK: Tables
 
-  /// Adds the records of one commit to what is installed next.
-  func stage(_ records: RecordSpan) throws(StoreError) {
-    try records.forEach { (id, key, value) throws(StoreError) in
-      if id == .system {
-        try stage(try TableRecord(key: key, value: value))
-        return
-      }
-      guard let table = table(id) else {
-        throw StoreError(.corrupted, "the changelog has a record of a table that it doesn't define", ["table": id])
-      }
-      if let value {
-        batch.put(key, value, in: table.family)
-      } else {
-        batch.delete(key, in: table.family)
-      }
-    }
-  }
+  /// The tables that are defined.
+  var tables: [OpenTable] { slots.compactMap { $0 } }
 
-  /// Adds the changes of a batch to what is installed next.
-  func stage(_ changes: IndexedBatch) {
-    for table in slots {
-      guard let table else { continue }
-      changes.forEach(in: table.id) { key, value in
-        if let value { batch.put(key, value, in: table.family) } else { batch.delete(key, in: table.family) }
-      }
-    }
-  }
-
-  /// Writes what is staged and the state it leads to, atomically.
-  ///
-  /// After a throw nothing of it shows; what is staged is dropped.
-  func install(_ state: CommittedState) throws(StoreError) {
-    // What one large batch took doesn't stay beside the memory budget.
-    defer { if batch.byteCount > 2 << 20 { batch = RocksDB.WriteBatch() } else { batch.clear() } }
-    putRow(offsetKey) { $0.append(bigEndian: state.offset.value) }
-    putRow(OffsetsFamily.commitKey) { OffsetsFamily.encode(state, into: &$0) }
-    try mappingErrors(to: "the database refused a batch") { () throws(RocksDBError) in
-      try database.handle.write(batch, log: log)
-    }
-  }
-
-  /// The table of an id, if its definition was applied.
+  /// The table of an id, if it is defined.
   func table(_ id: TableID) -> OpenTable? {
     let index = Int(id.value)
     return index < slots.count ? slots[index] : nil
+  }
+
+  /// Makes a table's column family (or finds it after a crash: nothing told of it yet).
+  ///
+  /// Its row comes with the changes of the commit that defines it.
+  func define(_ record: TableRecord) throws(StoreError) {
+    if table(record.id) == nil {
+      insert(OpenTable(record: record, family: try database.family(record.familyName)))
+    }
   }
 
   private func insert(_ table: OpenTable) {
@@ -100,19 +70,100 @@ final class Applier: @unchecked Sendable {
     slots[index] = table
   }
 
-  /// A table's definition: its column family is made at once (again after a crash: nothing tells of it yet), its row
-  /// with the batch.
-  private func stage(_ record: TableRecord) throws(StoreError) {
-    if table(record.id) == nil {
-      insert(OpenTable(record: record, family: try database.family(record.familyName)))
+  // MARK: Changes
+
+  /// Brings the changes of batches, the latest first, and the state that they lead to into the database, atomically.
+  ///
+  /// After a throw nothing of it shows.
+  func install(_ batches: [IndexedBatch], _ state: CommittedState) throws(StoreError) {
+    let rows = try offsetsRows(batches, state)
+    switch way {
+    case .writeBatch(let log):
+      try mappingErrors(to: "the database refused a batch") { () throws(RocksDBError) in
+        try write(batches, rows, log)
+      }
+    case .tableFiles(let directory):
+      try mappingErrors(to: "table files can't be written", ["directory": directory]) { () throws(RocksDBError) in
+        try ingest(batches, rows, directory)
+      }
     }
-    putRow(OffsetsFamily.tableKey(record.id)) { record.encodeValue(into: &$0) }
   }
 
-  /// Adds a row of `offsets`.
-  private func putRow(_ key: [UInt8], _ encode: (inout ByteBuffer) -> Void) {
-    row.removeAll()
-    encode(&row)
-    row.withBytes { batch.put(key.rawSpan, $0, in: database.offsets) }
+  /// Brings all that waits into the database.
+  func apply(_ waiting: inout WaitingCommits) throws(StoreError) {
+    guard let application = waiting.beginApplication() else { return }
+    try install(application.batches, application.state)
+    waiting.end(application)
+  }
+
+  private typealias OffsetsRow = (key: [UInt8], value: [UInt8])
+
+  /// The rows of `offsets` that come with the changes, in key order.
+  private func offsetsRows(
+    _ batches: [IndexedBatch], _ state: CommittedState
+  ) throws(StoreError) -> [OffsetsRow] {
+    func row(_ key: [UInt8], _ encode: (inout ByteBuffer) -> Void) -> OffsetsRow {
+      var value = ByteBuffer()
+      encode(&value)
+      return (key, value.bytes.array)
+    }
+    var rows = [
+      row(offsetKey) { $0.append(bigEndian: state.offset.value) },
+      row(OffsetsFamily.commitKey) { OffsetsFamily.encode(state, into: &$0) },
+    ]
+    var definitions = BatchMerge(batches, .system)
+    while let entry = definitions.next() {
+      // Proof: the batches are kept by the caller, and nobody changes them.
+      let record = unsafe try TableRecord(
+        key: RawSpan(_unsafeBytes: entry.key), value: RawSpan(_unsafeBytes: entry.value))
+      rows.append(row(OffsetsFamily.tableKey(record.id)) { record.encodeValue(into: &$0) })
+    }
+    return rows.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+  }
+
+  private func write(
+    _ batches: [IndexedBatch], _ rows: [OffsetsRow], _ log: RocksDB.WriteAheadLog
+  ) throws(RocksDBError) {
+    var batch = RocksDB.WriteBatch(reserveBytes: batches.reduce(1 << 10) { $0 + $1.byteCount })
+    for table in slots {
+      guard let table else { continue }
+      var changes = BatchMerge(batches, table.id)
+      while let entry = changes.next() {
+        // Proof: the batches are kept by the caller, and nobody changes them.
+        let key = unsafe RawSpan(_unsafeBytes: entry.key)
+        if entry.state == .deleted {
+          batch.delete(key, in: table.family)
+        } else {
+          unsafe batch.put(key, RawSpan(_unsafeBytes: entry.value), in: table.family)
+        }
+      }
+    }
+    for row in rows { batch.put(row.key.rawSpan, row.value.rawSpan, in: database.offsets) }
+    try database.handle.write(batch, log: log)
+  }
+
+  private func ingest(
+    _ batches: [IndexedBatch], _ rows: [OffsetsRow], _ directory: String
+  ) throws(RocksDBError) {
+    var files = try database.handle.makeIngestion()
+    for table in slots {
+      guard let table else { continue }
+      var changes = BatchMerge(batches, table.id)
+      var isBegun = false
+      while let entry = changes.next() {
+        if !isBegun { try files.beginFile(at: "\(directory)/\(table.id).sst", for: table.family) }
+        isBegun = true
+        // Proof: the batches are kept by the caller, and nobody changes them.
+        let key = unsafe RawSpan(_unsafeBytes: entry.key)
+        if entry.state == .deleted {
+          try files.delete(key)
+        } else {
+          unsafe try files.put(key, RawSpan(_unsafeBytes: entry.value))
+        }
+      }
+    }
+    try files.beginFile(at: "\(directory)/offsets.sst", for: database.offsets)
+    for row in rows { try files.put(row.key.rawSpan, row.value.rawSpan) }
+    try files.finish()
   }
 }

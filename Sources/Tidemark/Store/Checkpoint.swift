@@ -90,7 +90,7 @@ extension StateStore {
   private func stageCheckpoint(_ engine: Engine, _ staging: StoreDirectory) throws(StoreError) {
     try staging.create()
     try engine.flush()
-    try engine.withoutCommits { () throws(StoreError) in
+    try engine.withAllApplied { () throws(StoreError) in
       try mappingErrors(to: "a checkpoint can't be taken", ["directory": staging.path]) { () throws(RocksDBError) in
         try engine.database.handle.checkpoint(to: staging.database)
       }

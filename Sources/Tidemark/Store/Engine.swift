@@ -1,6 +1,5 @@
 internal import Changelog
 internal import RocksDB
-internal import struct Synchronization.Atomic
 
 /// An open store without its threads: the database, the tables, the changelog's writer, and the path of a commit.
 final class Engine: Sendable {
@@ -12,24 +11,22 @@ final class Engine: Sendable {
   let observer: StoreObserver
   let health: Health
   let signals: MaintenanceSignals
+  private let barrier: LogBarrier
   /// What was declared at open.
   let tables: [OpenTable]
   let usage = StoreUsage()
+  // Taken in this order, as far as they are taken together.
   private let pipeline: Mutex<CommitPipeline>
-  /// All writes to the database go through it; taken inside of the pipeline's lock.
+  /// All changes of the database go through it.
+  private let applier: Mutex<Applier>
   private let waiting: Mutex<WaitingCommits>
-  /// Whether commits wait, for readers, which need the lock only then.
-  private let hasWaiting = Atomic<Bool>(false)
   private let shared: Mutex<Shared>
   private let head: Mutex<Head?>
   /// The last to go: the applier, too, holds the database, which has a lock of its own.
   private let lock: FileLock
 
-  /// What readers and the transaction ask for beside a commit under way.
+  /// Who uses the store.
   private struct Shared {
-    var committed: CommittedState
-    /// What commits changed that the database may not have yet.
-    var waitingChanges = IndexedBatch()
     var hasTransaction = false
     var views: [WeakView] = []
   }
@@ -38,7 +35,7 @@ final class Engine: Sendable {
     weak var view: View?
   }
 
-  /// What only one commit, flush or checkpoint at a time may use.
+  /// What only one commit at a time may use.
   private struct CommitPipeline: ~Copyable {
     static let keptBytes = 1 << 20
 
@@ -56,14 +53,16 @@ final class Engine: Sendable {
     signals = parts.signals
     self.tables = tables
     self.lock = lock
-    shared = Mutex(Shared(committed: parts.state))
+    barrier = parts.barrier
+    shared = Mutex(Shared())
     head = Mutex(nil)
     pipeline = Mutex(CommitPipeline())
-    waiting = Mutex(WaitingCommits(parts.applier, parts.options, hasChangelog: parts.changelog != nil))
+    applier = Mutex(parts.applier)
+    waiting = Mutex(parts.waiting)
   }
 
   /// The last commit.
-  var committed: CommittedState { shared.withLock { $0.committed } }
+  var committed: CommittedState { waiting.withLock { $0.state } }
 
   /// The open table of a declaration; throws `invalidArgument` if it wasn't declared at open, or with other codecs.
   func table<K, V>(_ table: Table<K, V>) throws(StoreError) -> OpenTable {
@@ -114,9 +113,9 @@ final class Engine: Sendable {
     }
   }
 
-  /// The commit: net changes, the log, the database, and then the readers; `nil` if there was nothing to commit.
+  /// The commit: net changes, the log, and then the readers; `nil` if there was nothing to commit.
   private func performCommit(_ transaction: TransactionCore, _ position: Position) throws(StoreError) -> CommitSize? {
-    try pipeline.withLock { pipeline throws(StoreError) in
+    let size: CommitSize? = try pipeline.withLock { pipeline throws(StoreError) in
       try health.check()
       let former = committed
       pipeline.commit.records.removeAll()
@@ -133,82 +132,80 @@ final class Engine: Sendable {
       {
         return nil
       }
-      try append(pipeline.commit) { (waiting, state) throws(StoreError) in try waiting.add(&transaction.batch, state) }
+      try append(pipeline.commit, &transaction.batch)
       let size = CommitSize(records: pipeline.commit.records.count, bytes: pipeline.commit.records.byteCount)
       // What one large commit took doesn't stay beside the memory budget.
       if pipeline.commit.records.byteCount > CommitPipeline.keptBytes { pipeline.commit.records = RecordBuffer() }
       return size
     }
+    if let size { keepPace(size.bytes) }
+    return size
   }
 
-  /// Logs a commit, lets `bring` take it on the way to the database, and publishes it.
-  private func append(
-    _ commit: borrowing Commit,
-    bring: (inout WaitingCommits, CommittedState) throws(StoreError) -> Void
-  ) throws(StoreError) {
+  /// Logs a commit and publishes its changes; where it takes the batch itself, it leaves another.
+  private func append(_ commit: borrowing Commit, _ changes: inout IndexedBatch) throws(StoreError) {
     let appended: AppendedCommit
     do throws(StoreError) {
       appended = try writer.append(commit)
     } catch {
       let outcome = Self.outcome(of: error)
-      if outcome.kind == .commitUnknown || outcome.kind == .fenced { health.fail(outcome) }
+      if outcome.kind == .commitUnknown || outcome.kind == .fenced { fail(outcome) }
       throw outcome
     }
     let state = CommittedState(
       offset: appended.endOffset, receipt: appended.receipt, position: commit.position,
       streamTime: commit.streamTime)
+    if changelog == nil {
+      try write(changes, state)
+      signals.committed(bytes: commit.records.byteCount, flushAt: options.storedLagBytes)
+      return
+    }
+    waiting.withLock { waiting in
+      waiting.add(&changes, state)
+      usage.setWaiting(bytes: waiting.byteCount)
+      // Here, so that an application knows which commits it has.
+      signals.committed(bytes: commit.records.byteCount, flushAt: options.storedLagBytes)
+      if waiting.isDue { signals.requestFlush() }
+    }
+  }
+
+  /// Writes a commit to the database, which alone keeps it: there is no changelog.
+  private func write(_ changes: IndexedBatch, _ state: CommittedState) throws(StoreError) {
     do throws(StoreError) {
-      try waiting.withLock { waiting throws(StoreError) in
-        do throws(StoreError) { try bring(&waiting, state) } catch {
-          note(waiting)
-          throw error
+      try applier.withLock { applier throws(StoreError) in
+        // Nobody takes a view between the two.
+        try waiting.withLock { waiting throws(StoreError) in
+          try applier.install([changes], state)
+          waiting.applied(state)
         }
-        note(waiting, committed: state)
       }
     } catch {
       let unknown = StoreError(
-        .commitUnknown, "a commit could not be brought into the database; reopen the store to restore what is logged",
-        ["offset": appended.baseOffset], cause: error)
-      health.fail(unknown)
+        .commitUnknown, "a commit could not be written; reopen the store to see whether it was", cause: error)
+      fail(unknown)
       throw unknown
     }
-    signals.committed(bytes: commit.records.byteCount, flushAt: options.storedLagBytes)
   }
 
-  /// The changes of commits that the database may not have yet: what a transaction reads beside it.
-  ///
-  /// They are right until the transaction's next commit, also if the database has them meanwhile.
-  var waitingChanges: IndexedBatch { shared.withLock { $0.waitingChanges } }
-
-  /// Tells readers what waits, and of a commit: whoever sees it must not miss that it waits.
-  private func note(_ waiting: borrowing WaitingCommits, committed: CommittedState? = nil) {
-    let changes = waiting.batch
-    usage.setWaiting(bytes: changes.byteCount)
-    hasWaiting.store(!waiting.isEmpty, ordering: .releasing)
-    shared.withLock { shared in
-      shared.waitingChanges = changes
-      if let committed { shared.committed = committed }
+  /// Makes a commit that took so many bytes wait, if commits come faster than the database takes them: little at first,
+  /// so that nobody runs into a wall.
+  private func keepPace(_ count: Int) {
+    guard let delay = waiting.withLock({ $0.delay(count) }) else {
+      return waiting.wait(until: { $0.delay(count) != nil || health.failure != nil }) { _ in }
     }
+    if delay > .zero { waiting.wait(timeout: delay, until: { $0.delay(count) == .zero }) { _ in } }
   }
 
-  /// Brings the commits that wait into the database, and runs `body` before another can.
-  private func applyWaiting<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
-    try waiting.withLock { waiting throws(StoreError) in
-      try apply(&waiting)
-      return try body()
-    }
+  /// Stops all writes.
+  func fail(_ error: StoreError) {
+    health.fail(error)
+    // Whoever waits for the database has looked at its health before this, or does so behind it.
+    waiting.withLock { _ in }
+    waiting.wake()
   }
 
-  private func apply(_ waiting: inout WaitingCommits) throws(StoreError) {
-    do throws(StoreError) {
-      try waiting.apply()
-      note(waiting)
-    } catch {
-      note(waiting)
-      health.fail(error)
-      throw health.failure ?? error
-    }
-  }
+  /// What is committed and what the database may not have yet, the latest first: what a transaction reads beside it.
+  var runs: [Run] { waiting.withLock { $0.runs } }
 
   /// What a failed append means for the commit.
   ///
@@ -230,20 +227,21 @@ final class Engine: Sendable {
     try pipeline.withLock { pipeline throws(StoreError) in
       let former = committed
       pipeline.commit.records.removeAll()
+      var changes = IndexedBatch()
       var key = ByteBuffer()
       var value = ByteBuffer()
       for record in records {
+        try applier.withLock { applier throws(StoreError) in try applier.define(record) }
         key.removeAll()
         value.removeAll()
         record.encodeKey(into: &key)
         record.encodeValue(into: &value)
         pipeline.commit.records.append(.system, key: key.bytes, value: value.bytes)
+        changes.put(key.bytes, value.bytes, in: .system)
       }
       pipeline.commit.position = former.position
       pipeline.commit.streamTime = former.streamTime
-      try append(pipeline.commit) { (waiting, state) throws(StoreError) in
-        try waiting.add(pipeline.commit.records.records, state)
-      }
+      try append(pipeline.commit, &changes)
     }
   }
 
@@ -251,7 +249,8 @@ final class Engine: Sendable {
 
   func makeView() throws(StoreError) -> View {
     try health.checkOpen()
-    let view = try View(self, over: try applyForView())
+    let (state, layers) = waiting.withLock { ($0.state, $0.layers()) }
+    let view = View(self, state, layers)
     if options.snapshotExpiry != nil {
       shared.withLock { shared in
         shared.views.removeAll { $0.view == nil }
@@ -260,20 +259,6 @@ final class Engine: Sendable {
       signals.wake()
     }
     return view
-  }
-
-  /// Brings what waits into the database; what a database that failed refuses, a view shows over it.
-  private func applyForView() throws(StoreError) -> UnappliedCommits? {
-    guard hasWaiting.load(ordering: .acquiring) else { return nil }
-    return try waiting.withLock { waiting throws(StoreError) in
-      do throws(StoreError) {
-        try apply(&waiting)
-        return nil
-      } catch {
-        guard let unapplied = waiting.share() else { throw error }
-        return unapplied
-      }
-    }
   }
 
   /// Ends the views that are too old; answers when the next one will be.
@@ -299,29 +284,54 @@ final class Engine: Sendable {
 
   // MARK: What is stored
 
-  /// Starts writing all memtables to table files, and doesn't wait.
+  /// Brings what is committed into table files, and `HEAD` with it; without `wait`, memtables and `HEAD` may come later.
+  func flush(wait: Bool = true) throws(StoreError) {
+    try withAllApplied { () throws(StoreError) in
+      if changelog == nil { try flushMemtables(wait: wait) }
+    }
+    if wait { try writeHead() }
+  }
+
+  /// Runs `body` while the database has all that was committed before, and nothing changes it.
+  func withAllApplied(_ body: () throws(StoreError) -> Void) throws(StoreError) {
+    if changelog == nil { return try pipeline.withLock { _ throws(StoreError) in try body() } }
+    try applier.withLock { applier throws(StoreError) in
+      try apply(applier)
+      try body()
+    }
+  }
+
+  /// Writes the memtables to table files.
   ///
   /// No commit runs meanwhile: a flush may otherwise leave out a family that receives its first write while it waits
   /// (RocksDB issue 11148, mended in 8.1).
-  func startFlush() throws(StoreError) {
-    try withoutCommits { () throws(StoreError) in
-      signals.flushStarted(upTo: committed.offset)
-      try database.startFlush()
-    }
+  private func flushMemtables(wait: Bool) throws(StoreError) {
+    signals.flushStarted(upTo: committed.offset)
+    try mappingErrors(to: "a flush failed") { () throws(RocksDBError) in try database.handle.flush(wait: wait) }
   }
 
-  /// Writes all memtables to table files and `HEAD` with them.
-  func flush() throws(StoreError) {
-    try withoutCommits { () throws(StoreError) in
-      signals.flushStarted(upTo: committed.offset)
-      try mappingErrors(to: "a flush failed") { () throws(RocksDBError) in try database.handle.flush(wait: true) }
+  /// Brings the runs into the database; what can't be leaves the store without writes, and readers with what they see.
+  private func apply(_ applier: borrowing Applier) throws(StoreError) {
+    let application = waiting.withLock { waiting in
+      let application = waiting.beginApplication()
+      if application != nil { signals.flushStarted(upTo: waiting.state.offset) }
+      return application
     }
-    try writeHead()
-  }
-
-  /// Runs `body` while the database has all commits, and no commit, flush or checkpoint runs.
-  func withoutCommits<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
-    try pipeline.withLock { _ throws(StoreError) in try applyWaiting(body) }
+    guard let application else { return }
+    do throws(StoreError) {
+      try barrier.raise(to: application.state.offset)
+      try applier.install(application.batches, application.state)
+    } catch {
+      fail(error)
+      throw health.failure ?? error
+    }
+    waiting.withLock { waiting in
+      waiting.end(application)
+      usage.setWaiting(bytes: waiting.byteCount)
+    }
+    waiting.wake()
+    observer.metrics?.flushCompleted()
+    signals.flushCompleted()
   }
 
   /// Writes `HEAD` if table files hold more than it says.

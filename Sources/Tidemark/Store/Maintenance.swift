@@ -132,7 +132,7 @@ enum Maintenance {
       while true {
         let work = signals.next(lag: lag, deadline: deadline)
         guard !work.stop, let engine else { break }
-        if work.flush { attempt(engine) { () throws(StoreError) in try engine.startFlush() } }
+        if work.flush { attempt(engine) { () throws(StoreError) in try engine.flush(wait: false) } }
         if work.writeHead {
           attempt(engine) { () throws(StoreError) in
             // An older HEAD is right, only less telling: without space the next flush writes it.
@@ -159,6 +159,6 @@ enum Maintenance {
 
   /// A store that can't be kept as promised takes no more writes; what it has acknowledged is in the log.
   private static func attempt(_ engine: Engine, _ body: () throws(StoreError) -> Void) {
-    do throws(StoreError) { try body() } catch { engine.health.fail(error) }
+    do throws(StoreError) { try body() } catch { engine.fail(error) }
   }
 }

@@ -2,7 +2,7 @@ internal import Changelog
 internal import RocksDB
 
 /// What opening has put together when the engine starts.
-struct OpenedParts {
+struct OpenedParts: ~Copyable {
   let directory: StoreDirectory
   let options: StoreOptions
   let database: SharedDatabase
@@ -11,8 +11,9 @@ struct OpenedParts {
   let observer: StoreObserver
   let health: Health
   let signals: MaintenanceSignals
+  let barrier: LogBarrier
   let applier: Applier
-  let state: CommittedState
+  let waiting: WaitingCommits
 }
 
 extension StateStore {
@@ -198,39 +199,44 @@ private struct Opening {
     _ progress: (OpenProgress) -> Void
   ) throws(StoreError) -> Engine {
     let health = Health(observer)
-    let database = try SharedDatabase(try openDatabase(writer, observer, health))
+    let barrier = LogBarrier(writer)
+    let database = try SharedDatabase(try openDatabase(barrier, observer, health))
     let partition = changelog?.identity.topicPartition ?? LocalWriter.partition
     var tables: [OpenTable] = []
     for record in try database.tableRecords() {
       tables.append(OpenTable(record: record, family: try database.family(record.familyName)))
     }
-    let applier = Applier(
-      database: database, partition: partition,
-      log: changelog != nil ? .off : options.syncsWithoutChangelog ? .synced : .unsynced, tables: tables)
-    var state: CommittedState
+    let way: Applier.Way
+    if changelog != nil {
+      try directory.emptyIngestion()
+      way = .tableFiles(directory: directory.ingestion)
+    } else {
+      way = .writeBatch(options.syncsWithoutChangelog ? .synced : .unsynced)
+    }
+    let applier = Applier(database: database, partition: partition, way, tables: tables)
+    let state: CommittedState
     if let stored = try database.state() { state = stored } else { state = try initialize(database, applier) }
-    if changelog == nil { try leaveMemtablesOut(database) }
+    var waiting = WaitingCommits(database, options, state)
     if let changelog {
       // R3 also for what restore applies: it may come from a log whose end was never synced.
-      try writer.sync()
-      // Restore writes table files as it goes, and a crash on the way must find `HEAD` telling of them.
+      try barrier.raise(to: writer.endOffset)
+      // A crash on the way must find `HEAD` telling of what is applied.
       var head: Head?
-      let restore = Restore(changelog, applier, since: begin) { (bytes, end) throws(StoreError) in
-        // What is restored lags like what is committed: without a bound, each crash would add to the next replay.
-        if signals.committed(bytes: bytes, flushAt: options.storedLagBytes) {
-          signals.flushStarted(upTo: end)
-          try database.startFlush()
-        }
-        try Head.write(database, directory, over: &head)
+      let restore = Restore(changelog, applier, lagBytes: options.storedLagBytes, since: begin) {
+        () throws(StoreError) in try Head.write(database, directory, over: &head)
       }
-      state = try restore.run(from: state, to: writer.endOffset) { step in
+      let waitingBytes = try restore.run(&waiting, to: writer.endOffset) { step in
         observer.restored(step)
         progress(step)
       }
+      // What waits lags like what is committed.
+      if waitingBytes > 0 { signals.committed(bytes: waitingBytes, flushAt: options.storedLagBytes) }
+    } else {
+      try leaveMemtablesOut(database)
     }
     let parts = OpenedParts(
       directory: directory, options: options, database: database, changelog: changelog, writer: writer,
-      observer: observer, health: health, signals: signals, applier: applier, state: state)
+      observer: observer, health: health, signals: signals, barrier: barrier, applier: applier, waiting: waiting)
     let engine = try defineTables(declared, parts)
     try engine.writeHead()
     options.budget.join(engine)
@@ -239,13 +245,13 @@ private struct Opening {
   }
 
   private func openDatabase(
-    _ writer: any ChangelogWriter, _ observer: StoreObserver, _ health: Health
+    _ barrier: LogBarrier, _ observer: StoreObserver, _ health: Health
   ) throws(StoreError) -> RocksDB.Database {
     var settings = StoredState.settings(options)
     let signals = signals
     settings.tableFileSync = {
       do throws(StoreError) {
-        try writer.sync()
+        try barrier.hold()
         return nil
       } catch {
         health.fail(error)
@@ -299,7 +305,7 @@ private struct Opening {
     try mappingErrors(to: "the store's first rows can't be written") { () throws(RocksDBError) in
       try database.handle.write(batch, log: changelog == nil ? .synced : .off)
     }
-    try applier.install(state)
+    try applier.install([], state)
     try mappingErrors(to: "the store's first rows can't be flushed") { () throws(RocksDBError) in
       try database.handle.flush(wait: true)
     }
@@ -307,7 +313,9 @@ private struct Opening {
   }
 
   /// Matches the declared tables with the known ones, and makes those that are missing.
-  private func defineTables(_ declared: [any TableDefinition], _ parts: OpenedParts) throws(StoreError) -> Engine {
+  private func defineTables(
+    _ declared: [any TableDefinition], _ parts: consuming OpenedParts
+  ) throws(StoreError) -> Engine {
     var known: [String: TableRecord] = [:]
     var nextID: UInt32 = 1
     for table in parts.applier.tables {

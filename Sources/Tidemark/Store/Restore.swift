@@ -1,54 +1,57 @@
 internal import Changelog
 
-/// Applies changelog records to a store: several commits at a time, each group with the offset of its last commit, so
-/// that a crash on the way leaves a prefix of the changelog and costs what came after the last table file.
+/// Replays changelog records into a store: many commits are applied together, with the offset of the last, so that a crash on
+/// the way leaves a prefix of the changelog and costs what came after the last application.
 struct Restore {
-  /// How many bytes are applied at a time.
-  private static let groupBytes = 1 << 20
-
   private let changelog: any Changelog
   private let applier: Applier
+  /// At most how many changelog bytes wait.
+  private let lagBytes: Int
   private let begin: ContinuousClock.Instant
-  private let installed: (_ bytes: Int, _ end: Offset) throws(StoreError) -> Void
+  /// Called after each application.
+  private let applied: () throws(StoreError) -> Void
 
-  /// `installed` is called after each group with the changelog bytes that it took and where it ends.
   init(
-    _ changelog: any Changelog, _ applier: Applier, since begin: ContinuousClock.Instant,
-    installed: @escaping (_ bytes: Int, _ end: Offset) throws(StoreError) -> Void = { (_, _) throws(StoreError) in }
+    _ changelog: any Changelog, _ applier: Applier, lagBytes: Int, since begin: ContinuousClock.Instant,
+    applied: @escaping () throws(StoreError) -> Void = { () throws(StoreError) in }
   ) {
     self.changelog = changelog
     self.applier = applier
+    self.lagBytes = lagBytes
     self.begin = begin
-    self.installed = installed
+    self.applied = applied
   }
 
-  /// Applies `[state.offset, end)` and returns the state that it leads to.
+  /// Replays up to `end`; the last commits may wait afterwards, as after any commit.
+  ///
+  /// Returns how many changelog bytes wait.
   func run(
-    from start: CommittedState, to end: Offset, _ report: (OpenProgress) -> Void
-  ) throws(StoreError) -> CommittedState {
-    var state = start
-    var installedBytes = 0
+    _ waiting: inout WaitingCommits, to end: Offset, _ report: (OpenProgress) -> Void
+  ) throws(StoreError) -> Int {
+    let start = waiting.state
+    var waitingBytes = 0
     var progress = OpenProgress(phase: .restoring, startOffset: start.offset, offset: start.offset, endOffset: end)
     let restoreBegin = ContinuousClock.now
     var nextReport = restoreBegin.advanced(by: .milliseconds(200))
     update(&progress, since: restoreBegin)
-    if state.offset < end { report(progress) }
+    if start.offset < end { report(progress) }
     try changelog.read(from: start.offset, to: end) { (commit) throws(StoreError) in
-      guard commit.previousReceipt == state.receipt else {
+      guard commit.previousReceipt == waiting.state.receipt else {
         throw StoreError(
           .wrongChangelog, "a commit of the changelog doesn't follow the one before: the changelog was forked",
           ["offset": commit.baseOffset])
       }
-      try applier.stage(commit.records)
-      state = CommittedState(
+      let state = CommittedState(
         offset: commit.endOffset, receipt: commit.receipt, position: commit.position, streamTime: commit.streamTime)
+      try waiting.add(commit.records, state, applier)
+      waitingBytes += commit.byteCount
       progress.records += commit.records.count
       progress.bytes += commit.byteCount
       progress.offset = commit.endOffset
-      if applier.stagedBytes >= Self.groupBytes {
-        try applier.install(state)
-        try installed(progress.bytes - installedBytes, state.offset)
-        installedBytes = progress.bytes
+      if waiting.isDue || waitingBytes >= lagBytes {
+        try applier.apply(&waiting)
+        waitingBytes = 0
+        try applied()
       }
       if ContinuousClock.now >= nextReport {
         nextReport = ContinuousClock.now.advanced(by: .milliseconds(200))
@@ -57,18 +60,14 @@ struct Restore {
       }
       return .next
     }
-    guard state.offset == end else {
+    guard waiting.state.offset == end else {
       throw StoreError(
-        .corrupted, "the changelog ended before its end", ["offset": state.offset, "end": end])
-    }
-    if progress.bytes > installedBytes {
-      try applier.install(state)
-      try installed(progress.bytes - installedBytes, state.offset)
+        .corrupted, "the changelog ended before its end", ["offset": waiting.state.offset, "end": end])
     }
     progress.phase = .ready
     update(&progress, since: restoreBegin)
     report(progress)
-    return state
+    return waitingBytes
   }
 
   private func update(_ progress: inout OpenProgress, since restoreBegin: ContinuousClock.Instant) {

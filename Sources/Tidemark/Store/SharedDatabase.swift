@@ -37,13 +37,6 @@ final class SharedDatabase: Sendable {
     }
   }
 
-  /// The committed state of `offsets` at a snapshot.
-  func state(at snapshot: borrowing RocksDB.Snapshot) throws(StoreError) -> CommittedState? {
-    try state { (key, decode) throws(RocksDBError) in
-      try handle.withValue(key, in: offsets, at: snapshot, decode)
-    }
-  }
-
   private func state(
     _ read: (RawSpan, (RawSpan) -> CommittedState?) throws(RocksDBError) -> CommittedState??
   ) throws(StoreError) -> CommittedState? {
@@ -60,12 +53,8 @@ final class SharedDatabase: Sendable {
 
   /// The rows of a range of a family, as they are at this moment.
   func rows(in family: borrowing RocksDB.ColumnFamily, _ range: KeyRange = KeyRange()) -> ByteCursor {
-    ByteCursor(handle.makeIterator(in: family), range: range, order: .ascending)
-  }
-
-  /// Starts writing all memtables to table files; no write may run meanwhile.
-  func startFlush() throws(StoreError) {
-    try mappingErrors(to: "a flush can't be started") { () throws(RocksDBError) in try handle.flush(wait: false) }
+    ByteCursor(
+      handle.makeIterator(in: family), over: BatchMerge([], .system), range: range, order: .ascending)
   }
 
   /// The definitions of the tables that were applied.

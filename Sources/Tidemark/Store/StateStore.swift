@@ -43,8 +43,7 @@ public final class StateStore: Sendable {
 
   /// A view of the last commit.
   ///
-  /// Waits while commits that it shows are brought into the database (``StoreOptions/waitingBytes``), and not for one that
-  /// is being logged.
+  /// It doesn't wait for a commit that is being logged, nor for the database.
   public func snapshot() throws(StoreError) -> Snapshot { Snapshot(view: try opened().makeView()) }
 
   /// Writes what is committed to table files, so that a crash right afterwards has nothing to restore.

@@ -8,6 +8,7 @@ internal import Foundation
 /// DIR/HEAD         what the database must at least contain (``Head``)
 /// DIR/BASE         the checkpoint below which the changelog was deleted, if it was
 /// DIR/db/          RocksDB
+/// DIR/ingest/      table files on their way into the database
 /// ```
 struct StoreDirectory: Sendable {
   let path: String
@@ -16,6 +17,7 @@ struct StoreDirectory: Sendable {
   var head: String { path + "/HEAD" }
   var lock: String { path + "/LOCK" }
   var base: String { path + "/BASE" }
+  var ingestion: String { path + "/ingest" }
   var current: String { database + "/CURRENT" }
 
   /// Makes the directory, for its owner alone, unless it is there.
@@ -26,6 +28,18 @@ struct StoreDirectory: Sendable {
     } catch {
       throw Files.error(error, "the state directory can't be made", path)
     }
+  }
+
+  /// Makes the directory of table files on their way, without what a crash left there; returns its path.
+  @discardableResult
+  func emptyIngestion() throws(StoreError) -> String {
+    do {
+      if FileManager.default.fileExists(atPath: ingestion) { try FileManager.default.removeItem(atPath: ingestion) }
+    } catch {
+      throw Files.error(error, "table files that a crash left can't be removed", ingestion)
+    }
+    try StoreDirectory(path: ingestion).create()
+    return ingestion
   }
 
   var exists: Bool { FileManager.default.fileExists(atPath: path) }

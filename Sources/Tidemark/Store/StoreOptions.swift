@@ -10,15 +10,15 @@ public struct StoreOptions: Sendable {
   /// When a transaction should be committed, and when it must.
   public var transactionLimits = TransactionLimits()
   /// The stored offset lags the committed one by at most this many changelog bytes, before table files are written.
-  public var storedLagBytes = 16 << 20
+  public var storedLagBytes = 64 << 20
   /// The stored offset lags the committed one by at most this time, also when the store is quiet.
   public var storedLagTime: Duration = .seconds(30)
-  /// Commits are brought into the database together, from this many bytes of changed keys and values on, and whenever
-  /// a snapshot is taken; 0: each at once.
+  /// Commits wait in memory, where everybody reads them, and are brought into the database together from this many bytes
+  /// on (keys, values and their index), beside commits under way; at most a sixteenth of the memory budget.
   ///
-  /// Taking a snapshot waits while they are. They survive a crash in the changelog all the same; a store without one
-  /// lets none wait.
-  public var waitingBytes = 512 << 10
+  /// Up to three times as much waits before commits are slowed down to what the database takes. They survive a crash in the
+  /// changelog; a store without one lets none wait.
+  public var waitingBytes = 32 << 20
   /// Snapshots older than this throw `snapshotExpired`, so that what they hold can go; `nil`: never.
   public var snapshotExpiry: Duration?
   /// Whether a directory without a store becomes one.

@@ -123,6 +123,7 @@ private final class Replay {
   private let database: SharedDatabase
   private let applier: Applier
   private let changelog: any Changelog
+  private let options: StoreOptions
 
   init(_ directory: StoreDirectory, _ changelog: any Changelog, _ options: StoreOptions) throws(StoreError) {
     self.changelog = changelog
@@ -138,20 +139,23 @@ private final class Replay {
       tables.append(OpenTable(record: record, family: try database.family(record.familyName)))
     }
     applier = Applier(
-      database: database, partition: changelog.identity.topicPartition, log: .off, tables: tables)
+      database: database, partition: changelog.identity.topicPartition,
+      .tableFiles(directory: try directory.emptyIngestion()), tables: tables)
+    self.options = options
   }
 
   func run(
     from start: CommittedState, to end: Offset, _ progress: (OpenProgress) -> Void
   ) throws(StoreError) -> (state: CommittedState, records: Int) {
     var records = 0
-    let stored = try database.state() ?? start
-    let restore = Restore(changelog, applier, since: .now)
-    let state = try restore.run(from: stored, to: end) { step in
+    var waiting = WaitingCommits(database, options, try database.state() ?? start)
+    let restore = Restore(changelog, applier, lagBytes: .max, since: .now)
+    _ = try restore.run(&waiting, to: end) { step in
       records = step.records
       progress(step)
     }
-    return (state, records)
+    try applier.apply(&waiting)
+    return (waiting.state, records)
   }
 
   /// The tables that the changelog defines.

@@ -1,96 +1,176 @@
 internal import Changelog
+internal import RocksDB
 
-/// Commits that a database refused: what they changed, and the state of the last one.
-struct UnappliedCommits {
-  let changes: IndexedBatch
-  let state: CommittedState
+/// A snapshot of the database, shared by the views over it.
+final class DatabaseSnapshot: Sendable {
+  let handle: RocksDB.Snapshot
+
+  init(_ database: SharedDatabase) { handle = database.handle.makeSnapshot() }
 }
 
-/// Commits on their way from the changelog to the database.
+/// What is committed: runs in memory, and the database below them.
 ///
-/// They are gathered and brought there together, with the state of the last one: so a key that changes often is written
-/// once, and small commits cost what large ones cost. Until then only the transaction sees them beside the database;
-/// whoever takes a view has them applied first.
+/// A commit joins the run that grows. Runs are applied to the database together, with the state of the last commit: so a key
+/// that changes often is written once, and small commits cost what large ones cost. What readers see is the same before,
+/// while and after runs are applied.
 struct WaitingCommits: ~Copyable {
-  private let applier: Applier
+  /// What a view reads: runs, the latest first, over a snapshot of the database.
+  struct Layers {
+    let runs: [Run]
+    let snapshot: DatabaseSnapshot
+  }
+
+  /// Runs on their way into the database.
+  struct Application {
+    /// The latest first.
+    let batches: [IndexedBatch]
+    /// The state that they lead to.
+    let state: CommittedState
+    fileprivate let byteCount: Int
+    // Taken before the database changes: views that are made meanwhile read at it.
+    fileprivate let snapshot: DatabaseSnapshot
+    fileprivate let begin = ContinuousClock.now
+  }
+
+  /// Sealed runs below this size are merged, so that views have few.
+  private static let smallRunBytes = 1 << 20
+
+  private let database: SharedDatabase
   private let budget: MemoryBudget
-  /// From this many bytes on they don't wait any longer.
-  private let limitBytes: Int
-  /// What the commits changed.
-  ///
-  /// It grows only in ``add(_:_:)``. Once applied, it is replaced and not emptied: a transaction may still read it.
-  private(set) var batch = IndexedBatch()
-  /// The state of the last commit that waits.
-  private var state: CommittedState?
-  private var heldBytes = 0
-  /// Whether views read the batch, which then must not change.
-  private var isShared = false
+  /// From this many bytes on runs are to be applied.
+  let limitBytes: Int
+  /// The last commit.
+  private(set) var state: CommittedState
+  /// What the database has.
+  private var appliedState: CommittedState
+  private var growing: Run
+  /// Sealed, the oldest first.
+  private var sealed: [Run] = []
+  /// How many of them are being applied.
+  private var applyingCount = 0
+  private weak var snapshot: DatabaseSnapshot?
+  /// How many bytes of runs are applied a second.
+  private var applyingRate = 50e6
 
-  init(_ applier: Applier, _ options: StoreOptions, hasChangelog: Bool) {
-    self.applier = applier
+  init(_ database: SharedDatabase, _ options: StoreOptions, _ state: CommittedState) {
+    self.database = database
     budget = options.budget
-    // Without a changelog nothing but the database keeps a commit.
-    limitBytes = hasChangelog ? options.waitingBytes : 0
-  }
-
-  deinit { budget.release(heldBytes) }
-
-  var isEmpty: Bool { state == nil }
-
-  /// Takes the changes of a transaction that are logged; where it takes the batch itself, it leaves another.
-  ///
-  /// After a throw the transaction has its changes still, and the commit is in the changelog.
-  mutating func add(_ changes: inout IndexedBatch, _ state: CommittedState) throws(StoreError) {
-    if changes.byteCount >= limitBytes {
-      try apply()
-      try install(changes, state)
-      return
-    }
-    if isShared { takeCopy() }
+    limitBytes = min(options.waitingBytes, options.budget.bytes / 16)
     self.state = state
-    if batch.count == 0 { swap(&batch, &changes) } else { batch.merge(changes) }
-    hold(batch.byteCount)
-    if batch.byteCount >= limitBytes || budget.asksForCommit { try apply() }
+    appliedState = state
+    growing = Run(options.budget)
   }
 
-  /// Brings records of the changelog into the database, behind those that wait.
-  mutating func add(_ records: RecordSpan, _ state: CommittedState) throws(StoreError) {
-    try apply()
-    try applier.stage(records)
-    try applier.install(state)
+  /// Whether the database lacks something.
+  var isEmpty: Bool { state == appliedState }
+  /// What the runs take that the database lacks.
+  var byteCount: Int { sealed.reduce(growing.byteCount) { $0 + $1.byteCount } }
+  /// Whether runs should be applied.
+  var isDue: Bool { !isEmpty && (byteCount >= limitBytes || budget.asksForCommit) }
+
+  // MARK: Commits
+
+  /// Takes the changes of a commit that is logged; where it takes the batch itself, it leaves another.
+  mutating func add(_ changes: inout IndexedBatch, _ state: CommittedState) {
+    // A large batch isn't copied.
+    if changes.byteCount >= limitBytes / 8 { seal() }
+    growing.add(&changes)
+    self.state = state
   }
 
-  /// Brings all that wait into the database, atomically.
-  mutating func apply() throws(StoreError) {
-    guard let state else { return }
-    try install(batch, state)
-    batch = IndexedBatch()
-    isShared = false
-    hold(0)
+  /// Takes the records of a commit that is in the changelog.
+  ///
+  /// Tables that they define are defined to the applier, too.
+  mutating func add(_ records: RecordSpan, _ state: CommittedState, _ applier: Applier) throws(StoreError) {
+    try records.forEach { (table, key, value) throws(StoreError) in
+      if table == .system {
+        try applier.define(try TableRecord(key: key, value: value))
+      } else if applier.table(table) == nil {
+        throw StoreError(.corrupted, "the changelog has a record of a table that it doesn't define", ["table": table])
+      }
+      growing.add(key, value, in: table)
+    }
+    growing.count()
+    self.state = state
   }
 
-  /// Lets views read what waits; `nil` if nothing does.
-  mutating func share() -> UnappliedCommits? {
-    guard let state else { return nil }
-    isShared = true
-    return UnappliedCommits(changes: batch, state: state)
+  /// The database has a commit that didn't wait.
+  mutating func applied(_ state: CommittedState) {
+    self.state = state
+    appliedState = state
+    snapshot = nil
   }
 
-  private mutating func takeCopy() {
-    let copy = IndexedBatch()
-    copy.merge(batch)
-    batch = copy
-    isShared = false
+  private mutating func seal() {
+    if growing.isEmpty { return }
+    sealed.append(growing)
+    growing = Run(budget)
   }
 
-  private mutating func install(_ changes: IndexedBatch, _ state: CommittedState) throws(StoreError) {
-    applier.stage(changes)
-    try applier.install(state)
-    self.state = nil
+  // MARK: Readers
+
+  /// What a transaction reads below its own changes, the latest first: right until its next commit, also if the database
+  /// has some of it meanwhile.
+  var runs: [Run] { (growing.isEmpty ? [] : [growing]) + sealed.reversed() }
+
+  /// What a view of the last commit reads.
+  mutating func layers() -> Layers {
+    seal()
+    mergeSmallRuns()
+    return Layers(runs: sealed.reversed(), snapshot: takeSnapshot())
   }
 
-  private mutating func hold(_ bytes: Int) {
-    budget.hold(bytes - heldBytes)
-    heldBytes = bytes
+  private mutating func takeSnapshot() -> DatabaseSnapshot {
+    if let snapshot { return snapshot }
+    let taken = DatabaseSnapshot(database)
+    snapshot = taken
+    return taken
+  }
+
+  /// Merges the last runs as long as they are of a size, so that there are few after many views.
+  private mutating func mergeSmallRuns() {
+    while sealed.count >= applyingCount + 2 {
+      let (older, later) = (sealed[sealed.count - 2], sealed[sealed.count - 1])
+      guard older.byteCount <= 2 * later.byteCount, older.byteCount + later.byteCount <= Self.smallRunBytes else {
+        return
+      }
+      let merged = Run(budget)
+      merged.add(older)
+      merged.add(later)
+      sealed.removeLast(2)
+      sealed.append(merged)
+    }
+  }
+
+  // MARK: Applying
+
+  /// Begins to bring all runs into the database; `nil` if it lacks nothing.
+  ///
+  /// ``end(_:)`` is due once it has them. If that fails, they stay, and with them what readers see.
+  mutating func beginApplication() -> Application? {
+    if isEmpty { return nil }
+    seal()
+    applyingCount = sealed.count
+    return Application(
+      batches: sealed.reversed().map(\.changes), state: state, byteCount: byteCount, snapshot: takeSnapshot())
+  }
+
+  /// The database has what was begun.
+  mutating func end(_ application: Application) {
+    let seconds = application.begin.duration(to: .now) / .seconds(1)
+    applyingRate = (applyingRate + Double(application.byteCount) / max(seconds, 1e-6)) / 2
+    sealed.removeFirst(applyingCount)
+    applyingCount = 0
+    appliedState = application.state
+    snapshot = nil
+  }
+
+  /// How long a commit of so many bytes should wait, because runs come faster than the database takes them; `nil`: until
+  /// there are fewer.
+  func delay(_ count: Int) -> Duration? {
+    let excess = Double(byteCount - 2 * limitBytes) / Double(max(limitBytes, 1))
+    if excess <= 0 { return .zero }
+    if excess > 1 { return nil }
+    return .seconds(2 * excess * Double(count) / applyingRate)
   }
 }

@@ -13,8 +13,8 @@ final class TransactionCore: @unchecked Sendable {
   private let owner: StateStore
   /// What is uncommitted.
   var batch = IndexedBatch()
-  /// What is committed and may not be in the database yet.
-  private var waiting: IndexedBatch
+  /// What is committed and may not be in the database yet, the latest first.
+  private var runs: [Run]
   private var keyBuffer = ByteBuffer()
   private var valueBuffer = ByteBuffer()
   /// Counts how often the transaction was emptied: a savepoint from before is gone, and what a cursor stands on.
@@ -31,7 +31,7 @@ final class TransactionCore: @unchecked Sendable {
     self.engine = engine
     self.owner = owner
     streamTime = engine.committed.streamTime
-    waiting = engine.waitingChanges
+    runs = engine.runs
   }
 
   // MARK: Reading
@@ -57,7 +57,7 @@ final class TransactionCore: @unchecked Sendable {
     case .deleted: return nil
     case .absent: break
     }
-    switch waiting.lookUp(key, in: table.id, body) {
+    switch runs.lookUp(key, in: table.id, body) {
     case .value(let result): return result
     case .deleted: return nil
     case .absent: break
@@ -71,7 +71,7 @@ final class TransactionCore: @unchecked Sendable {
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
     ByteCursor(
       engine.database.handle.makeIterator(in: table.family),
-      over: [batch, waiting].map { BatchScan($0, table.id, range: range, order: order) }, range: range, order: order)
+      over: BatchMerge([batch] + runs.map(\.changes), table.id, range: range, order: order), range: range, order: order)
   }
 
   // MARK: Writing
@@ -181,7 +181,7 @@ final class TransactionCore: @unchecked Sendable {
   /// Drops the uncommitted changes; the transaction can be used again.
   func clear() {
     batch.removeAll()
-    waiting = engine.waitingChanges
+    runs = engine.runs
     generation &+= 1
     firstChangeAt = nil
     engine.options.budget.release(reservedBytes)

@@ -1,0 +1,53 @@
+internal import Changelog
+
+/// Steps over the keys of one table of several batches as if they were one: of a key that many change, the latest counts.
+struct BatchMerge {
+  /// The latest batch first.
+  private var scans: [BatchScan]
+  private let order: ScanOrder
+
+  /// Begins before the first key; `batches` has the latest first.
+  init(
+    _ batches: [IndexedBatch], _ table: TableID, range: KeyRange = KeyRange(), order: ScanOrder = .ascending
+  ) {
+    scans = batches.map { BatchScan($0, table, range: range, order: order) }
+    self.order = order
+  }
+
+  var isEmpty: Bool { scans.isEmpty }
+
+  /// Looks the batches up that weren't or that changed since, as ``BatchScan/refresh(behind:hasGivenRow:)`` does.
+  mutating func refresh(behind lastKey: RawSpan, hasGivenRow: Bool) {
+    for index in scans.indices { scans[index].refresh(behind: lastKey, hasGivenRow: hasGivenRow) }
+  }
+
+  /// The entry where it stands, and the batch that has it; `nil` at the end.
+  var current: (batch: Int, entry: BatchEntry)? {
+    var first: (batch: Int, entry: BatchEntry)?
+    for index in scans.indices {
+      guard let entry = scans[index].entry else { continue }
+      if let (_, other) = first {
+        let comparison = entry.compareKeys(other)
+        if order == .ascending ? comparison >= 0 : comparison <= 0 { continue }
+      }
+      first = (index, entry)
+    }
+    return first
+  }
+
+  /// Goes on behind the current entry, in the batch that has it and in earlier ones, whose entries it hides.
+  mutating func step(behind current: (batch: Int, entry: BatchEntry)) {
+    for earlier in current.batch + 1..<scans.count {
+      if let hidden = scans[earlier].entry, hidden.compareKeys(current.entry) == 0 { scans[earlier].step() }
+    }
+    scans[current.batch].step()
+  }
+
+  /// The next entry of batches that nobody changes.
+  mutating func next() -> BatchEntry? {
+    refresh(behind: RawSpan(), hasGivenRow: false)
+    guard let current else { return nil }
+    step(behind: current)
+    return current.entry
+  }
+}

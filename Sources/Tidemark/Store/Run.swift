@@ -1,0 +1,57 @@
+internal import Changelog
+
+/// Commits that wait for the database: one batch with all that they change.
+///
+/// A run grows until it is sealed; then nobody changes it, and views may read it. Its memory counts against the budget for
+/// as long as anybody holds it.
+///
+/// Proof of `@unchecked Sendable`: it grows under the lock of the store's ``WaitingCommits``, on the thread of the
+/// transaction, which alone reads a run that grows.
+final class Run: @unchecked Sendable {
+  private(set) var changes = IndexedBatch()
+  private let budget: MemoryBudget
+  /// What it counts for.
+  private(set) var byteCount = 0
+
+  init(_ budget: MemoryBudget) { self.budget = budget }
+
+  deinit { budget.release(byteCount) }
+
+  var isEmpty: Bool { changes.count == 0 }
+
+  /// Adds the changes of a later commit; where it takes the batch itself, it leaves another.
+  func add(_ later: inout IndexedBatch) {
+    if isEmpty { swap(&changes, &later) } else { changes.merge(later) }
+    count()
+  }
+
+  /// Adds a change of a later commit; ``count()`` is due after the last of them.
+  func add(_ key: RawSpan, _ value: RawSpan?, in table: TableID) {
+    if let value { changes.put(key, value, in: table) } else { changes.delete(key, in: table) }
+  }
+
+  /// Adds the changes of a run that is sealed.
+  func add(_ later: Run) {
+    changes.merge(later.changes)
+    count()
+  }
+
+  /// Counts its memory.
+  func count() {
+    budget.hold(changes.byteCount - byteCount)
+    byteCount = changes.byteCount
+  }
+}
+
+extension [Run] {
+  /// Looks a key up in runs, the latest first.
+  @inline(__always)
+  func lookUp<R>(_ key: RawSpan, in table: TableID, _ body: (RawSpan) -> R) -> BatchLookup<R> {
+    for index in indices {
+      let found = self[index].changes.lookUp(key, in: table, body)
+      if case .absent = found { continue }
+      return found
+    }
+    return .absent
+  }
+}
