@@ -23,6 +23,7 @@ struct BatchMerge {
 
   /// The entry where it stands, and the batch that has it; `nil` at the end.
   var current: (batch: Int, entry: BatchEntry)? {
+    if scans.count == 1 { return scans[0].entry.map { (0, $0) } }
     var first: (batch: Int, entry: BatchEntry)?
     for index in scans.indices {
       guard let entry = scans[index].entry else { continue }

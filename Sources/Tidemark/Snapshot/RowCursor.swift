@@ -35,7 +35,7 @@ struct RowCursor: ~Copyable {
       rows = try view.read { (runs, snapshot) throws(RocksDBError) in
         ByteCursor(
           view.engine.database.handle.makeIterator(in: table.family, at: snapshot),
-          over: BatchMerge(runs.map(\.changes), table.id, range: range, order: order), range: range, order: order)
+          over: BatchMerge(runs.map { $0.changes }, table.id, range: range, order: order), range: range, order: order)
       }
       usage = view.engine.usage
       generation = 0

@@ -8,7 +8,8 @@ internal import Changelog
 /// Proof of `@unchecked Sendable`: it grows under the lock of the store's ``WaitingCommits``, on the thread of the
 /// transaction, which alone reads a run that grows.
 final class Run: @unchecked Sendable {
-  private(set) var changes = IndexedBatch()
+  // Proof for `unchecked`: as above.
+  @exclusivity(unchecked) private(set) var changes = IndexedBatch()
   private let budget: MemoryBudget
   /// What it counts for.
   private(set) var byteCount = 0

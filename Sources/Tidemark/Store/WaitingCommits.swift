@@ -152,7 +152,7 @@ struct WaitingCommits: ~Copyable {
     seal()
     applyingCount = sealed.count
     return Application(
-      batches: sealed.reversed().map(\.changes), state: state, byteCount: byteCount, snapshot: takeSnapshot())
+      batches: sealed.reversed().map { $0.changes }, state: state, byteCount: byteCount, snapshot: takeSnapshot())
   }
 
   /// The database has what was begun.

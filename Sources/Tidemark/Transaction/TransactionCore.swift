@@ -12,18 +12,20 @@ final class TransactionCore: @unchecked Sendable {
   /// Keeps the store's threads alive for as long as there is a transaction.
   private let owner: StateStore
   /// What is uncommitted.
-  var batch = IndexedBatch()
+  // Unchecked here and below. Proof: one thread at a time uses the transaction, and what it calls while it has a property to
+  // itself (codecs, `body` of reads) gets no way to the transaction.
+  @exclusivity(unchecked) var batch = IndexedBatch()
   /// What is committed and may not be in the database yet, the latest first.
-  private var runs: [Run]
-  private var keyBuffer = ByteBuffer()
-  private var valueBuffer = ByteBuffer()
+  @exclusivity(unchecked) private var runs: [Run]
+  @exclusivity(unchecked) private var keyBuffer = ByteBuffer()
+  @exclusivity(unchecked) private var valueBuffer = ByteBuffer()
   /// Counts how often the transaction was emptied: a savepoint from before is gone, and what a cursor stands on.
-  private(set) var generation: UInt64 = 0
+  @exclusivity(unchecked) private(set) var generation: UInt64 = 0
   private var savepointDepth = 0
   private(set) var streamTime: Timestamp?
-  private var firstChangeAt: ContinuousClock.Instant?
-  private var reservedBytes = 0
-  private var isEnded = false
+  @exclusivity(unchecked) private var firstChangeAt: ContinuousClock.Instant?
+  @exclusivity(unchecked) private var reservedBytes = 0
+  @exclusivity(unchecked) private var isEnded = false
 
   private static let reservationBytes = 64 << 10
 
@@ -71,7 +73,7 @@ final class TransactionCore: @unchecked Sendable {
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
     ByteCursor(
       engine.database.handle.makeIterator(in: table.family),
-      over: BatchMerge([batch] + runs.map(\.changes), table.id, range: range, order: order), range: range, order: order)
+      over: BatchMerge([batch] + runs.map { $0.changes }, table.id, range: range, order: order), range: range, order: order)
   }
 
   // MARK: Writing
