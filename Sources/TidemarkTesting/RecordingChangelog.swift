@@ -38,6 +38,9 @@ public final class RecordingChangelog: Changelog {
     public var didAppend: (@Sendable () -> Void)?
     /// Called before each sync, on the thread that syncs.
     public var willSync: (@Sendable () -> Void)?
+    /// Called before the writer tells its durable offset, on the thread that asks; stores ask before each table file is
+    /// synced, also on the threads of compactions.
+    public var willTellDurableOffset: (@Sendable () -> Void)?
 
     /// Nothing goes wrong.
     public init() {}
@@ -115,7 +118,10 @@ private final class RecordingWriter: ChangelogWriter {
 
   var epoch: Int32 { base.epoch }
   var endOffset: Offset { base.endOffset }
-  var durableOffset: Offset { base.durableOffset }
+  var durableOffset: Offset {
+    log.faults.willTellDurableOffset?()
+    return base.durableOffset
+  }
   var lastReceipt: Receipt { base.lastReceipt }
 
   func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit {

@@ -1,4 +1,5 @@
 import Foundation
+import RocksDB
 import Testing
 import TidemarkTesting
 
@@ -259,6 +260,39 @@ import TidemarkTesting
     }
     #expect(try store.opened().runs.count <= 10)
     #expect(try store.snapshot().allBalances().count == 200)
+  }
+
+  /// Seen to fail with: applications that don't look at compactions.
+  @Test func applicationsWaitWhereCompactionsFallBehind() throws {
+    let other = try TemporaryDirectory()
+    let log = RecordingChangelog(try other.log())
+    var options = StoreOptions.lazy
+    options.waitingBytes = 20_000
+    options.columnFamilyOptions = [
+      "level0_file_num_compaction_trigger": "2", "level0_slowdown_writes_trigger": "4",
+      "level0_stop_writes_trigger": "6",
+    ]
+    let store = try other.store(log, options)
+    let gate = CompactionGate()
+    var faults = RecordingChangelog.Faults()
+    faults.willTellDurableOffset = { gate.passIfCompaction() }
+    log.setFaults(faults)
+    let text = String(repeating: "x", count: 1000)
+    let writer = BackgroundCall {
+      for number in 0..<500 { try store.write { try $0.put(("key", Int64(number)), text, in: orders) } }
+    }
+    let usage = try store.opened().usage
+    try #require(eventually { gate.hasArrivals })
+    try #require(eventually { usage.waitingBytes > 60_000 })
+    #expect(!writer.isDone)
+    let table = try store.opened().table(orders)
+    let database = try store.opened().database
+    let files = database.handle.property("rocksdb.num-files-at-level0", in: table.family)
+    #expect(files.flatMap { Int($0) } ?? 0 <= 7)
+    gate.open()
+    try writer.wait()
+    #expect(try store.snapshot().get(("key", 499), in: orders) == text)
+    try store.close()
   }
 
   /// Seen to fail with: commits that never wait for the database.

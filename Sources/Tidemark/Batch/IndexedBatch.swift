@@ -23,20 +23,20 @@ final class IndexedBatch: @unchecked Sendable {
 
   // Unchecked here and below: a check of each access took a sixth of the time of a write. Proof: one thread at a time uses
   // the batch, and what it calls while it has a property to itself (`body` of reads) doesn't change the batch.
-  @exclusivity(unchecked) private var arena = Arena()
-  @exclusivity(unchecked) private var nodes = Arena()
+  @safe @exclusivity(unchecked) private var arena = Arena()
+  @safe @exclusivity(unchecked) private var nodes = Arena()
   /// By the table's id.
-  @exclusivity(unchecked) private var trees: [TreeBox] = []
-  @exclusivity(unchecked) private var savepoints: [Savepoint] = []
+  @safe @exclusivity(unchecked) private var trees: [TreeBox] = []
+  @safe @exclusivity(unchecked) private var savepoints: [Savepoint] = []
   /// What the entries were that were changed since the first savepoint, oldest first.
-  @exclusivity(unchecked) private var formerEntries: [FormerEntry] = []
+  @safe @exclusivity(unchecked) private var formerEntries: [FormerEntry] = []
   /// How many keys it changes.
-  @exclusivity(unchecked) private(set) var count = 0
+  @safe @exclusivity(unchecked) private(set) var count = 0
   /// Counts what makes positions in its trees invalid.
-  @exclusivity(unchecked) private(set) var generation: UInt64 = 0
+  @safe @exclusivity(unchecked) private(set) var generation: UInt64 = 0
 
   private final class TreeBox {
-    @exclusivity(unchecked) var tree = KeyTree()
+    @safe @exclusivity(unchecked) var tree = KeyTree()
   }
 
   private struct Savepoint {

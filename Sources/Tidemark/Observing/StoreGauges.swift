@@ -52,7 +52,7 @@ final class StoreGauges: Sendable {
     let budget = engine.options.budget
     usedBudgetBytes.set(budget.usedBytes)
     cacheBytes.set(budget.cache.usedBytes)
-    publishDatabase(engine.database)
+    publishDatabase(engine.database, applications: engine.usage.runningApplications)
   }
 
   /// How much a crash, or a loss of power, would have restored or lost.
@@ -69,12 +69,12 @@ final class StoreGauges: Sendable {
     storedLagBytes.set(stored < committed ? bytes : 0)
   }
 
-  private func publishDatabase(_ database: SharedDatabase) {
+  private func publishDatabase(_ database: SharedDatabase, applications: Int) {
     func number(_ name: String) -> Int { database.integerProperty("rocksdb." + name, in: database.offsets) }
     func sum(_ name: String) -> UInt64 { database.handle.summedProperty("rocksdb." + name) ?? 0 }
     let takenAt = number("oldest-snapshot-time")
     oldestSnapshotAge.set(takenAt == 0 ? 0 : max(0, Date().timeIntervalSince1970 - Double(takenAt)))
-    runningFlushes.set(number("num-running-flushes"))
+    runningFlushes.set(number("num-running-flushes") + applications)
     runningCompactions.set(number("num-running-compactions"))
     pendingCompactionBytes.set(sum("estimate-pending-compaction-bytes"))
     memtableBytes.set(sum("size-all-mem-tables"))

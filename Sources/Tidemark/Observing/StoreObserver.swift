@@ -123,6 +123,19 @@ final class StoreObserver: Sendable {
   /// How many column families' writes wait.
   var stalledFamilies: Int { stall.withLock { $0.families.count } }
 
+  /// Waits while RocksDB would stop writes, and at most so long while it would slow them down; not once `isOver`.
+  func waitWhileStalled(atMost longest: Duration, until isOver: () -> Bool) {
+    let begin = ContinuousClock.now
+    while !isOver() {
+      let worst = stall.withLock { $0.families.values.max() ?? .none }
+      let left = longest - begin.duration(to: .now)
+      if worst == .none || (worst == .delayed && left <= .zero) { return }
+      // Not longer, because nothing wakes it when it is over for another reason.
+      let slice = min(.milliseconds(20), worst == .delayed ? left : .milliseconds(20))
+      stall.wait(timeout: slice, until: { ($0.families.values.max() ?? .none) < worst }) { _ in }
+    }
+  }
+
   /// RocksDB begins or ends to slow down or stop the writes of a column family.
   func stallChanged(of family: String, to stall: WriteStall) {
     let (before, after, ended) = self.stall.withLock { state in
@@ -138,6 +151,7 @@ final class StoreObserver: Sendable {
       }
       return (before, after, ended)
     }
+    self.stall.wake()
     if let ended {
       metrics?.stallEnded(after: ended)
       logger.info("writes go on at full speed", metadata: ["duration": "\(ended)"])

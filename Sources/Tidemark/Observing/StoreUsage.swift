@@ -8,6 +8,13 @@ final class StoreUsage: Sendable {
 
   private let views = Atomic<Int>(0)
 
+  private let applications = Atomic<Int>(0)
+
+  /// Whether runs are being written to table files: 0 or 1.
+  var runningApplications: Int { applications.load(ordering: .relaxed) }
+  func applicationBegan() { applications.add(1, ordering: .relaxed) }
+  func applicationEnded() { applications.subtract(1, ordering: .relaxed) }
+
   /// How many snapshots there are, each counted once whatever its copies.
   var openViews: Int { views.load(ordering: .relaxed) }
   func viewOpened() { views.add(1, ordering: .relaxed) }

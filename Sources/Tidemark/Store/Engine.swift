@@ -286,10 +286,21 @@ final class Engine: Sendable {
 
   /// Brings what is committed into table files, and `HEAD` with it; without `wait`, memtables and `HEAD` may come later.
   func flush(wait: Bool = true) throws(StoreError) {
+    if !wait { letCompactionsCatchUp() }
     try withAllApplied { () throws(StoreError) in
       if changelog == nil { try flushMemtables(wait: wait) }
     }
     if wait { try writeHead() }
+  }
+
+  /// Waits where compactions are behind: table files that are taken in go past the brakes that RocksDB has for writes.
+  ///
+  /// As long as RocksDB would slow writes down, each application takes twice its time; while it would stop them, none
+  /// begins. Commits then wait in turn (``keepPace(_:)``).
+  private func letCompactionsCatchUp() {
+    observer.waitWhileStalled(atMost: waiting.withLock { $0.lastApplication }) {
+      signals.isStopping || health.failure != nil
+    }
   }
 
   /// Runs `body` while the database has all that was committed before, and nothing changes it.
@@ -318,12 +329,15 @@ final class Engine: Sendable {
       return application
     }
     guard let application else { return }
+    usage.applicationBegan()
+    defer { usage.applicationEnded() }
     do throws(StoreError) {
       try barrier.raise(to: application.state.offset)
       try applier.install(application.batches, application.state)
     } catch {
+      observer.metrics?.backgroundFailed()
       fail(error)
-      throw health.failure ?? error
+      throw error
     }
     waiting.withLock { waiting in
       waiting.end(application)

@@ -106,6 +106,9 @@ final class MaintenanceSignals: Sendable {
     }
   }
 
+  /// Whether the thread is to stop.
+  var isStopping: Bool { state.withLock { $0.isStopping } }
+
   /// Makes the thread stop, and waits until it has.
   func stop() {
     state.withLock { $0.isStopping = true }

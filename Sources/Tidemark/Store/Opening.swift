@@ -219,6 +219,7 @@ private struct Opening {
     var waiting = WaitingCommits(database, options, state)
     if let changelog {
       // R3 also for what restore applies: it may come from a log whose end was never synced.
+      try writer.sync()
       try barrier.raise(to: writer.endOffset)
       // A crash on the way must find `HEAD` telling of what is applied.
       var head: Head?

@@ -9,7 +9,7 @@ internal import Changelog
 /// transaction, which alone reads a run that grows.
 final class Run: @unchecked Sendable {
   // Proof for `unchecked`: as above.
-  @exclusivity(unchecked) private(set) var changes = IndexedBatch()
+  @safe @exclusivity(unchecked) private(set) var changes = IndexedBatch()
   private let budget: MemoryBudget
   /// What it counts for.
   private(set) var byteCount = 0

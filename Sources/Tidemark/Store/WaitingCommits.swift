@@ -51,6 +51,8 @@ struct WaitingCommits: ~Copyable {
   private weak var snapshot: DatabaseSnapshot?
   /// How many bytes of runs are applied a second.
   private var applyingRate = 50e6
+  /// How long the last application took.
+  private(set) var lastApplication: Duration = .zero
 
   init(_ database: SharedDatabase, _ options: StoreOptions, _ state: CommittedState) {
     self.database = database
@@ -157,7 +159,8 @@ struct WaitingCommits: ~Copyable {
 
   /// The database has what was begun.
   mutating func end(_ application: Application) {
-    let seconds = application.begin.duration(to: .now) / .seconds(1)
+    lastApplication = application.begin.duration(to: .now)
+    let seconds = lastApplication / .seconds(1)
     applyingRate = (applyingRate + Double(application.byteCount) / max(seconds, 1e-6)) / 2
     sealed.removeFirst(applyingCount)
     applyingCount = 0

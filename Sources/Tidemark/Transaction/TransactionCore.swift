@@ -14,18 +14,18 @@ final class TransactionCore: @unchecked Sendable {
   /// What is uncommitted.
   // Unchecked here and below. Proof: one thread at a time uses the transaction, and what it calls while it has a property to
   // itself (codecs, `body` of reads) gets no way to the transaction.
-  @exclusivity(unchecked) var batch = IndexedBatch()
+  @safe @exclusivity(unchecked) var batch = IndexedBatch()
   /// What is committed and may not be in the database yet, the latest first.
-  @exclusivity(unchecked) private var runs: [Run]
-  @exclusivity(unchecked) private var keyBuffer = ByteBuffer()
-  @exclusivity(unchecked) private var valueBuffer = ByteBuffer()
+  @safe @exclusivity(unchecked) private var runs: [Run]
+  @safe @exclusivity(unchecked) private var keyBuffer = ByteBuffer()
+  @safe @exclusivity(unchecked) private var valueBuffer = ByteBuffer()
   /// Counts how often the transaction was emptied: a savepoint from before is gone, and what a cursor stands on.
-  @exclusivity(unchecked) private(set) var generation: UInt64 = 0
+  @safe @exclusivity(unchecked) private(set) var generation: UInt64 = 0
   private var savepointDepth = 0
   private(set) var streamTime: Timestamp?
-  @exclusivity(unchecked) private var firstChangeAt: ContinuousClock.Instant?
-  @exclusivity(unchecked) private var reservedBytes = 0
-  @exclusivity(unchecked) private var isEnded = false
+  @safe @exclusivity(unchecked) private var firstChangeAt: ContinuousClock.Instant?
+  @safe @exclusivity(unchecked) private var reservedBytes = 0
+  @safe @exclusivity(unchecked) private var isEnded = false
 
   private static let reservationBytes = 64 << 10
 
