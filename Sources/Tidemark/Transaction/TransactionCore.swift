@@ -73,7 +73,8 @@ final class TransactionCore: @unchecked Sendable {
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
     ByteCursor(
       engine.database.handle.makeIterator(in: table.family),
-      over: BatchMerge([batch] + runs.map { $0.changes }, table.id, range: range, order: order), range: range, order: order)
+      over: BatchMerge([batch] + runs.map { $0.changes }, table.id, range: range, order: order), range: range,
+      order: order)
   }
 
   // MARK: Writing

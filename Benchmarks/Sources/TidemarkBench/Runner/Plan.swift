@@ -14,21 +14,21 @@ enum Scale: String, ExpressibleByArgument, CaseIterable, Sendable {
 struct Plan: Codable, Sendable {
   var commitSizes = [100, 1000, 10_000, 100_000]
   /// Rounds of the cases that have a bar, and of those that are there for comparison only.
-  var rounds = 30
-  var contextRounds = 13
-  /// Records of each write run: one commit of the largest size.
-  var writeRecords = 100_000
-  var writeRounds = 24
+  var rounds = 20
+  var contextRounds = 9
+  /// Records of each write run, of which there are fewer rounds: more than one commit even of the largest size.
+  var writeRecords = 250_000
+  var writeRounds = 10
   /// Records of each run with one record a commit.
-  var singleRecords = 33_000
+  var singleRecords = 50_000
   /// Records of each run whose commits wait for the disk, by so many writers at once.
-  var syncedRecords = 13_000
+  var syncedRecords = 20_000
   var syncedWriters = 8
   /// Records of each write run of the cases that are there for comparison only.
-  var contextRecords = 100_000
+  var contextRecords = 125_000
   /// Records of each run that ends with compactions settled.
   var settledRecords = 1_500_000
-  var settledRounds = 8
+  var settledRounds = 7
   /// Whether logged writes run until compactions have settled, too; they take as long again.
   var settlesLogged = false
   /// Rows of the databases that are read.
@@ -40,8 +40,8 @@ struct Plan: Codable, Sendable {
   var scanRows = 100
   /// Entries staged in a transaction that is read.
   var stagedEntries = 10_000
-  var getPutRecords = 60_000
-  var restoreRecords = 120_000
+  var getPutRecords = 100_000
+  var restoreRecords = 200_000
   /// Records in the log, and in no table file, when a process is killed.
   var killedRecords = 100_000
   /// The memory of one store, and of the database that it is compared with.
