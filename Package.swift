@@ -27,6 +27,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "CChecksum"),
+    .target(name: "CPrefetch"),
     .target(name: "Changelog", dependencies: ["CChecksum"], swiftSettings: swiftSettings),
     .target(
       name: "CRocksDB",
@@ -36,7 +37,7 @@ let package = Package(
     .target(
       name: "Tidemark",
       dependencies: [
-        "Changelog", "RocksDB", .product(name: "Logging", package: "swift-log"),
+        "Changelog", "CPrefetch", "RocksDB", .product(name: "Logging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
       ],
       swiftSettings: swiftSettings),

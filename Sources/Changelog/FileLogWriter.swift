@@ -296,12 +296,13 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
 
 extension Duration {
   /// Whole nanoseconds.
-  var nanoseconds: UInt64 {
+  package var nanoseconds: UInt64 {
     UInt64(max(0, components.seconds)) * 1_000_000_000 + UInt64(max(0, components.attoseconds) / 1_000_000_000)
   }
 }
 
-func monotonicNanoseconds() -> UInt64 {
+/// A clock that never goes back, not even when it is set.
+package func monotonicNanoseconds() -> UInt64 {
   var time = timespec()
   unsafe clock_gettime(CLOCK_MONOTONIC, &time)
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

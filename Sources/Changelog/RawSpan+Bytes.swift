@@ -2,6 +2,7 @@ internal import Glibc
 
 extension [UInt8] {
   /// The bytes, for as long as the array is borrowed.
+  @inlinable
   public var rawSpan: RawSpan {
     @_lifetime(borrow self)
     get {
@@ -21,7 +22,8 @@ extension RawSpan {
   }
 
   /// A copy.
-  package var array: [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
+  @inlinable
+  public var array: [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
 
   /// Whether both hold the same bytes.
   package func equals(_ other: RawSpan) -> Bool { compare(other) == 0 }

@@ -67,14 +67,14 @@ public struct RecordBuffer: ~Copyable, Sendable {
     buffer.reserve(length + 10)
     buffer.append(zigzag: Int64(length))
     buffer.append(0)
-    buffer.append(zigzag: 0)
+    buffer.append(0)
     buffer.append(zigzag: delta)
     buffer.append(zigzag: Int64(keyLength))
     buffer.append(varint: id)
     buffer.append(key)
     buffer.append(zigzag: Int64(valueLength))
     if let value { buffer.append(value) }
-    buffer.append(zigzag: 0)
+    buffer.append(0)
     count += 1
   }
 }

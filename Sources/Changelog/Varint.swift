@@ -3,6 +3,7 @@
 
 extension ByteBuffer {
   /// Appends an unsigned varint: 1 to 10 bytes.
+  @inlinable
   public mutating func append(varint value: UInt64) {
     var rest = value
     while rest >= 0x80 {
@@ -13,6 +14,7 @@ extension ByteBuffer {
   }
 
   /// Appends a zigzag varint (0, -1, 1, -2 → 0, 1, 2, 3), as Kafka's records have it.
+  @inlinable
   public mutating func append(zigzag value: Int64) {
     append(varint: UInt64(bitPattern: (value << 1) ^ (value >> 63)))
   }
@@ -33,32 +35,37 @@ public struct ByteReader: ~Escapable {
   /// What is read.
   public let bytes: RawSpan
   /// Where the next field starts.
-  public private(set) var position: Int
+  @inlinable
+  public var position: Int { next }
+  @usableFromInline var next = 0
 
   /// Reads from the start of `bytes`.
   @_lifetime(copy bytes)
+  @inlinable
   public init(_ bytes: RawSpan) {
     self.bytes = bytes
-    position = 0
   }
 
   /// How many bytes are left.
-  public var remaining: Int { bytes.byteCount - position }
+  @inlinable
+  public var remaining: Int { bytes.byteCount - next }
 
   /// The next integer, most significant byte first.
+  @inlinable
   public mutating func integer<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type = T.self) -> T? {
     guard remaining >= MemoryLayout<T>.size else { return nil }
     // Proof: the guard checked the bounds, and any bits are a value of an integer type.
-    let value = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: position, as: T.self)
-    position += MemoryLayout<T>.size
+    let value = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: next, as: T.self)
+    next += MemoryLayout<T>.size
     return T(bigEndian: value)
   }
 
   /// The next unsigned varint; `nil` also if it takes more than 10 bytes.
+  @inlinable
   public mutating func varint() -> UInt64? {
     var value: UInt64 = 0
     var shift: UInt64 = 0
-    var at = position
+    var at = next
     while at < bytes.byteCount, shift < 64 {
       // Proof: the loop checked the bounds.
       let byte = unsafe bytes.unsafeLoad(fromUncheckedByteOffset: at, as: UInt8.self)
@@ -66,7 +73,7 @@ public struct ByteReader: ~Escapable {
       value |= UInt64(byte & 0x7F) << shift
       if byte < 0x80 {
         if shift == 63, byte > 1 { return nil }
-        position = at
+        next = at
         return value
       }
       shift += 7
@@ -75,6 +82,7 @@ public struct ByteReader: ~Escapable {
   }
 
   /// The next zigzag varint.
+  @inlinable
   public mutating func zigzag() -> Int64? {
     guard let raw = varint() else { return nil }
     return Int64(bitPattern: raw >> 1) ^ -Int64(bitPattern: raw & 1)
@@ -82,14 +90,16 @@ public struct ByteReader: ~Escapable {
 
   /// The next `count` bytes.
   @_lifetime(copy self)
+  @inlinable
   public mutating func take(_ count: Int) -> RawSpan? {
     guard count >= 0, count <= remaining else { return nil }
-    let field = bytes.extracting(position..<position + count)
-    position += count
+    let field = bytes.extracting(next..<next + count)
+    next += count
     return field
   }
 
   /// The next `count` bytes as text; `nil` also if they aren't UTF-8.
+  @inlinable
   public mutating func string(_ count: Int) -> String? {
     guard let field = take(count) else { return nil }
     return String(utf8: field)
@@ -98,6 +108,7 @@ public struct ByteReader: ~Escapable {
 
 extension String {
   /// The text of UTF-8 bytes, copied; `nil` if they aren't UTF-8.
+  @inlinable
   public init?(utf8 bytes: RawSpan) {
     let text: String? = unsafe bytes.withUnsafeBytes { unsafe String(validating: $0, as: UTF8.self) }
     guard let text else { return nil }

@@ -20,7 +20,7 @@ extension Database {
   public func withValue<R: ~Copyable>(
     _ key: RawSpan, in family: borrowing ColumnFamily, tier: ReadTier = .all, _ body: (RawSpan) -> R
   ) throws(RocksDBError) -> R? {
-    let value = try pin(key, family, tier)
+    let value = try pin(key, in: family, tier: tier)
     return value.isPresent ? body(value.bytes) : nil
   }
 
@@ -32,18 +32,20 @@ extension Database {
     _ key: RawSpan, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot, tier: ReadTier = .all,
     _ body: (RawSpan) -> R
   ) throws(RocksDBError) -> R? {
-    let value = try pin(key, family, snapshot, tier)
+    let value = try pin(key, in: family, at: snapshot, tier: tier)
     return value.isPresent ? body(value.bytes) : nil
   }
 
-  @usableFromInline
-  func pin(_ key: RawSpan, _ family: borrowing ColumnFamily, _ tier: ReadTier) throws(RocksDBError) -> PinnedValue {
+  /// Reads the value of a key and holds it in place.
+  public func pin(
+    _ key: RawSpan, in family: borrowing ColumnFamily, tier: ReadTier = .all
+  ) throws(RocksDBError) -> PinnedValue {
     unsafe try pin(key, family.handle, nil, tier)
   }
 
-  @usableFromInline
-  func pin(
-    _ key: RawSpan, _ family: borrowing ColumnFamily, _ snapshot: borrowing Snapshot, _ tier: ReadTier
+  /// Reads the value that a key has in a snapshot and holds it in place.
+  public func pin(
+    _ key: RawSpan, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot, tier: ReadTier = .all
   ) throws(RocksDBError) -> PinnedValue {
     unsafe try pin(key, family.handle, snapshot.handle, tier)
   }

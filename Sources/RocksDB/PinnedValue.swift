@@ -2,10 +2,9 @@ internal import CRocksDB
 
 /// A value that a read found, held in place until this is gone.
 ///
-/// It is given back to the thread that read it, so it never leaves the call.
-@usableFromInline
+/// Let it go on the thread that read it.
 @safe
-struct PinnedValue: ~Copyable {
+public struct PinnedValue: ~Copyable {
   @usableFromInline let pin: UnsafeMutableRawPointer?
   @usableFromInline let start: UnsafeRawPointer?
   @usableFromInline let count: Int
@@ -16,14 +15,15 @@ struct PinnedValue: ~Copyable {
     self.count = count
   }
 
-  @usableFromInline
   deinit { if let pin = unsafe pin { unsafe rdb_unpin(pin) } }
 
+  /// Whether the key has a value.
   @inlinable
-  var isPresent: Bool { unsafe pin != nil }
+  public var isPresent: Bool { unsafe pin != nil }
 
+  /// The value's bytes.
   @inlinable
-  var bytes: RawSpan {
+  public var bytes: RawSpan {
     @_lifetime(borrow self)
     get {
       // Proof: the pin keeps `count` bytes in place as long as the borrow of `self`.

@@ -38,11 +38,10 @@ import Testing
     #expect(backwards.elementsEqual(sorted.reversed().map(\.key)))
     for _ in 0..<20 {
       let key = randomKey(&random, of: keys)
-      switch batch.lookUp(key.rawSpan, in: table, { $0.array }) {
-      case .absent: #expect(model[key] == nil)
-      case .deleted: #expect(model[key] == .some(nil))
-      case .value(let value): #expect(model[key] == value)
+      let found: [UInt8]?? = batch.find(key.rawSpan, in: table).map { entry in
+        entry.state == .deleted ? nil : unsafe Array(entry.value)
       }
+      #expect(found == model[key])
       let from = batch.first(in: table, from: key.rawSpan).map { unsafe Array($0.entry.key) }
       #expect(from == sorted.first { !$0.key.lexicographicallyPrecedes(key) }?.key)
       let before = batch.last(in: table, before: key.rawSpan).map { unsafe Array($0.entry.key) }

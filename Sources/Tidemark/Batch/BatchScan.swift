@@ -7,6 +7,8 @@ struct BatchScan {
   private let range: KeyRange
   private let order: ScanOrder
   private var position: KeyTree.Position?
+  /// The entry where it stands; `nil` beyond the range.
+  private(set) var entry: BatchEntry?
   /// The batch's when the position was looked up; `nil` before the first time.
   private var generation: UInt64?
 
@@ -19,8 +21,12 @@ struct BatchScan {
 
   /// Looks the position up if that wasn't done, or if keys were added since: the first of the range or, once a row was
   /// given out, the first behind `lastKey`.
+  @inline(__always)
   mutating func refresh(behind lastKey: RawSpan, hasGivenRow: Bool) {
-    if generation == batch.generation { return }
+    if generation != batch.generation { lookUp(behind: lastKey, hasGivenRow: hasGivenRow) }
+  }
+
+  private mutating func lookUp(behind lastKey: RawSpan, hasGivenRow: Bool) {
     generation = batch.generation
     switch order {
     case .ascending:
@@ -36,20 +42,26 @@ struct BatchScan {
         position = batch.last(in: table)
       }
     }
+    settle()
   }
 
-  /// The entry where it stands; `nil` beyond the range.
-  var entry: BatchEntry? {
-    guard let entry = position?.entry else { return nil }
+  private mutating func settle() {
+    entry = nil
+    // Not `position?.entry`, which Swift 6.3's compiler gets wrong in debug builds.
+    guard let position else { return }
+    let found = position.entry
     // Proof: the entry's memory is there until the batch is emptied, which ends its scans.
-    let key = unsafe RawSpan(_unsafeBytes: entry.key)
+    let key = unsafe RawSpan(_unsafeBytes: found.key)
     switch order {
-    case .ascending: if let upper = range.upper, key.compare(upper.rawSpan) >= 0 { return nil }
-    case .descending: if key.compare(range.lower.rawSpan) < 0 { return nil }
+    case .ascending: if let upper = range.upper, key.compare(upper.rawSpan) >= 0 { return }
+    case .descending: if key.compare(range.lower.rawSpan) < 0 { return }
     }
-    return entry
+    entry = found
   }
 
   /// Goes to the next key in the order of the scan.
-  mutating func step() { position = order == .ascending ? position?.next : position?.previous }
+  mutating func step() {
+    position = order == .ascending ? position?.next : position?.previous
+    settle()
+  }
 }

@@ -1,15 +1,5 @@
 internal import Changelog
 
-/// What a batch says about one key.
-enum BatchLookup<R> {
-  /// It doesn't change the key.
-  case absent
-  /// It deletes the key.
-  case deleted
-  /// It gives the key a value.
-  case value(R)
-}
-
 /// Changes of keys, one entry a key, in an order that can be searched and scanned: what a transaction stages.
 ///
 /// Keys and values lie in an arena, above them one ordered tree a table. Writing a key again replaces its value, in its
@@ -25,8 +15,7 @@ final class IndexedBatch: @unchecked Sendable {
   // the batch, and what it calls while it has a property to itself (`body` of reads) doesn't change the batch.
   @safe @exclusivity(unchecked) private var arena = Arena()
   @safe @exclusivity(unchecked) private var nodes = Arena()
-  /// By the table's id.
-  @safe @exclusivity(unchecked) private var trees: [TreeBox] = []
+  @safe @exclusivity(unchecked) private var trees = KeyTrees()
   @safe @exclusivity(unchecked) private var savepoints: [Savepoint] = []
   /// What the entries were that were changed since the first savepoint, oldest first.
   @safe @exclusivity(unchecked) private var formerEntries: [FormerEntry] = []
@@ -34,10 +23,6 @@ final class IndexedBatch: @unchecked Sendable {
   @safe @exclusivity(unchecked) private(set) var count = 0
   /// Counts what makes positions in its trees invalid.
   @safe @exclusivity(unchecked) private(set) var generation: UInt64 = 0
-
-  private final class TreeBox {
-    @safe @exclusivity(unchecked) var tree = KeyTree()
-  }
 
   private struct Savepoint {
     let arena: Arena.Mark
@@ -64,16 +49,12 @@ final class IndexedBatch: @unchecked Sendable {
 
   // MARK: Reading
 
-  /// Looks a key up, without a copy of its value.
+  /// What it says about a key; `nil` if it doesn't change it.
   @inline(__always)
-  func lookUp<R>(_ key: RawSpan, in table: TableID, _ body: (RawSpan) -> R) -> BatchLookup<R> {
+  func find(_ key: RawSpan, in table: TableID) -> BatchEntry? {
     let index = Int(table.value)
-    guard index < trees.count else { return .absent }
-    return unsafe key.withUnsafeBytes { key in
-      guard let entry = unsafe trees[index].tree.find(SearchKey(key)) else { return .absent }
-      // Proof: the entry's memory is there until the batch changes, and `body` doesn't change it.
-      return entry.state == .deleted ? .deleted : .value(unsafe body(RawSpan(_unsafeBytes: entry.value)))
-    }
+    guard index < trees.count else { return nil }
+    return unsafe key.withUnsafeBytes { unsafe trees[index].find(SearchKey($0)) }
   }
 
   /// Calls `body` for each key of a table, in order; the value is `nil` for a deletion.
@@ -89,28 +70,28 @@ final class IndexedBatch: @unchecked Sendable {
   }
 
   /// The first key of a table.
-  func first(in table: TableID) -> KeyTree.Position? { tree(table)?.tree.first }
+  func first(in table: TableID) -> KeyTree.Position? { read(table) { $0.first } }
   /// The last key of a table.
-  func last(in table: TableID) -> KeyTree.Position? { tree(table)?.tree.last }
+  func last(in table: TableID) -> KeyTree.Position? { read(table) { $0.last } }
 
   /// The first key of a table at or behind `key`.
   func first(in table: TableID, from key: RawSpan) -> KeyTree.Position? {
-    unsafe key.withUnsafeBytes { unsafe tree(table)?.tree.first(SearchKey($0), isIncluded: true) }
+    unsafe key.withUnsafeBytes { key in read(table) { unsafe $0.first(SearchKey(key), isIncluded: true) } }
   }
 
   /// The first key of a table behind `key`.
   func first(in table: TableID, behind key: RawSpan) -> KeyTree.Position? {
-    unsafe key.withUnsafeBytes { unsafe tree(table)?.tree.first(SearchKey($0), isIncluded: false) }
+    unsafe key.withUnsafeBytes { key in read(table) { unsafe $0.first(SearchKey(key), isIncluded: false) } }
   }
 
   /// The last key of a table before `key`.
   func last(in table: TableID, before key: RawSpan) -> KeyTree.Position? {
-    unsafe key.withUnsafeBytes { unsafe tree(table)?.tree.last(before: SearchKey($0)) }
+    unsafe key.withUnsafeBytes { key in read(table) { unsafe $0.last(before: SearchKey(key)) } }
   }
 
-  private func tree(_ table: TableID) -> TreeBox? {
+  private func read<R>(_ table: TableID, _ body: (borrowing KeyTree) -> R?) -> R? {
     let index = Int(table.value)
-    return index < trees.count ? trees[index] : nil
+    return index < trees.count ? body(trees[index]) : nil
   }
 
   // MARK: Writing
@@ -137,18 +118,17 @@ final class IndexedBatch: @unchecked Sendable {
     of key: UnsafeRawBufferPointer, valueRoom: Int, in table: TableID
   ) -> (entry: BatchEntry, isAdded: Bool) {
     let index = Int(table.value)
-    while trees.count <= index { trees.append(TreeBox()) }
-    let box = trees[index]
+    trees.grow(toHave: index)
     let key = unsafe SearchKey(key)
     var path = KeyTree.Path()
-    if let entry = box.tree.find(key, &path) {
+    if let entry = trees[index].find(key, &path) {
       if !savepoints.isEmpty {
         formerEntries.append(FormerEntry(entry: entry, state: entry.state, place: entry.place))
       }
       return (entry, false)
     }
     let entry = unsafe BatchEntry(key.bytes, valueRoom: valueRoom, in: &arena)
-    box.tree.insert(key.prefix, entry, at: &path, &nodes)
+    trees[index].insert(key.prefix, entry, at: &path, &nodes)
     count += 1
     generation &+= 1
     if !savepoints.isEmpty {
@@ -159,7 +139,7 @@ final class IndexedBatch: @unchecked Sendable {
 
   /// Makes the changes of another batch, which are later ones.
   func merge(_ other: IndexedBatch) {
-    for id in other.trees.indices {
+    for id in 0..<other.trees.count {
       let table = TableID(UInt32(id))
       other.forEach(in: table) { key, value in
         if let value { put(key, value, in: table) } else { delete(key, in: table) }
@@ -169,7 +149,7 @@ final class IndexedBatch: @unchecked Sendable {
 
   /// Empties it, and forgets its savepoints.
   func removeAll() {
-    for box in trees { box.tree.removeAll() }
+    for index in 0..<trees.count { trees[index].removeAll() }
     arena.takeBackAll(keeping: Self.keptBytes)
     nodes.takeBackAll(keeping: Self.keptBytes)
     savepoints.removeAll()
@@ -210,15 +190,15 @@ final class IndexedBatch: @unchecked Sendable {
   /// Builds the trees again without the entries that are dropped.
   private func dropEntries() {
     var nodes = Arena()
-    for box in trees {
+    for index in 0..<trees.count {
       var kept = KeyTree()
-      var position = box.tree.first
+      var position = trees[index].first
       while let current = position {
         position = current.next
         if current.entry.state == .dropped { continue }
         kept.append(current, &nodes)
       }
-      box.tree = kept
+      trees[index] = kept
     }
     self.nodes = nodes
     generation &+= 1

@@ -12,6 +12,7 @@
 //
 // The idea of prefixes in the nodes: Goetz Graefe, "Modern B-Tree Techniques" (2011), "poor man's normalized keys".
 
+internal import CPrefetch
 internal import Glibc
 
 /// A key to be looked for.
@@ -88,6 +89,11 @@ private struct Node: BitwiseCopyable {
   var previous: Node? {
     get { unsafe base.load(fromByteOffset: 16, as: UnsafeMutableRawPointer?.self).map { unsafe Node(base: $0) } }
     nonmutating set { unsafe base.storeBytes(of: newValue?.base, toByteOffset: 16, as: UnsafeMutableRawPointer?.self) }
+  }
+
+  /// Asks for the memory of a leaf.
+  func prefetch() {
+    for line in stride(from: 0, to: Self.leafBytes, by: 64) { unsafe tidemark_prefetch(base + line) }
   }
 
   /// How many of its keys are below `key`, and whether the next is `key`.
@@ -175,8 +181,17 @@ struct KeyTree: ~Copyable {
 
     /// The position behind; `nil` at the end.
     var next: Position? {
+      prefetchAhead()
       if index + 1 < leaf.count { return Position(leaf: leaf, index: index + 1) }
       return leaf.next.map { Position(leaf: $0, index: 0) }
+    }
+
+    /// Asks for what a walk forwards reads soon: entries lie anywhere in memory, which took a third of the time of walks.
+    @inline(__always)
+    private func prefetchAhead() {
+      let ahead = index + 4
+      if ahead < leaf.count { unsafe leaf.entries[ahead].prefetch() }
+      if index == 0, let next = leaf.next { next.prefetch() }
     }
 
     /// The position before; `nil` at the start.
@@ -364,6 +379,48 @@ struct KeyTree: ~Copyable {
   mutating func removeAll() {
     root = nil
     height = 0
+  }
+}
+
+/// The trees of a batch, by the table's id.
+@safe
+struct KeyTrees: ~Copyable {
+  private var start: UnsafeMutablePointer<KeyTree>?
+  private(set) var count = 0
+
+  init() {}
+
+  deinit { unsafe start?.deallocate() }
+
+  /// Adds empty trees until there is one of that index.
+  @inline(__always)
+  mutating func grow(toHave index: Int) { if index >= count { add(upTo: index) } }
+
+  @inline(never)
+  private mutating func add(upTo index: Int) {
+    let grown = UnsafeMutablePointer<KeyTree>.allocate(capacity: index + 1)
+    if let start = unsafe start {
+      unsafe grown.moveInitialize(from: start, count: count)
+      unsafe start.deallocate()
+    }
+    for added in count...index { unsafe (grown + added).initialize(to: KeyTree()) }
+    unsafe start = grown
+    count = index + 1
+  }
+
+  subscript(index: Int) -> KeyTree {
+    @inline(__always)
+    _read {
+      precondition(index < count)
+      // Proof: the precondition; as many are initialized.
+      yield unsafe start.unsafelyUnwrapped[index]
+    }
+    @inline(__always)
+    _modify {
+      precondition(index < count)
+      // Proof: as above.
+      yield unsafe &start.unsafelyUnwrapped[index]
+    }
   }
 }
 

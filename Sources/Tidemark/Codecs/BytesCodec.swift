@@ -6,9 +6,11 @@ public struct BytesCodec: KeyCodec {
   public var name: String { "bytes" }
 
   /// Appends the bytes.
+  @inlinable
   public func encode(_ value: [UInt8], into bytes: inout ByteBuffer) { bytes.append(value.rawSpan) }
 
   /// Copies the bytes.
+  @inlinable
   public func decode(_ bytes: RawSpan) -> [UInt8] { bytes.array }
 }
 

@@ -9,21 +9,25 @@ public struct IntegerCodec<Value: FixedWidthInteger & BitwiseCopyable & Sendable
   public var name: String { "\(Value.isSigned ? "int" : "uint")\(Value.bitWidth)" }
 
   /// Flips the sign bit of signed integers.
-  private var flip: Value { Value.isSigned ? Value(1) << (Value.bitWidth - 1) : 0 }
+  @usableFromInline var flip: Value { Value.isSigned ? Value(1) << (Value.bitWidth - 1) : 0 }
 
   /// Appends the integer.
+  @inlinable
   public func encode(_ value: Value, into bytes: inout ByteBuffer) { bytes.append(bigEndian: value ^ flip) }
 
   /// Reads the integer.
+  @inlinable
   public func decode(_ bytes: RawSpan) throws(StoreError) -> Value {
     var reader = ByteReader(bytes)
     return try decodeWhole(&reader)
   }
 
   /// Appends the integer.
+  @inlinable
   public func encodeComponent(_ value: Value, into bytes: inout ByteBuffer) { encode(value, into: &bytes) }
 
   /// Reads the integer.
+  @inlinable
   public func decodeComponent(_ reader: inout ByteReader) throws(StoreError) -> Value {
     guard let raw = reader.integer(Value.self) else {
       throw StoreError(.corrupted, "an integer is cut short", ["codec": name])
@@ -34,6 +38,7 @@ public struct IntegerCodec<Value: FixedWidthInteger & BitwiseCopyable & Sendable
 
 extension KeyCodec {
   /// Reads one component that must take all bytes.
+  @inlinable
   func decodeWhole(_ reader: inout ByteReader) throws(StoreError) -> Value {
     let value = try decodeComponent(&reader)
     guard reader.remaining == 0 else {

@@ -8,9 +8,11 @@ public struct StringCodec: KeyCodec {
   public var name: String { "string" }
 
   /// Appends the text.
+  @inlinable
   public func encode(_ value: String, into bytes: inout ByteBuffer) { bytes.append(utf8: value) }
 
   /// Reads the text.
+  @inlinable
   public func decode(_ bytes: RawSpan) throws(StoreError) -> String {
     guard let text = String(utf8: bytes) else { throw StoreError(.corrupted, "text is not UTF-8") }
     return text

@@ -7,20 +7,24 @@ public struct UUIDCodec: KeyCodec {
   public var name: String { "uuid" }
 
   /// Appends the id.
+  @inlinable
   public func encode(_ value: UUID, into bytes: inout ByteBuffer) {
     unsafe withUnsafeBytes(of: value.uuid) { unsafe bytes.append($0.bytes) }
   }
 
   /// Reads the id.
+  @inlinable
   public func decode(_ bytes: RawSpan) throws(StoreError) -> UUID {
     var reader = ByteReader(bytes)
     return try decodeWhole(&reader)
   }
 
   /// Appends the id.
+  @inlinable
   public func encodeComponent(_ value: UUID, into bytes: inout ByteBuffer) { encode(value, into: &bytes) }
 
   /// Reads the id.
+  @inlinable
   public func decodeComponent(_ reader: inout ByteReader) throws(StoreError) -> UUID {
     guard let field = reader.take(16) else { throw StoreError(.corrupted, "a UUID is cut short") }
     // Proof: 16 bytes of any value are a `uuid_t`.

@@ -95,6 +95,9 @@ struct ByteCursor: ~Copyable {
     }
   }
 
+  /// Whether the row is one of a batch.
+  var isInBatch: Bool { entry != nil }
+
   /// The key of the row, until the next step.
   var key: RawSpan {
     @_lifetime(borrow self)

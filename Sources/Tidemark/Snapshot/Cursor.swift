@@ -5,8 +5,8 @@ public import Changelog
 /// In a transaction each step sees the transaction as it then is: rows ahead that are written are seen, rows that are
 /// deleted are not. A cursor that came to its end stays there. Use it on the thread that uses the transaction.
 public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
-  private let table: Table<Key, Value>
-  private var rows: RowCursor
+  @usableFromInline let table: Table<Key, Value>
+  @usableFromInline var rows: RowCursor
 
   init(_ table: Table<Key, Value>, _ rows: consuming RowCursor) {
     self.table = table
@@ -14,18 +14,16 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
   }
 
   /// The next row; `nil` at the end.
+  @inlinable
   public mutating func next() throws(StoreError) -> (key: Key.Value, value: Value.Value)? {
-    let table = table
-    let row: Result<(key: Key.Value, value: Value.Value), StoreError>? = try rows.withNext { key, value in
-      Result { () throws(StoreError) in (try table.key.decode(key), try table.value.decode(value)) }
-    }
-    return try row?.get()
+    guard try rows.next() else { return nil }
+    return (try table.key.decode(rows.key), try table.value.decode(rows.value))
   }
 
   /// Calls `body` with the bytes of the next row; `nil` at the end.
+  @inlinable
   public mutating func withNext<R>(_ body: (_ key: RawSpan, _ value: RawSpan) throws -> R) throws -> R? {
-    let result: Result<R, any Error>? = try rows.withNext { key, value in Result { try body(key, value) } }
-    return try result?.get()
+    try rows.next() ? try body(rows.key, rows.value) : nil
   }
 
   /// Where the scan stands, to go on from in another call or another process; `nil` before the first row.

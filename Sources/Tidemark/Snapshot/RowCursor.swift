@@ -5,6 +5,7 @@ internal import RocksDB
 ///
 /// In a transaction it stands on live ground: each step sees the transaction as it then is, and what the cursor hands out
 /// there are copies. After a commit or an abort the next step looks at the rows anew, behind the last key.
+@usableFromInline
 struct RowCursor: ~Copyable {
   enum Source {
     case view(View)
@@ -23,7 +24,9 @@ struct RowCursor: ~Copyable {
   private var failure: StoreError?
   private var hasRow: Bool
   private var lastKey = ByteBuffer()
+  /// The row's value, if that of the rows may change while it is read.
   private var valueCopy = ByteBuffer()
+  private var hasValueCopy = false
 
   init(
     _ source: Source, _ table: OpenTable, range: KeyRange, order: ScanOrder, after: ScanContinuation?
@@ -55,32 +58,50 @@ struct RowCursor: ~Copyable {
     usage.cursorOpened()
   }
 
+  @usableFromInline
   deinit { usage.cursorClosed() }
 
   /// Where the scan stands; `nil` before the first row.
   var continuation: ScanContinuation? { hasRow ? ScanContinuation(lastKey: lastKey.bytes.array) : nil }
 
-  /// Calls `body` with the next row; `nil` at the end.
-  mutating func withNext<R>(_ body: (_ key: RawSpan, _ value: RawSpan) -> R) throws(StoreError) -> R? {
+  /// Goes to the next row; answers whether there is one.
+  @usableFromInline
+  mutating func next() throws(StoreError) -> Bool {
     if let failure { throw failure }
-    if atEnd { return nil }
+    if atEnd { return false }
     switch source {
     case .view(let view):
       try view.check()
-      guard try step() else { return nil }
-      return body(rows.key, rows.value)
+      return try step()
     case .transaction(let core):
       try core.checkReadable()
       if generation != core.generation {
         rows = core.rows(in: table, hasRow ? range.continued(after: lastKey.bytes.array, order) : range, order)
         generation = core.generation
       }
-      guard try step() else { return nil }
-      // `body` may change the transaction.
-      valueCopy.removeAll()
-      valueCopy.append(rows.value)
-      return body(lastKey.bytes, valueCopy.bytes)
+      guard try step() else { return false }
+      // Who reads the row may change the transaction; the database's rows stay where they are.
+      hasValueCopy = rows.isInBatch
+      if hasValueCopy {
+        valueCopy.removeAll()
+        valueCopy.append(rows.value)
+      }
+      return true
     }
+  }
+
+  /// The key of the row where it stands.
+  @usableFromInline
+  var key: RawSpan {
+    @_lifetime(borrow self)
+    get { lastKey.bytes }
+  }
+
+  /// The value of the row where it stands.
+  @usableFromInline
+  var value: RawSpan {
+    @_lifetime(borrow self)
+    get { hasValueCopy ? valueCopy.bytes : rows.value }
   }
 
   private mutating func step() throws(StoreError) -> Bool {

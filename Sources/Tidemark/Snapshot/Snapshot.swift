@@ -6,7 +6,7 @@ internal import RocksDB
 /// A value that shares one view: copy it, send it to other threads, read from many at once. What it pins on disk and in
 /// memory goes with its last copy, or when it expires (``StoreOptions/snapshotExpiry``).
 public struct Snapshot: Sendable {
-  let view: View
+  @usableFromInline let view: View
 
   /// The changelog offset up to which the view is the replay of the changelog; without a changelog, how many commits
   /// there were.
@@ -17,19 +17,26 @@ public struct Snapshot: Sendable {
   public var streamTime: Timestamp? { view.state.streamTime }
 
   /// The value of a key; `nil` if there is none.
+  @inlinable
   public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    let found: Result<V.Value, StoreError>? = try withFoundBytes(key, in: table) { bytes in
-      Result { () throws(StoreError) in try table.value.decode(bytes) }
-    }
-    return try found?.get()
+    try find(key, in: table).decoded(with: table.value)
   }
 
   /// Calls `body` with the bytes of a key's value, without a copy; `nil` if there is none.
+  @inlinable
   public func withBytes<K, V, R>(
     _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
   ) throws -> R? {
-    let result: Result<R, any Error>? = try withFoundBytes(key, in: table) { bytes in Result { try body(bytes) } }
-    return try result?.get()
+    let found = try find(key, in: table)
+    return found.isPresent ? try body(found.bytes) : nil
+  }
+
+  @inlinable
+  func find<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> FoundValue {
+    let open = try view.engine.table(table)
+    var buffer = ByteBuffer(capacity: 64)
+    try table.key.encode(key, into: &buffer)
+    return try view.find(buffer.bytes, in: open)
   }
 
   /// The values of many keys, in their order; `nil` where there is none.
@@ -69,21 +76,5 @@ public struct Snapshot: Sendable {
       table,
       try RowCursor(
         .view(view), try view.engine.table(table), range: try range.bounds(table.key), order: order, after: after))
-  }
-
-  private func withFoundBytes<K, V, R>(
-    _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) -> R
-  ) throws(StoreError) -> R? {
-    let open = try view.engine.table(table)
-    var buffer = ByteBuffer(capacity: 64)
-    try table.key.encode(key, into: &buffer)
-    return try view.read { (runs, snapshot) throws(RocksDBError) in
-      switch runs.lookUp(buffer.bytes, in: open.id, body) {
-      case .value(let result): return result
-      case .deleted: return nil
-      case .absent: break
-      }
-      return try view.engine.database.handle.withValue(buffer.bytes, in: open.family, at: snapshot, body)
-    }
   }
 }

@@ -5,8 +5,9 @@ internal import struct Synchronization.Atomic
 /// The state at one commit, shared by the snapshots and cursors that read it.
 ///
 /// It can expire: then what it held is let go once the last read under way is done.
+@usableFromInline
 final class View: Sendable {
-  let engine: Engine
+  @usableFromInline let engine: Engine
   /// The commit that it shows.
   let state: CommittedState
   let takenAt = ContinuousClock.now
@@ -32,16 +33,43 @@ final class View: Sendable {
   func read<R: ~Copyable>(
     _ body: (_ runs: [Run], _ snapshot: borrowing RocksDB.Snapshot) throws(RocksDBError) -> R
   ) throws(StoreError) -> R {
-    let before = users.add(1, ordering: .acquiring).oldValue
-    defer {
-      let after = users.subtract(1, ordering: .acquiringAndReleasing).newValue
-      if after == Self.expiredFlag { release() }
-    }
-    guard before & Self.expiredFlag == 0 else {
-      throw StoreError(.snapshotExpired, "the snapshot is older than the store lets one grow; take another")
-    }
-    return try mappingErrors(to: "a read failed") { () throws(RocksDBError) in
+    let reading = try Reading(self)
+    let result = try mappingErrors(to: "a read failed") { () throws(RocksDBError) in
       unsafe try body(layers!.runs, layers!.snapshot.handle)
+    }
+    _ = consume reading
+    return result
+  }
+
+  /// What a key had at the view's commit.
+  @usableFromInline
+  func find(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
+    let reading = try Reading(self)
+    if let entry = unsafe layers!.runs.find(key, in: table.id) { return FoundValue(entry, reading) }
+    do throws(RocksDBError) {
+      return FoundValue(
+        try engine.database.handle.pin(key, in: table.family, at: unsafe layers!.snapshot.handle))
+    } catch {
+      throw StoreError(error, "a read failed")
+    }
+  }
+
+  /// A read under way, which keeps what the view reads.
+  struct Reading: ~Copyable {
+    private let view: View
+
+    /// Begins a read; throws `snapshotExpired` if the view is too old for one.
+    fileprivate init(_ view: View) throws(StoreError) {
+      let before = view.users.add(1, ordering: .acquiring).oldValue
+      self.view = view
+      guard before & View.expiredFlag == 0 else {
+        throw StoreError(.snapshotExpired, "the snapshot is older than the store lets one grow; take another")
+      }
+    }
+
+    deinit {
+      let after = view.users.subtract(1, ordering: .acquiringAndReleasing).newValue
+      if after == View.expiredFlag { view.release() }
     }
   }
 

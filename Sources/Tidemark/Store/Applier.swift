@@ -2,15 +2,16 @@ internal import Changelog
 internal import RocksDB
 
 /// An open table: its definition and its column family.
+@usableFromInline
 final class OpenTable: Sendable {
   let record: TableRecord
   let family: RocksDB.ColumnFamily
-  /// The Swift type of its declaration, `Table<…>`, which tells the codecs; `nil` for a table that isn't declared.
-  let declaredType: ObjectIdentifier?
+  /// The codecs of its declaration; `nil` for a table that isn't declared.
+  let codecTypes: CodecTypes?
 
-  init(record: TableRecord, family: consuming RocksDB.ColumnFamily, declaredType: ObjectIdentifier? = nil) {
+  init(record: TableRecord, family: consuming RocksDB.ColumnFamily, codecTypes: CodecTypes? = nil) {
     self.record = record
-    self.declaredType = declaredType
+    self.codecTypes = codecTypes
     self.family = family
   }
 

@@ -2,6 +2,7 @@ internal import Changelog
 internal import RocksDB
 
 /// An open store without its threads: the database, the tables, the changelog's writer, and the path of a commit.
+@usableFromInline
 final class Engine: Sendable {
   let directory: StoreDirectory
   let options: StoreOptions
@@ -37,7 +38,7 @@ final class Engine: Sendable {
 
   /// What only one commit at a time may use.
   private struct CommitPipeline: ~Copyable {
-    static let keptBytes = 1 << 20
+    static let keptBytes = 2 << 20
 
     var commit = Commit()
   }
@@ -65,11 +66,24 @@ final class Engine: Sendable {
   var committed: CommittedState { waiting.withLock { $0.state } }
 
   /// The open table of a declaration; throws `invalidArgument` if it wasn't declared at open, or with other codecs.
+  @inlinable
   func table<K, V>(_ table: Table<K, V>) throws(StoreError) -> OpenTable {
+    if let open = find(table.name, CodecTypes(key: K.self, value: V.self)) { return open }
+    return try checked(table)
+  }
+
+  /// The open table of a name, if it was declared with these codecs.
+  @usableFromInline
+  func find(_ name: String, _ codecTypes: CodecTypes) -> OpenTable? {
     // A store has a few tables; comparing names that short is faster than hashing one.
+    for open in tables where open.codecTypes == codecTypes && open.name == name { return open }
+    return nil
+  }
+
+  /// The open table of a declaration whose codecs have other types, but perhaps the same formats (JSON of two structures).
+  @usableFromInline
+  func checked(_ table: any TableDefinition) throws(StoreError) -> OpenTable {
     for open in tables where open.name == table.name {
-      // Comparing types is cheap; two types may have the same formats (JSON of two structures).
-      if open.declaredType == ObjectIdentifier(Table<K, V>.self) { return open }
       if open.record.keyFormat == table.keyFormat, open.record.valueFormat == table.valueFormat { return open }
       throw StoreError(
         .invalidArgument, "the table was declared with other codecs when the store was opened",

@@ -13,13 +13,17 @@ final class Health: Sendable {
 
   private let observer: StoreObserver
   private let state = Mutex(State.open)
-  /// Whether the state is `closed`, for readers, which don't take the lock.
+  // What the state says, for those who come often; read without the lock.
+  private let isOpen = Atomic<Bool>(true)
   private let isClosed = Atomic<Bool>(false)
 
   init(_ observer: StoreObserver) { self.observer = observer }
 
   /// Throws what stopped the store, if anything did.
-  func check() throws(StoreError) {
+  @inline(__always)
+  func check() throws(StoreError) { if !isOpen.load(ordering: .relaxed) { try throwFailure() } }
+
+  private func throwFailure() throws(StoreError) {
     try state.withLock { state throws(StoreError) in
       switch state {
       case .open: return
@@ -52,6 +56,7 @@ final class Health: Sendable {
     let isFirst = state.withLock { state in
       guard case .open = state else { return false }
       state = .failed(failure)
+      isOpen.store(false, ordering: .relaxed)
       return true
     }
     if isFirst { observer.failed(failure) }
@@ -60,6 +65,7 @@ final class Health: Sendable {
   /// Stops everything, for good.
   func close() {
     state.withLock { $0 = .closed }
+    isOpen.store(false, ordering: .relaxed)
     isClosed.store(true, ordering: .relaxed)
   }
 }

@@ -350,7 +350,7 @@ private struct Opening {
       tables.append(
         OpenTable(
           record: record, family: try parts.database.family(record.familyName),
-          declaredType: ObjectIdentifier(type(of: definition))))
+          codecTypes: definition.codecTypes))
     }
     let engine = Engine(parts, tables: tables, lock: lock)
     try engine.define(missing)

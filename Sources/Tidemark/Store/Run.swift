@@ -45,14 +45,10 @@ final class Run: @unchecked Sendable {
 }
 
 extension [Run] {
-  /// Looks a key up in runs, the latest first.
+  /// What runs say about a key, the latest first; `nil` if none changes it.
   @inline(__always)
-  func lookUp<R>(_ key: RawSpan, in table: TableID, _ body: (RawSpan) -> R) -> BatchLookup<R> {
-    for index in indices {
-      let found = self[index].changes.lookUp(key, in: table, body)
-      if case .absent = found { continue }
-      return found
-    }
-    return .absent
+  func find(_ key: RawSpan, in table: TableID) -> BatchEntry? {
+    for index in indices { if let entry = self[index].changes.find(key, in: table) { return entry } }
+    return nil
   }
 }

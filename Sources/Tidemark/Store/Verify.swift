@@ -97,7 +97,7 @@ extension StateStore {
     typealias Row = (key: [UInt8], value: [UInt8])
     var mine = try RowCursor(.view(view), table, range: KeyRange(), order: .ascending, after: nil)
     var theirs = try replay.rows(of: table.id)
-    func takeMine() throws(StoreError) -> Row? { try mine.withNext { ($0.array, $1.array) } }
+    func takeMine() throws(StoreError) -> Row? { try mine.next() ? (mine.key.array, mine.value.array) : nil }
     func takeTheirs() throws(StoreError) -> Row? {
       try theirs.advance() ? (theirs.key.array, theirs.value.array) : nil
     }

@@ -26,6 +26,21 @@ public struct Table<Key: KeyCodec, Value: Codec>: TableDefinition {
   public var keyFormat: String { key.name }
   /// The name of the values' codec.
   public var valueFormat: String { value.name }
+  /// The types of the codecs.
+  public var codecTypes: CodecTypes { CodecTypes(key: Key.self, value: Value.self) }
+}
+
+/// Which codecs a table was declared with.
+public struct CodecTypes: Hashable, Sendable {
+  @usableFromInline let key: ObjectIdentifier
+  @usableFromInline let value: ObjectIdentifier
+
+  /// The types of both codecs.
+  @inlinable
+  public init<K: KeyCodec, V: Codec>(key: K.Type, value: V.Type) {
+    self.key = ObjectIdentifier(key)
+    self.value = ObjectIdentifier(value)
+  }
 }
 
 /// What a store needs to know of a table to open it.
@@ -36,6 +51,8 @@ public protocol TableDefinition: Sendable {
   var keyFormat: String { get }
   /// The name of the values' codec.
   var valueFormat: String { get }
+  /// The types of the codecs, which a program that uses the table must have, too.
+  var codecTypes: CodecTypes { get }
 }
 
 extension TableDefinition {

@@ -7,7 +7,7 @@ public import Changelog
 /// A commit is atomic over all tables. After one, or after ``abort()``, the transaction is empty and can be used again;
 /// when it goes out of scope, what is uncommitted is dropped. Use it on one thread at a time.
 public struct Transaction: ~Copyable, Sendable {
-  let core: TransactionCore
+  @usableFromInline let core: TransactionCore
 
   init(_ core: TransactionCore) { self.core = core }
 
@@ -16,29 +16,27 @@ public struct Transaction: ~Copyable, Sendable {
   // MARK: Reading
 
   /// The value of a key; `nil` if there is none.
+  @inlinable
   public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    let open = try core.engine.table(table)
-    try core.encodeKey(key, with: table.key)
-    let found: Result<V.Value, StoreError>? = try core.withValue(in: open) { bytes in
-      Result { () throws(StoreError) in try table.value.decode(bytes) }
-    }
-    return try found?.get()
+    try find(key, in: table).decoded(with: table.value)
   }
 
   /// Calls `body` with the bytes of a key's value, without a copy; `nil` if there is none.
   ///
   /// `body` may read other keys.
+  @inlinable
   public func withBytes<K, V, R>(
     _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
   ) throws -> R? {
-    let open = try core.engine.table(table)
-    // A buffer of this call's own: the transaction's holds the key of a read inside of `body`.
-    var buffer = ByteBuffer(capacity: 64)
-    try table.key.encode(key, into: &buffer)
-    let result: Result<R, any Error>? = try core.withValue(buffer.bytes, in: open) { bytes in
-      Result { try body(bytes) }
-    }
-    return try result?.get()
+    let found = try find(key, in: table)
+    return found.isPresent ? try body(found.bytes) : nil
+  }
+
+  @inlinable
+  func find<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> FoundValue {
+    try core.select(table)
+    try core.encodeKey(key, with: table.key)
+    return try core.find()
   }
 
   /// The values of many keys, in their order; `nil` where there is none.
@@ -69,48 +67,52 @@ public struct Transaction: ~Copyable, Sendable {
   /// Sets the value of a key.
   ///
   /// Throws `overBudget` with nothing changed at the hard limit or when the memory budget is used up.
+  @inlinable
   public mutating func put<K, V>(_ key: K.Value, _ value: V.Value, in table: Table<K, V>) throws(StoreError) {
-    let open = try core.engine.table(table)
+    try core.select(table)
     try core.encodeKey(key, with: table.key)
-    try core.put(value, with: table.value, in: open)
+    try core.encodeValue(value, with: table.value)
+    try core.put()
   }
 
   /// Sets the value of a key that has none; answers whether it did.
   @discardableResult
+  @inlinable
   public mutating func putIfAbsent<K, V>(
     _ key: K.Value, _ value: V.Value, in table: Table<K, V>
   ) throws(StoreError) -> Bool {
-    let open = try core.engine.table(table)
+    try core.select(table)
     try core.encodeKey(key, with: table.key)
-    if try core.withValue(in: open, { _ in true }) != nil { return false }
-    try core.put(value, with: table.value, in: open)
+    if try core.find().isPresent { return false }
+    try core.encodeValue(value, with: table.value)
+    try core.put()
     return true
   }
 
   /// Changes the value of a key in place: `change` gets the value or `nil`, and what it leaves is set; `nil` deletes.
+  @inlinable
   public mutating func update<K, V>(
     _ key: K.Value, in table: Table<K, V>, _ change: (inout V.Value?) throws -> Void
   ) throws {
-    let open = try core.engine.table(table)
+    try core.select(table)
     try core.encodeKey(key, with: table.key)
-    let found: Result<V.Value, StoreError>? = try core.withValue(in: open) { bytes in
-      Result { () throws(StoreError) in try table.value.decode(bytes) }
-    }
-    var value = try found?.get()
+    var value = try core.find().decoded(with: table.value)
     let existed = value != nil
     try change(&value)
     if let value {
-      try core.put(value, with: table.value, in: open)
+      try core.encodeValue(value, with: table.value)
+      try core.put()
     } else if existed {
-      try core.delete(in: open)
+      try core.delete()
     }
   }
 
   /// Deletes a key, whether or not it has a value.
+  @inlinable
   public mutating func delete<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) {
-    let open = try core.engine.table(table)
+    try core.select(table)
     try core.encodeKey(key, with: table.key)
-    try core.delete(in: open)
+    try core.delete()
   }
 
   /// Deletes the rows of a range, as the transaction sees them; answers how many there were.
@@ -139,7 +141,7 @@ public struct Transaction: ~Copyable, Sendable {
       // Keys are gathered before they are deleted: each deletion would make the cursor take another iterator.
       var rows = try RowCursor(.transaction(core), open, range: bounds, order: .ascending, after: after)
       var keys: [[UInt8]] = []
-      while keys.count < 1000, let key = try rows.withNext({ key, _ in key.array }) { keys.append(key) }
+      while keys.count < 1000, try rows.next() { keys.append(rows.key.array) }
       for key in keys { try core.delete(key.rawSpan, in: open) }
       deleted += keys.count
       after = keys.last.map { ScanContinuation(lastKey: $0) }

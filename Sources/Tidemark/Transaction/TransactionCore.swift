@@ -7,8 +7,9 @@ internal import RocksDB
 ///
 /// Proof of `@unchecked Sendable`: it belongs to one `Transaction`, which isn't copyable, so one thread at a time uses it;
 /// cursors of the transaction are used on the same thread (``Cursor``).
+@usableFromInline
 final class TransactionCore: @unchecked Sendable {
-  let engine: Engine
+  @usableFromInline let engine: Engine
   /// Keeps the store's threads alive for as long as there is a transaction.
   private let owner: StateStore
   /// What is uncommitted.
@@ -17,13 +18,17 @@ final class TransactionCore: @unchecked Sendable {
   @safe @exclusivity(unchecked) var batch = IndexedBatch()
   /// What is committed and may not be in the database yet, the latest first.
   @safe @exclusivity(unchecked) private var runs: [Run]
-  @safe @exclusivity(unchecked) private var keyBuffer = ByteBuffer()
-  @safe @exclusivity(unchecked) private var valueBuffer = ByteBuffer()
+  // What the next calls are about: a table, as it was named, and a key and a value, encoded.
+  @safe @exclusivity(unchecked) private var table: OpenTable?
+  @safe @exclusivity(unchecked) private var tableName = ""
+  @safe @exclusivity(unchecked) private var tableCodecs: CodecTypes?
+  @safe @exclusivity(unchecked) @usableFromInline var keyBuffer = ByteBuffer()
+  @safe @exclusivity(unchecked) @usableFromInline var valueBuffer = ByteBuffer()
   /// Counts how often the transaction was emptied: a savepoint from before is gone, and what a cursor stands on.
   @safe @exclusivity(unchecked) private(set) var generation: UInt64 = 0
   private var savepointDepth = 0
   private(set) var streamTime: Timestamp?
-  @safe @exclusivity(unchecked) private var firstChangeAt: ContinuousClock.Instant?
+  @safe @exclusivity(unchecked) private var firstChangeAt: UInt64?
   @safe @exclusivity(unchecked) private var reservedBytes = 0
   @safe @exclusivity(unchecked) private var isEnded = false
 
@@ -36,36 +41,53 @@ final class TransactionCore: @unchecked Sendable {
     runs = engine.runs
   }
 
-  // MARK: Reading
+  // MARK: Naming
 
-  /// Encodes the key that the next calls without a key are about.
+  /// Names the table that the next calls are about; throws `invalidArgument` if it wasn't declared at open like this.
+  @inlinable
+  func select<K, V>(_ table: Table<K, V>) throws(StoreError) {
+    let codecs = CodecTypes(key: K.self, value: V.self)
+    if !isSelected(table.name, codecs) { select(try engine.table(table), table.name, codecs) }
+  }
+
+  @usableFromInline
+  func isSelected(_ name: String, _ codecs: CodecTypes) -> Bool { codecs == tableCodecs && name == tableName }
+
+  @usableFromInline
+  func select(_ table: OpenTable, _ name: String, _ codecs: CodecTypes) {
+    self.table = table
+    tableName = name
+    tableCodecs = codecs
+  }
+
+  /// Encodes the key that the next calls are about.
+  @inlinable
   func encodeKey<K: KeyCodec>(_ key: K.Value, with codec: K) throws(StoreError) {
     keyBuffer.removeAll()
     try codec.encode(key, into: &keyBuffer)
   }
 
-  /// Calls `body` with the encoded key's value as the transaction sees it.
-  ///
-  /// `body` must not read the transaction again: the encoded key is in use meanwhile.
-  func withValue<R>(in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
-    try keyBuffer.withBytes { (key) throws(StoreError) in try withValue(key, in: table, body) }
+  /// Encodes the value that the next ``put()`` sets.
+  @inlinable
+  func encodeValue<V: Codec>(_ value: V.Value, with codec: V) throws(StoreError) {
+    valueBuffer.removeAll()
+    try codec.encode(value, into: &valueBuffer)
   }
 
-  /// Calls `body` with a key's value as the transaction sees it.
-  func withValue<R>(_ key: RawSpan, in table: OpenTable, _ body: (RawSpan) -> R) throws(StoreError) -> R? {
+  // MARK: Reading
+
+  /// The encoded key's value as the transaction sees it.
+  @usableFromInline
+  func find() throws(StoreError) -> FoundValue {
     try checkReadable()
-    switch batch.lookUp(key, in: table.id, body) {
-    case .value(let result): return result
-    case .deleted: return nil
-    case .absent: break
-    }
-    switch runs.lookUp(key, in: table.id, body) {
-    case .value(let result): return result
-    case .deleted: return nil
-    case .absent: break
-    }
-    return try mappingErrors(to: "a read failed") { () throws(RocksDBError) in
-      try engine.database.handle.withValue(key, in: table.family, body)
+    let table = table!
+    return try keyBuffer.withBytes { (key) throws(StoreError) in
+      if let entry = batch.find(key, in: table.id) ?? runs.find(key, in: table.id) { return FoundValue(entry) }
+      do throws(RocksDBError) {
+        return FoundValue(try engine.database.handle.pin(key, in: table.family))
+      } catch {
+        throw StoreError(error, "a read failed")
+      }
     }
   }
 
@@ -79,17 +101,18 @@ final class TransactionCore: @unchecked Sendable {
 
   // MARK: Writing
 
-  /// Sets the encoded key's value.
-  func put<V: Codec>(_ value: V.Value, with codec: V, in table: OpenTable) throws(StoreError) {
-    valueBuffer.removeAll()
-    try codec.encode(value, into: &valueBuffer)
+  /// Sets the encoded key's value to the encoded one.
+  @usableFromInline
+  func put() throws(StoreError) {
+    let table = table!
     try willChange(adding: keyBuffer.count + valueBuffer.count)
     keyBuffer.withBytes { key in valueBuffer.withBytes { value in batch.put(key, value, in: table.id) } }
   }
 
   /// Deletes the encoded key.
-  func delete(in table: OpenTable) throws(StoreError) {
-    try keyBuffer.withBytes { (key) throws(StoreError) in try delete(key, in: table) }
+  @usableFromInline
+  func delete() throws(StoreError) {
+    try keyBuffer.withBytes { (key) throws(StoreError) in try delete(key, in: table!) }
   }
 
   func delete(_ key: RawSpan, in table: OpenTable) throws(StoreError) {
@@ -98,6 +121,7 @@ final class TransactionCore: @unchecked Sendable {
   }
 
   /// Checks the limits before a change, so that a refused one changes nothing.
+  @inline(__always)
   private func willChange(adding count: Int) throws(StoreError) {
     try check()
     let bytes = uncommittedBytes + IndexedBatch.greatestGrowth(count)
@@ -107,13 +131,16 @@ final class TransactionCore: @unchecked Sendable {
         .overBudget, "the transaction's hard limit is reached; commit or abort it",
         ["uncommitted bytes": uncommittedBytes, "limit": limit])
     }
-    if bytes > reservedBytes {
-      let more = max(Self.reservationBytes, bytes - reservedBytes)
-      try engine.options.budget.reserve(more)
-      reservedBytes += more
-      engine.usage.setUncommitted(bytes: reservedBytes)
-    }
-    if firstChangeAt == nil { firstChangeAt = .now }
+    if bytes > reservedBytes { try reserve(bytes) }
+    if firstChangeAt == nil { firstChangeAt = monotonicNanoseconds() }
+  }
+
+  @inline(never)
+  private func reserve(_ bytes: Int) throws(StoreError) {
+    let more = max(Self.reservationBytes, bytes - reservedBytes)
+    try engine.options.budget.reserve(more)
+    reservedBytes += more
+    engine.usage.setUncommitted(bytes: reservedBytes)
   }
 
   func advance(streamTime time: Timestamp) { streamTime = max(streamTime ?? time, time) }
@@ -127,7 +154,7 @@ final class TransactionCore: @unchecked Sendable {
     guard let firstChangeAt else { return false }
     let limits = engine.options.transactionLimits
     if uncommittedBytes >= limits.softBytes || batch.count >= limits.softEntries { return true }
-    if let interval = limits.softInterval, firstChangeAt.duration(to: .now) >= interval { return true }
+    if let interval = limits.softInterval, monotonicNanoseconds() - firstChangeAt >= interval.nanoseconds { return true }
     return engine.options.budget.asksForCommit
   }
 
@@ -167,7 +194,7 @@ final class TransactionCore: @unchecked Sendable {
 
   struct Savepoint {
     fileprivate let streamTime: Timestamp?
-    fileprivate let firstChangeAt: ContinuousClock.Instant?
+    fileprivate let firstChangeAt: UInt64?
     fileprivate let generation: UInt64
   }
 
