@@ -48,10 +48,11 @@ extension FileLogWriter {
 
   /// Throws `fenced` if the lock file is no longer the one that is locked.
   func checkLock() throws(StoreError) {
-    guard let lock = state.withLock({ $0.lock }), try lock.isStill(at: directory.lockPath) else {
-      throw StoreError(
-        .fenced, "another writer took the changelog over", ["file": directory.lockPath, "epoch": epoch])
-    }
+    guard let lock = state.withLock({ $0.lock }), try lock.isStill(at: directory.lockPath) else { throw fencedError }
+  }
+
+  private var fencedError: StoreError {
+    StoreError(.fenced, "another writer took the changelog over", ["file": directory.lockPath, "epoch": epoch])
   }
 
   /// Writes the recovery point.
@@ -93,7 +94,7 @@ extension FileLogWriter {
       return
     }
     // Looked at afterwards: what a deposed writer made durable doesn't count.
-    try checkLock()
+    guard let lock = claimed.lock, try lock.isLinked() else { throw fencedError }
     state.withLock {
       $0.durableOffset = max($0.durableOffset, claimed.endOffset)
       $0.durablePosition = max($0.durablePosition, claimed.position)

@@ -9,7 +9,8 @@ package final class Mutex<Value: ~Copyable>: @unchecked Sendable {
   // Proof of `@unchecked Sendable`: `value` is touched only between lock and unlock.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
-  private var value: Value
+  // Unchecked, as the lock is the check. Proof: as above; `body` can't get at the value but through its parameter.
+  @safe @exclusivity(unchecked) private var value: Value
 
   package init(_ value: consuming sending Value) {
     self.value = value

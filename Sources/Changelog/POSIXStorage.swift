@@ -144,6 +144,12 @@ final class POSIXFile: LogFile {
     throw StoreError(errno: errno, "a file can't be locked", path)
   }
 
+  func isLinked() throws(StoreError) -> Bool {
+    var opened = stat()
+    if unsafe fstat(descriptor, &opened) != 0 { throw StoreError(errno: errno, "a file can't be looked at", path) }
+    return opened.st_nlink > 0
+  }
+
   func isStill(at path: String) throws(StoreError) -> Bool {
     var opened = stat()
     var found = stat()

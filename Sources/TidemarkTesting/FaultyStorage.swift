@@ -190,5 +190,6 @@ fileprivate final class FaultyFile: LogFile {
 
   func size() throws(StoreError) -> Int { try base.size() }
   func tryLock() throws(StoreError) -> Bool { try base.tryLock() }
+  func isLinked() throws(StoreError) -> Bool { try base.isLinked() }
   func isStill(at path: String) throws(StoreError) -> Bool { try base.isStill(at: path) }
 }

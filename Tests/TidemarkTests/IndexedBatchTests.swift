@@ -87,4 +87,33 @@ import Testing
     }
     expect(batch, model, &random, keys: keys)
   }
+
+  @Test func anEntryTakesAtMost48BytesBesidesKeyAndValue() {
+    let batch = IndexedBatch()
+    let count = 100_000
+    var random = SeededGenerator(seed: testSeed("memory of entries"))
+    for _ in 0..<count {
+      let key = (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
+      batch.put(key.rawSpan, [UInt8](repeating: 7, count: 100).rawSpan, in: table)
+    }
+    #expect(batch.count == count)
+    #expect(batch.byteCount <= count * (16 + 100 + 48))
+  }
+
+  @Test func aValueThatShrankHasItsRoomBack() {
+    let batch = IndexedBatch()
+    func put(_ count: Int) {
+      batch.put([1].rawSpan, [UInt8](repeating: UInt8(truncatingIfNeeded: count), count: count).rawSpan, in: table)
+    }
+    for longest in [100, 100_000] {
+      put(longest)
+      let before = batch.byteCount
+      for count in [longest - 60, longest, longest - 1, longest] {
+        put(count)
+        #expect(batch.byteCount == before)
+        let value = batch.find([1].rawSpan, in: table).map { unsafe Array($0.value) }
+        #expect(value == [UInt8](repeating: UInt8(truncatingIfNeeded: count), count: count))
+      }
+    }
+  }
 }

@@ -6,7 +6,7 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tidemark-bench", abstract: "Measures Tidemark beside plain RocksDB.",
     discussion: """
-      In each round each case runs directly beside its baseline; a ratio is that of the two runs. Results go to a \
+      In each round each case runs beside its baseline; a ratio is that of the two runs. Results go to a \
       directory as results.json and charts (SVG), and to standard output as tables.
       """, subcommands: [RunCommand.self, CompareCommand.self, WriteUntilKilledCommand.self],
     defaultSubcommand: RunCommand.self)
@@ -47,10 +47,7 @@ struct RunCommand: ParsableCommand {
     if let records { (plan.writeRecords, plan.contextRecords) = (records, records) }
     if let settledRecords { plan.settledRecords = settledRecords }
     plan.baselineInsertHint = !withoutInsertHint
-    if let rounds {
-      (plan.rounds, plan.writeRounds, plan.contextRounds) = (rounds, rounds, rounds)
-      (plan.settledRounds, plan.readRounds) = (rounds, rounds)
-    }
+    if let rounds { plan.setRounds(rounds) }
     try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
     let work = directory.map { $0 + "/tidemark-bench" } ?? output + "/work"
     defer { try? FileManager.default.removeItem(atPath: work) }
@@ -68,13 +65,11 @@ struct RunCommand: ParsableCommand {
     var machine = Machine()
     print(heading(bench, machine))
     var runner = Runner(groups)
-    for group in groups {
-      try runner.run(group)
-      machine.loadAfter = Machine.load
-      // After each group, so that a run that is cut short leaves what it has.
-      try results(bench, machine, runner).write(to: output + "/results.json")
-    }
-    let results = results(bench, machine, runner)
+    // Now and then, too, so that a run that is cut short leaves what it has.
+    try runner.run(groups) { try self.results(bench, machine, $0).write(to: output + "/results.json") }
+    machine.loadAfter = Machine.load
+    let results = self.results(bench, machine, runner)
+    try results.write(to: output + "/results.json")
     print(results.text + "\n\n" + Results.legend)
     print("\nresults: \(output)/results.json")
     for path in try results.drawCharts(in: output) { print("chart: \(path)") }

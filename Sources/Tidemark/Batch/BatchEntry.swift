@@ -6,10 +6,10 @@ internal import CPrefetch
 // |---|---|---|
 // | 0 | 8 | address of the value |
 // | 8 | 4 | length of the value |
-// | 12 | 4 | how long a value may be in its place |
-// | 16 | 4 | length of the key |
-// | 20 | 4 | state: 0 value, 1 deleted, 2 dropped by a rollback |
-// | 24 | … | the key, and behind it the first value |
+// | 12 | 4 | length of the key |
+// | 16 | 2 | by how much longer a value may be in its place; 65,535 also where it is more |
+// | 18 | 1 | state: 0 value, 1 deleted, 2 dropped by a rollback |
+// | 19 | … | the key, and behind it the first value |
 
 /// A changed key and its value, in the arena of a batch.
 ///
@@ -17,13 +17,13 @@ internal import CPrefetch
 @safe
 struct BatchEntry: BitwiseCopyable {
   /// What the batch says about the key.
-  enum State: UInt32 {
+  enum State: UInt8 {
     case value = 0
     case deleted = 1
     case dropped = 2
   }
 
-  private static let headerBytes = 24
+  private static let headerBytes = 19
 
   /// What an entry takes with `count` bytes of key and value, in one piece or two.
   static func greatestBytes(_ count: Int) -> Int { headerBytes + count + 2 * 7 }
@@ -37,10 +37,10 @@ struct BatchEntry: BitwiseCopyable {
     let keyStart = unsafe base + Self.headerBytes
     if let bytes = key.baseAddress { unsafe keyStart.copyMemory(from: bytes, byteCount: key.count) }
     unsafe base.storeBytes(of: keyStart + key.count, as: UnsafeMutableRawPointer.self)
-    unsafe base.storeBytes(of: 0, toByteOffset: 8, as: UInt32.self)
-    unsafe base.storeBytes(of: UInt32(valueRoom), toByteOffset: 12, as: UInt32.self)
-    unsafe base.storeBytes(of: UInt32(key.count), toByteOffset: 16, as: UInt32.self)
-    unsafe base.storeBytes(of: State.deleted.rawValue, toByteOffset: 20, as: UInt32.self)
+    unsafe base.storeBytes(of: UInt32(valueRoom), toByteOffset: 8, as: UInt32.self)
+    unsafe base.storeBytes(of: UInt32(key.count), toByteOffset: 12, as: UInt32.self)
+    unsafe base.storeBytes(of: 0, toByteOffset: 16, as: UInt16.self)
+    unsafe base.storeBytes(of: State.deleted.rawValue, toByteOffset: 18, as: UInt8.self)
   }
 
   /// Asks for its memory, as far as small keys and values go.
@@ -48,8 +48,8 @@ struct BatchEntry: BitwiseCopyable {
   func prefetch() { for line in 0..<3 { unsafe tidemark_prefetch(base + 64 * line) } }
 
   var state: State {
-    @inline(__always) get { unsafe State(rawValue: base.load(fromByteOffset: 20, as: UInt32.self))! }
-    nonmutating set { unsafe base.storeBytes(of: newValue.rawValue, toByteOffset: 20, as: UInt32.self) }
+    @inline(__always) get { unsafe State(rawValue: base.load(fromByteOffset: 18, as: UInt8.self))! }
+    nonmutating set { unsafe base.storeBytes(of: newValue.rawValue, toByteOffset: 18, as: UInt8.self) }
   }
 
   /// The key's bytes.
@@ -57,7 +57,7 @@ struct BatchEntry: BitwiseCopyable {
     @inline(__always)
     get {
       unsafe UnsafeRawBufferPointer(
-        start: base + Self.headerBytes, count: Int(base.load(fromByteOffset: 16, as: UInt32.self)))
+        start: base + Self.headerBytes, count: Int(base.load(fromByteOffset: 12, as: UInt32.self)))
     }
   }
 
@@ -72,19 +72,19 @@ struct BatchEntry: BitwiseCopyable {
   struct Place: BitwiseCopyable {
     fileprivate let start: UnsafeMutableRawPointer
     fileprivate let count: UInt32
-    fileprivate let room: UInt32
+    fileprivate let room: UInt16
   }
 
   var place: Place {
     get {
       unsafe Place(
         start: base.load(as: UnsafeMutableRawPointer.self), count: base.load(fromByteOffset: 8, as: UInt32.self),
-        room: base.load(fromByteOffset: 12, as: UInt32.self))
+        room: base.load(fromByteOffset: 16, as: UInt16.self))
     }
     nonmutating set {
       unsafe base.storeBytes(of: newValue.start, as: UnsafeMutableRawPointer.self)
       unsafe base.storeBytes(of: newValue.count, toByteOffset: 8, as: UInt32.self)
-      unsafe base.storeBytes(of: newValue.room, toByteOffset: 12, as: UInt32.self)
+      unsafe base.storeBytes(of: newValue.room, toByteOffset: 16, as: UInt16.self)
     }
   }
 
@@ -100,16 +100,17 @@ struct BatchEntry: BitwiseCopyable {
   /// Sets the value: in its place if there is room and `inPlace`, else in a new one.
   @inline(__always)
   func set(_ value: UnsafeRawBufferPointer, inPlace: Bool, in arena: inout Arena) {
-    let hasRoom = unsafe value.count <= Int(base.load(fromByteOffset: 12, as: UInt32.self))
-    if !inPlace || !hasRoom {
-      let room = (value.count + 7) & ~7
+    var room = unsafe Int(base.load(fromByteOffset: 8, as: UInt32.self))
+    room += unsafe Int(base.load(fromByteOffset: 16, as: UInt16.self))
+    if !inPlace || value.count > room {
+      room = (value.count + 7) & ~7
       unsafe base.storeBytes(of: arena.allocate(room), as: UnsafeMutableRawPointer.self)
-      unsafe base.storeBytes(of: UInt32(room), toByteOffset: 12, as: UInt32.self)
     }
     if let bytes = value.baseAddress {
       unsafe base.load(as: UnsafeMutableRawPointer.self).copyMemory(from: bytes, byteCount: value.count)
     }
     unsafe base.storeBytes(of: UInt32(value.count), toByteOffset: 8, as: UInt32.self)
+    unsafe base.storeBytes(of: UInt16(clamping: room - value.count), toByteOffset: 16, as: UInt16.self)
     state = .value
   }
 }

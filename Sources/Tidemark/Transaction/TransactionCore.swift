@@ -154,7 +154,9 @@ final class TransactionCore: @unchecked Sendable {
     guard let firstChangeAt else { return false }
     let limits = engine.options.transactionLimits
     if uncommittedBytes >= limits.softBytes || batch.count >= limits.softEntries { return true }
-    if let interval = limits.softInterval, monotonicNanoseconds() - firstChangeAt >= interval.nanoseconds { return true }
+    if let interval = limits.softInterval, monotonicNanoseconds() - firstChangeAt >= interval.nanoseconds {
+      return true
+    }
     return engine.options.budget.asksForCommit
   }
 

@@ -10,7 +10,7 @@ extension Bench {
   private var writeGroups: [Group] {
     Distribution.allCases.map { distribution in
       let sizes = plan.commitSizes
-      let estimate = Double(sizes.count) * 4.5 * seconds(plan.writeRecords, 3300)
+      let estimate = Double(sizes.count) * 4 * seconds(plan.writeRecords, 3000)
       return Group(title: "writes, \(distribution)", rounds: plan.writeRounds, estimatedSeconds: estimate) { [self] in
         let cases = WriteCases(bench: self, workload: Workload(distribution, count: plan.writeRecords))
         return cases.unloggedContenders(sizes) + cases.loggedContenders(sizes)
@@ -38,17 +38,17 @@ extension Bench {
 
   private var latencyGroup: Group {
     Group(
-      title: "commits under flushes and compactions", rounds: plan.settledRounds, warmUpRounds: 0,
-      estimatedSeconds: 2 * seconds(plan.settledRecords, 3200)
+      title: "commits under flushes and compactions", rounds: plan.latencyRounds, warmUpRounds: 0,
+      estimatedSeconds: seconds(plan.latencyRecords, 6000)
     ) { [self] in
-      WriteCases(bench: self, workload: Workload(.uniq, count: plan.settledRecords)).latencyContenders(1000)
+      WriteCases(bench: self, workload: Workload(.uniq, count: plan.latencyRecords)).latencyContenders(1000)
     }
   }
 
   private var contextGroups: [Group] {
     Distribution.allCases.map { distribution in
-      let sizes = plan.commitSizes
-      let estimate = Double(sizes.count) * 5 * seconds(plan.contextRecords, 4200)
+      let sizes = plan.contextSizes
+      let estimate = Double(sizes.count) * 4.5 * seconds(plan.contextRecords, 4200)
       return Group(
         title: "other ways to write, \(distribution)", rounds: plan.contextRounds, warmUpRounds: 0,
         estimatedSeconds: estimate
@@ -83,16 +83,24 @@ extension Bench {
         estimatedSeconds: 3 * seconds(plan.reads, 3500)
       ) { [self] in
         let reads = Workload(reading: distribution, of: plan.rows, count: plan.reads)
-        return ReadCases(bench: self, sides: try LoadedSides(self), workload: reads).getContenders
+        return ReadCases(bench: self, sides: try sharedSides(), workload: reads).getContenders
       }
+    }
+    let overRuns = Group(
+      title: "committed reads over 64 runs", rounds: plan.readRounds, estimatedSeconds: 3 * seconds(plan.reads, 3500)
+    ) { [self] in
+      let sides = try LoadedSides(self)
+      try sides.commitRuns(64)
+      let reads = Workload(reading: .uniq, of: plan.rows, count: plan.reads)
+      return ReadCases(bench: self, sides: sides, workload: reads).getContenders
     }
     let staged = Group(
       title: "reads in a transaction", rounds: plan.readRounds, estimatedSeconds: 9 * seconds(plan.reads, 1500)
     ) { [self] in
       let reads = Workload(reading: .uniq, of: plan.rows, count: max(plan.reads, plan.scans))
-      return ReadCases(bench: self, sides: try LoadedSides(self), workload: reads).stagedContenders
+      return ReadCases(bench: self, sides: try sharedSides(), workload: reads).stagedContenders
     }
-    return gets + [staged]
+    return gets + [overRuns, staged]
   }
 
   private var getPutGroups: [Group] {
@@ -116,7 +124,7 @@ extension Bench {
         try RestoreCases(self, Workload(.uniq, count: plan.restoreRecords), recordsPerCommit: 1000).contenders
       },
       Group(
-        title: "open after SIGKILL", rounds: plan.rounds,
+        title: "open after SIGKILL", rounds: plan.openRounds,
         estimatedSeconds: 2 * seconds(plan.killedRecords, 15_000)
       ) { [self] in
         KilledCases(bench: self, records: plan.killedRecords, recordsPerCommit: 1000).contenders

@@ -7,12 +7,13 @@ import Tidemark
 final class LoadedSides {
   let plain: PlainDatabase
   let store: StateStore
-  private let bench: Bench
+  private let rows: Int
   private let directory: String
+  private var snapshots: [Snapshot] = []
 
   /// Loads the rows numbered below the plan's `rows`.
   init(_ bench: Bench) throws {
-    self.bench = bench
+    rows = bench.plan.rows
     directory = try bench.freshDirectory()
     let workload = Workload(.uniq, count: bench.plan.rows)
     let files = StoreFiles(directory: directory)
@@ -24,9 +25,22 @@ final class LoadedSides {
     plain = try PlainDatabase(directory + "/plain", .existing, like: bench.model)
   }
 
+  /// Changes some rows in small commits, with a snapshot behind each, so that each starts a run of its own.
+  func commitRuns(_ count: Int) throws {
+    var transaction = try store.begin()
+    for run in 0..<count {
+      for row in 0..<100 {
+        let number = mixed(UInt64(run * 100 + row)) % UInt64(rows)
+        try transaction.put(RecordKey(number: number), ValuePool.offset(for: number), in: recordTable)
+      }
+      try transaction.commit()
+      snapshots.append(try store.snapshot())
+    }
+  }
+
   deinit {
     try? store.close()
-    bench.remove(directory)
+    try? FileManager.default.removeItem(atPath: directory)
   }
 }
 

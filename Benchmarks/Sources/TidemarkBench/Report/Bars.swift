@@ -2,8 +2,9 @@
 ///
 /// A ratio is always the baseline's time divided by the case's, so more is better: "at most 1.1 of its time" is 0.909.
 struct Bar: Sendable {
-  /// What is measured: a ratio is at least the limit; a latency of the row, in nanoseconds, is at most the limit.
-  enum Measure: String, Sendable { case ratio, p99, max }
+  /// What is measured: a ratio is at least the limit; a latency of the row, in nanoseconds, is at most the limit, and so
+  /// is the time of a record.
+  enum Measure: String, Sendable { case ratio, p99, max, mean }
 
   let group: String
   let name: String
@@ -40,8 +41,10 @@ struct Bar: Sendable {
       Bar("commits under flushes and compactions", "transaction-file-log", .max, 200_000_000),
       Bar("committed reads, uniq", "snapshot-get", .ratio, 0.909),
       Bar("committed reads, zipf", "snapshot-get", .ratio, 0.909),
-      Bar("reads in a transaction", "own-get", .ratio, 2),
-      Bar("reads in a transaction", "transaction-scan", .ratio, 0.5),
+      Bar("committed reads over 64 runs", "snapshot-get", .ratio, 0.667),
+      Bar("reads in a transaction", "own-get", .ratio, 10),
+      Bar("reads in a transaction", "own-get", .mean, 200),
+      Bar("reads in a transaction", "transaction-scan", .ratio, 0.769),
       Bar("get and put, uniq", "transaction-get-put", .ratio, 1.3),
       Bar("get and put, zipf", "transaction-get-put", .ratio, 2.5),
       Bar("restore", "restore", against: "put", .ratio, 4.5),
@@ -61,6 +64,7 @@ struct Bar: Sendable {
     case .ratio: row.ratio
     case .p99: row.latency.map { Double($0.p99) }
     case .max: row.latency.map { Double($0.max) }
+    case .mean: row.nanosecondsPerRecord
     }
   }
 

@@ -74,7 +74,7 @@ extension Results {
     var svg = SVG(width: 920, height: bottom + 50)
     svg.text("How many times as fast as the baseline", 20, 26, size: 17)
     svg.text(
-      "dot: median of the rounds; line: least to greatest; upright: the bar, green if it is reached; right of 1 is faster",
+      "dot: middle of the rounds; line: least to greatest; upright: the bar, green if it is reached; right of 1 is faster",
       20, 46, style: "m")
     for tick in axis.ticks {
       svg.line(axis.x(tick), 62, axis.x(tick), bottom, style: tick == 1 ? "axis" : "grid")

@@ -2,20 +2,22 @@ import Histogram
 
 /// One line of the results: a case, and what it is compared with.
 ///
-/// Each ratio is of two runs one after the other; `ratio` is the median of the rounds.
+/// Each ratio is of two runs of the same turn; `ratio` is the middle of the rounds (``pseudomedian(_:)``).
 struct Row: Sendable {
   let group: String
   let name: String
   let against: String?
   let distribution: Distribution
   let recordsPerCommit: Int?
-  /// How many runs count: one a round, for a baseline one for each two cases.
+  /// How many runs count: one a round, for a baseline one for each four cases.
   let rounds: Int
   let operations: Int
   /// The median of the runs.
   let nanosecondsPerRecord: Double
   /// The baseline's time divided by this case's: more is better.
   let ratio: Double?
+  /// The median of the rounds' ratios.
+  let medianRatio: Double?
   /// The least and the greatest ratio of a round.
   let ratioRange: [Double]?
   /// Each round's ratio, and each run's time, so that the spread can be studied.
@@ -60,7 +62,8 @@ struct Row: Sendable {
     operations = series.samples.first?.operations ?? 0
     roundNanosecondsPerRecord = series.samples.map(\.nanosecondsPerOperation)
     nanosecondsPerRecord = median(roundNanosecondsPerRecord) ?? 0
-    ratio = median(series.ratios)
+    ratio = pseudomedian(series.ratios)
+    medianRatio = median(series.ratios)
     ratioRange = series.ratios.min().flatMap { least in series.ratios.max().map { [least, $0] } }
     roundRatios = series.ratios.isEmpty ? nil : series.ratios
     latency = Latency(of: contender.latencyOf, series.latencies.histogram)
@@ -87,7 +90,7 @@ extension Row: Codable {
     case name = "case"
     case against, distribution, recordsPerCommit
     case nanosecondsPerRecord = "nsPerRecord"
-    case ratio, ratioRange, roundRatios, rounds, operations
+    case ratio, medianRatio, ratioRange, roundRatios, rounds, operations
     case roundNanosecondsPerRecord = "roundNsPerRecord"
     case latency = "latencyNs"
     case writeAmplification, databaseBytes, changelogBytes, debt
@@ -106,6 +109,7 @@ extension Row: Codable {
     try fields.encode(recordsPerCommit, forKey: .recordsPerCommit)
     try fields.encode(nanosecondsPerRecord.rounded(to: 1), forKey: .nanosecondsPerRecord)
     try fields.encode(ratio?.rounded(to: 3), forKey: .ratio)
+    try fields.encode(medianRatio?.rounded(to: 3), forKey: .medianRatio)
     try fields.encode(ratioRange?.map { $0.rounded(to: 3) }, forKey: .ratioRange)
     try fields.encode(roundRatios?.map { $0.rounded(to: 3) }, forKey: .roundRatios)
     try fields.encode(rounds, forKey: .rounds)

@@ -8,6 +8,16 @@ func median(_ values: [Double]) -> Double? {
   return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
+/// The middle of positive values that scatter: the median of the geometric means of all pairs; nil for none.
+///
+/// It scatters less than the median, and outliers move it as little. Source: J. L. Hodges and E. L. Lehmann, "Estimates of
+/// location based on rank tests" (1963), of the logarithms.
+func pseudomedian(_ values: [Double]) -> Double? {
+  let logarithms = values.map { log($0) }
+  let means = logarithms.indices.flatMap { index in logarithms[index...].map { ($0 + logarithms[index]) / 2 } }
+  return median(means).map { exp($0) }
+}
+
 extension Array where Element: Hashable {
   /// Each element once, where it first stands.
   var inFirstOrder: [Element] {

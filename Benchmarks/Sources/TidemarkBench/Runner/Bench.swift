@@ -9,6 +9,7 @@ final class Bench {
   /// The options of both sides where they are the same, and where they are not.
   private(set) var options: ComparedOptions
   private var directories = 0
+  private var loadedSides: LoadedSides?
 
   init(_ plan: Plan, directory: String) throws {
     self.plan = plan
@@ -24,6 +25,14 @@ final class Bench {
     options = ComparedOptions(ours: ours, theirs: [:])
     let plain = try PlainDatabase(directory + "/plain", .create, like: model)
     options = ComparedOptions(ours: ours, theirs: plain.options)
+  }
+
+  /// The store with rows, and the plain database with the same, that all reads of rows alone share.
+  func sharedSides() throws -> LoadedSides {
+    if let loadedSides { return loadedSides }
+    let sides = try LoadedSides(self)
+    loadedSides = sides
+    return sides
   }
 
   /// A directory that no run has used.

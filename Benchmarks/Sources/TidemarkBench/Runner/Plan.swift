@@ -13,29 +13,35 @@ enum Scale: String, ExpressibleByArgument, CaseIterable, Sendable {
 /// The sizes of a run.
 struct Plan: Codable, Sendable {
   var commitSizes = [100, 1000, 10_000, 100_000]
-  /// Rounds of the cases that have a bar, and of those that are there for comparison only.
-  var rounds = 20
-  var contextRounds = 9
+  /// Commit sizes of the cases that are there for comparison only.
+  var contextSizes = [100, 10_000]
+  /// Rounds of cases that have neither of the numbers below, and of those that are there for comparison only.
+  var rounds = 28
+  var contextRounds = 24
   /// Records of each write run, of which there are fewer rounds: more than one commit even of the largest size.
-  var writeRecords = 250_000
-  var writeRounds = 10
+  var writeRecords = 200_000
+  var writeRounds = 22
   /// Records of each run with one record a commit.
   var singleRecords = 50_000
   /// Records of each run whose commits wait for the disk, by so many writers at once.
   var syncedRecords = 20_000
   var syncedWriters = 8
   /// Records of each write run of the cases that are there for comparison only.
-  var contextRecords = 125_000
+  var contextRecords = 60_000
+  /// Records, and rounds, of the runs of commits under flushes and compactions.
+  var latencyRecords = 1_000_000
+  var latencyRounds = 7
   /// Records of each run that ends with compactions settled.
-  var settledRecords = 1_500_000
-  var settledRounds = 7
+  var settledRecords = 500_000
+  var settledRounds = 20
   /// Whether logged writes run until compactions have settled, too; they take as long again.
   var settlesLogged = false
   /// Rows of the databases that are read.
   var rows = 1_000_000
   var reads = 100_000
-  /// Reads are short, so they have more rounds.
+  /// Reads are short, and opening scatters, so they have more rounds.
   var readRounds = 30
+  var openRounds = 40
   var scans = 3000
   var scanRows = 100
   /// Entries staged in a transaction that is read.
@@ -53,18 +59,24 @@ struct Plan: Codable, Sendable {
     switch scale {
     case .standard: break
     case .smoke:
-      (rounds, writeRounds, contextRounds, settledRounds, readRounds) = (2, 2, 1, 1, 2)
+      setRounds(1)
       settlesLogged = true
-      (writeRecords, contextRecords, settledRecords) = (2000, 1000, 5000)
+      (writeRecords, contextRecords, settledRecords, latencyRecords) = (2000, 1000, 5000, 5000)
       (singleRecords, syncedRecords) = (200, 200)
       (rows, reads, scans, stagedEntries) = (5000, 2000, 20, 500)
       (getPutRecords, restoreRecords, killedRecords) = (2000, 2000, 2000)
     case .full:
-      (writeRecords, contextRecords, settledRecords) = (2_000_000, 2_000_000, 20_000_000)
-      (rounds, writeRounds, contextRounds, readRounds) = (7, 7, 7, 15)
+      (writeRecords, contextRecords, settledRecords, latencyRecords) = (2_000_000, 2_000_000, 20_000_000, 20_000_000)
+      setRounds(7)
+      contextSizes = commitSizes
       settlesLogged = true
       (rows, reads, scans) = (10_000_000, 1_000_000, 10_000)
       (getPutRecords, restoreRecords) = (2_000_000, 2_000_000)
     }
+  }
+  /// Gives all groups the same number of rounds.
+  mutating func setRounds(_ count: Int) {
+    (rounds, writeRounds, contextRounds, settledRounds) = (count, count, count, count)
+    (latencyRounds, readRounds, openRounds) = (count, count, count)
   }
 }

@@ -2,34 +2,64 @@ import CBaseline
 
 /// Runs groups of contenders in rounds, and keeps what each run took.
 struct Runner {
-  private(set) var series: [Series] = []
+  /// A group under way.
+  private struct Running {
+    let group: Group
+    var series: [Series]
+    var turns: [[Int]] = []
+    var random: SeededGenerator
+  }
+
+  private var running: [Running] = []
   private var progress: Progress
 
   init(_ groups: [Group]) { progress = Progress(groups) }
 
-  /// Runs a group to its end.
+  /// What was measured.
+  var series: [Series] { running.flatMap(\.series) }
+
+  /// Runs groups to their end; `checkpoint` is called with what there is now and then.
   ///
-  /// Throws what a contender throws: a case that fails ends the whole run.
-  mutating func run(_ group: Group) throws {
-    var own = Series.all(of: try group.prepare(), group: group.title)
-    var random = SeededGenerator(seed: UInt64(own.count))
-    var turns = Series.turns(of: own, using: &random)
-    progress.begin(group, runsPerRound: turns.joined().count)
-    for round in -group.warmUpRounds..<group.rounds {
-      // Each second round is the one before it backwards, so that a case runs before its baseline as often as after it.
-      turns =
-        round.isMultiple(of: 2) ? Series.turns(of: own, using: &random) : turns.reversed().map { $0.reversed() }
-      for turn in turns {
-        let samples = try turn.map { try run(own[$0], round: round) }
-        if round >= 0 { Series.append(samples, of: turn, to: &own) }
+  /// The rounds of each group are spread over the whole time, so that minutes in which the machine is slower fall on all
+  /// groups, and two runs see the same mix. Throws what a contender throws: a case that fails ends the whole run.
+  mutating func run(_ groups: [Group], checkpoint: (Runner) throws -> Void) throws {
+    for (index, group) in groups.enumerated() {
+      let series = Series.all(of: try group.prepare(), group: group.title)
+      running.append(Running(group: group, series: series, random: SeededGenerator(seed: UInt64(series.count))))
+      for round in -group.warmUpRounds..<0 { try run(round, of: index) }
+    }
+    let rounds = groups.indices.flatMap { index in
+      (0..<groups[index].rounds).map {
+        (at: (Double($0) + 0.5) / Double(groups[index].rounds), index: index, round: $0)
       }
     }
-    progress.finishedGroup()
-    series += own
+    var checkpointAt = now()
+    for (_, index, round) in rounds.sorted(by: { ($0.at, $0.index) < ($1.at, $1.index) }) {
+      try run(round, of: index)
+      guard now() - checkpointAt > 60_000_000_000 else { continue }
+      try checkpoint(self)
+      checkpointAt = now()
+    }
+  }
+
+  private mutating func run(_ round: Int, of index: Int) throws {
+    // Each second round is the one before it backwards, so that a case runs before its baseline as often as after it.
+    running[index].turns =
+      round.isMultiple(of: 2)
+      ? Series.turns(of: running[index].series, using: &running[index].random)
+      : (running[index].turns.isEmpty
+        ? Series.turns(of: running[index].series, using: &running[index].random)
+        : running[index].turns.reversed().map { $0.reversed() })
+    progress.begin(running[index].group, round: round, runs: running[index].turns.joined().count)
+    for turn in running[index].turns {
+      let samples = try turn.map { try run(running[index].series[$0], round: round) }
+      if round >= 0 { Series.append(samples, of: turn, to: &running[index].series) }
+    }
+    progress.finishedRound()
   }
 
   private mutating func run(_ series: Series, round: Int) throws -> Sample {
-    progress.show(round: round, series.contender)
+    progress.show(series.contender)
     // What the last run freed goes back, so that none starts with the memory of another.
     baseline_trim_memory()
     do {

@@ -25,14 +25,16 @@ struct Series {
     }
   }
 
-  /// One round: turns of a baseline with a case before it and a case behind it, or of a baseline with one case.
+  /// One round: turns of a baseline with up to two cases before it and two behind it.
   ///
-  /// So each case runs directly beside its baseline, and what slows the machine down for a while slows down both.
+  /// So each case runs close to its baseline, and what slows the machine down for a while slows down both.
   static func turns(of all: [Series], using random: inout SeededGenerator) -> [[Int]] {
     let turns = all.indices.filter { all[$0].against == nil }.flatMap { baseline in
       let cases = all.indices.filter { all[$0].against == all[baseline].contender.name }.shuffled(using: &random)
-      return stride(from: 0, to: cases.count, by: 2).map { first in
-        [cases[first], baseline] + cases.dropFirst(first + 1).prefix(1)
+      return stride(from: 0, to: cases.count, by: 4).map { first in
+        let beside = cases[first...].prefix(4)
+        let half = (beside.count + 1) / 2
+        return Array(beside.prefix(half)) + [baseline] + Array(beside.dropFirst(half))
       }
     }
     precondition(Set(turns.joined()) == Set(all.indices), "a case without a baseline, or a baseline without a case")
