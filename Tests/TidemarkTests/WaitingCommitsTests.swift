@@ -132,6 +132,7 @@ import TidemarkTesting
     var options = StoreOptions.lazy
     options.budget = MemoryBudget(bytes: 64 << 20)
     options.waitingBytes = 8 << 20
+    options.cleanBytes = 0
     let store = try other.store(try other.log(), options)
     let value = String(repeating: "x", count: 1 << 20)
     try store.flush()
@@ -258,8 +259,41 @@ import TidemarkTesting
       let view = try store.snapshot()
       #expect(try view.get("key \(number % 200)", in: balances) == Int64(number))
     }
-    #expect(try store.opened().runs.count <= 10)
+    #expect(try store.opened().runs.waiting.count <= 10)
     #expect(try store.snapshot().allBalances().count == 200)
+  }
+
+  @Test func whatWasAppliedLatelyStaysToBeRead() throws {
+    for number in Int64(1)...6 {
+      try store.write { transaction in
+        try transaction.put("a", number, in: balances)
+        try transaction.put("key \(number)", number, in: balances)
+        try transaction.delete("key \(number - 1)", in: balances)
+      }
+      try store.flush()
+    }
+    try store.write { try $0.delete("key 5", in: balances) }
+    let runs = try store.opened().runs
+    #expect((1...4).contains(runs.clean.count))
+    #expect(runs.waiting.count == 1)
+    var transaction = try store.begin()
+    #expect(try transaction.get("a", in: balances) == 6)
+    #expect(try (1...6).map { try transaction.get("key \($0)", in: balances) } == [nil, nil, nil, nil, nil, 6])
+    #expect(try rows(transaction, .ascending) == ["a=6", "key 6=6"])
+    try transaction.put("a", 7, in: balances)
+    try transaction.commit()
+    #expect(try transaction.get("a", in: balances) == 7)
+  }
+
+  @Test func nothingStaysWhereTheOptionsSayNothingDoes() throws {
+    let other = try TemporaryDirectory()
+    var options = StoreOptions.lazy
+    options.cleanBytes = 0
+    let store = try other.store(try other.log(), options)
+    try store.write { try $0.put("a", 1, in: balances) }
+    try store.flush()
+    #expect(try store.opened().runs.clean.isEmpty)
+    #expect(try store.snapshot().get("a", in: balances) == 1)
   }
 
   /// Seen to fail with: applications that don't look at compactions.

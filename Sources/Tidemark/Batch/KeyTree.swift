@@ -91,9 +91,14 @@ private struct Node: BitwiseCopyable {
     nonmutating set { unsafe base.storeBytes(of: newValue?.base, toByteOffset: 16, as: UnsafeMutableRawPointer?.self) }
   }
 
-  /// Asks for the memory of a leaf.
+  /// Asks for its memory, all at once: a search would ask for one line after the other.
+  @inline(__always)
   func prefetch() {
-    for line in stride(from: 0, to: Self.leafBytes, by: 64) { unsafe tidemark_prefetch(base + line) }
+    var line = 0
+    while line < Self.leafBytes {
+      unsafe tidemark_prefetch(base + line)
+      line += 64
+    }
   }
 
   /// How many of its keys are below `key`, and whether the next is `key`.
@@ -225,7 +230,10 @@ struct KeyTree: ~Copyable {
   @inline(__always)
   borrowing func find(_ key: SearchKey) -> BatchEntry? {
     guard var node = root else { return nil }
-    for _ in 0..<height { node = node.child(for: key).child }
+    for _ in 0..<height {
+      node = node.child(for: key).child
+      node.prefetch()
+    }
     let (index, isFound) = node.search(key)
     return unsafe isFound ? node.entries[index] : nil
   }
@@ -238,6 +246,7 @@ struct KeyTree: ~Copyable {
       let (child, index) = node.child(for: key)
       path.steps[level] = Path.Step(node: node, child: index)
       node = child
+      node.prefetch()
     }
     let (index, isFound) = node.search(key)
     path.leaf = node

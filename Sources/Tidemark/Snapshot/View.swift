@@ -33,7 +33,7 @@ final class View: Sendable {
   func read<R: ~Copyable>(
     _ body: (_ runs: [Run], _ snapshot: borrowing RocksDB.Snapshot) throws(RocksDBError) -> R
   ) throws(StoreError) -> R {
-    let reading = try Reading(self)
+    let reading = try beginReading()
     let result = try mappingErrors(to: "a read failed") { () throws(RocksDBError) in
       unsafe try body(layers!.runs, layers!.snapshot.handle)
     }
@@ -44,27 +44,32 @@ final class View: Sendable {
   /// What a key had at the view's commit.
   @usableFromInline
   func find(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
-    let reading = try Reading(self)
+    let reading = try beginReading()
     if let entry = unsafe layers!.runs.find(key, in: table.id) { return FoundValue(entry, reading) }
     do throws(RocksDBError) {
-      return FoundValue(
-        try engine.database.handle.pin(key, in: table.family, at: unsafe layers!.snapshot.handle))
+      let pinned = try engine.database.handle.pin(key, in: table.family, at: unsafe layers!.snapshot.handle)
+      _ = consume reading
+      return FoundValue(pinned)
     } catch {
       throw StoreError(error, "a read failed")
     }
   }
 
+  /// Begins a read; throws `snapshotExpired` if the view is too old for one.
+  private func beginReading() throws(StoreError) -> Reading {
+    let reading = Reading(self)
+    if reading.isTooLate { throw expiredError }
+    return reading
+  }
+
   /// A read under way, which keeps what the view reads.
   struct Reading: ~Copyable {
     private let view: View
+    fileprivate let isTooLate: Bool
 
-    /// Begins a read; throws `snapshotExpired` if the view is too old for one.
-    fileprivate init(_ view: View) throws(StoreError) {
-      let before = view.users.add(1, ordering: .acquiring).oldValue
+    fileprivate init(_ view: View) {
       self.view = view
-      guard before & View.expiredFlag == 0 else {
-        throw StoreError(.snapshotExpired, "the snapshot is older than the store lets one grow; take another")
-      }
+      isTooLate = view.users.add(1, ordering: .acquiring).oldValue & View.expiredFlag != 0
     }
 
     deinit {
@@ -73,11 +78,13 @@ final class View: Sendable {
     }
   }
 
+  private var expiredError: StoreError {
+    StoreError(.snapshotExpired, "the snapshot is older than the store lets one grow; take another")
+  }
+
   /// Throws `snapshotExpired` once it has expired.
   func check() throws(StoreError) {
-    guard users.load(ordering: .relaxed) & Self.expiredFlag == 0 else {
-      throw StoreError(.snapshotExpired, "the snapshot is older than the store lets one grow; take another")
-    }
+    if users.load(ordering: .relaxed) & Self.expiredFlag != 0 { throw expiredError }
   }
 
   /// Ends it for all who read it.

@@ -218,8 +218,8 @@ final class Engine: Sendable {
     waiting.wake()
   }
 
-  /// What is committed and what the database may not have yet, the latest first: what a transaction reads beside it.
-  var runs: [Run] { waiting.withLock { $0.runs } }
+  /// What is committed and what the database may not have yet, and what it has, too: what a transaction reads beside it.
+  var runs: (waiting: [Run], clean: [Run]) { waiting.withLock { $0.runs } }
 
   /// What a failed append means for the commit.
   ///

@@ -55,6 +55,9 @@ public final class MemoryBudget: Sendable {
     }
   }
 
+  /// How much a store may keep only to be fast: all together a sixteenth.
+  var spareBytesOfAStore: Int { bytes / 16 / max(1, members.withLock { $0.count { $0.store != nil } }) }
+
   /// Counts memory of a transaction; throws `overBudget` if there is none left.
   func reserve(_ count: Int) throws(StoreError) {
     if heldBytes + count > bytes / 4 * 3 { flushLargestStore() }

@@ -19,6 +19,11 @@ public struct StoreOptions: Sendable {
   /// Up to three times as much waits before commits are slowed down to what the database takes. They survive a crash in the
   /// changelog; a store without one lets none wait.
   public var waitingBytes = 32 << 20
+  /// What was brought into the database may stay in memory up to this many bytes; 0: nothing stays.
+  ///
+  /// So the transaction reads keys that changed lately without the database. All stores together keep at most a sixteenth of
+  /// the memory budget, and none while that asks for commits.
+  public var cleanBytes = 32 << 20
   /// Snapshots older than this throw `snapshotExpired`, so that what they hold can go; `nil`: never.
   public var snapshotExpiry: Duration?
   /// Whether a directory without a store becomes one.

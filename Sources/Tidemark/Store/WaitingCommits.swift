@@ -32,6 +32,8 @@ struct WaitingCommits: ~Copyable {
     fileprivate let begin = ContinuousClock.now
   }
 
+  /// How many applied runs may stay to be read: each makes a read that goes to the database a little slower.
+  private static let cleanCount = 4
   /// Sealed runs below this size are merged, so that views have few.
   private static let smallRunBytes = 1 << 20
 
@@ -48,6 +50,9 @@ struct WaitingCommits: ~Copyable {
   private var sealed: [Run] = []
   /// How many of them are being applied.
   private var applyingCount = 0
+  /// Applied, and kept to be read, the latest first.
+  private var clean: [Run] = []
+  private let cleanBytes: Int
   private weak var snapshot: DatabaseSnapshot?
   /// How many bytes of runs are applied a second.
   private var applyingRate = 50e6
@@ -58,6 +63,7 @@ struct WaitingCommits: ~Copyable {
     self.database = database
     budget = options.budget
     limitBytes = min(options.waitingBytes, options.budget.bytes / 16)
+    cleanBytes = options.cleanBytes
     self.state = state
     appliedState = state
     growing = Run(options.budget)
@@ -78,6 +84,7 @@ struct WaitingCommits: ~Copyable {
     if changes.byteCount >= limitBytes / 8 { seal() }
     growing.add(&changes)
     self.state = state
+    if !clean.isEmpty, budget.asksForCommit { clean.removeAll() }
   }
 
   /// Takes the records of a commit that is in the changelog.
@@ -113,7 +120,9 @@ struct WaitingCommits: ~Copyable {
 
   /// What a transaction reads below its own changes, the latest first: right until its next commit, also if the database
   /// has some of it meanwhile.
-  var runs: [Run] { (growing.isEmpty ? [] : [growing]) + sealed.reversed() }
+  ///
+  /// The database has what is `clean` already: point reads may take it from there, scans needn't look at it.
+  var runs: (waiting: [Run], clean: [Run]) { ((growing.isEmpty ? [] : [growing]) + sealed.reversed(), clean) }
 
   /// What a view of the last commit reads.
   mutating func layers() -> Layers {
@@ -162,10 +171,22 @@ struct WaitingCommits: ~Copyable {
     lastApplication = application.begin.duration(to: .now)
     let seconds = lastApplication / .seconds(1)
     applyingRate = (applyingRate + Double(application.byteCount) / max(seconds, 1e-6)) / 2
+    clean.insert(contentsOf: sealed.prefix(applyingCount).reversed(), at: 0)
+    dropCleanRuns()
     sealed.removeFirst(applyingCount)
     applyingCount = 0
     appliedState = application.state
     snapshot = nil
+  }
+
+  /// Keeps the latest of what was applied, as far as it may stay.
+  private mutating func dropCleanRuns() {
+    if budget.asksForCommit { clean.removeAll() }
+    var room = min(cleanBytes, budget.spareBytesOfAStore)
+    clean = clean.prefix(Self.cleanCount).prefix { run in
+      room -= run.byteCount
+      return room >= 0
+    }
   }
 
   /// How long a commit of so many bytes should wait, because runs come faster than the database takes them; `nil`: until

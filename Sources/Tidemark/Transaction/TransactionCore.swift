@@ -16,8 +16,8 @@ final class TransactionCore: @unchecked Sendable {
   // Unchecked here and below. Proof: one thread at a time uses the transaction, and what it calls while it has a property to
   // itself (codecs, `body` of reads) gets no way to the transaction.
   @safe @exclusivity(unchecked) var batch = IndexedBatch()
-  /// What is committed and may not be in the database yet, the latest first.
-  @safe @exclusivity(unchecked) private var runs: [Run]
+  /// What is committed and may not be in the database yet, and what is in both, the latest first.
+  @safe @exclusivity(unchecked) private var runs: (waiting: [Run], clean: [Run])
   // What the next calls are about: a table, as it was named, and a key and a value, encoded.
   @safe @exclusivity(unchecked) private var table: OpenTable?
   @safe @exclusivity(unchecked) private var tableName = ""
@@ -82,7 +82,9 @@ final class TransactionCore: @unchecked Sendable {
     try checkReadable()
     let table = table!
     return try keyBuffer.withBytes { (key) throws(StoreError) in
-      if let entry = batch.find(key, in: table.id) ?? runs.find(key, in: table.id) { return FoundValue(entry) }
+      if let entry = batch.find(key, in: table.id) { return FoundValue(entry) }
+      if let entry = runs.waiting.find(key, in: table.id) { return FoundValue(entry) }
+      if let entry = runs.clean.find(key, in: table.id) { return FoundValue(entry) }
       do throws(RocksDBError) {
         return FoundValue(try engine.database.handle.pin(key, in: table.family))
       } catch {
@@ -95,7 +97,7 @@ final class TransactionCore: @unchecked Sendable {
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
     ByteCursor(
       engine.database.handle.makeIterator(in: table.family),
-      over: BatchMerge([batch] + runs.map { $0.changes }, table.id, range: range, order: order), range: range,
+      over: BatchMerge([batch] + runs.waiting.map { $0.changes }, table.id, range: range, order: order), range: range,
       order: order)
   }
 
