@@ -41,7 +41,7 @@ struct Plan: Codable, Sendable {
   var reads = 100_000
   /// Reads are short, and opening scatters, so they have more rounds.
   var readRounds = 30
-  var openRounds = 40
+  var openRounds = 48
   var scans = 3000
   var scanRows = 100
   /// Entries staged in a transaction that is read.
