@@ -346,9 +346,9 @@ import TidemarkTesting
     }
     try #require(eventually { gate.hasArrivals })
     let usage = try store.opened().usage
-    try #require(eventually { usage.waitingBytes > 60_000 })
+    try #require(eventually { usage.waitingBytes > 80_000 })
     #expect(!writer.isDone)
-    #expect(usage.waitingBytes < 64_000, "one commit beyond three times the limit")
+    #expect(usage.waitingBytes < 84_000, "one commit beyond four times the limit")
     gate.open()
     try writer.wait()
     #expect(try store.snapshot().get(("key", 199), in: orders) == text)

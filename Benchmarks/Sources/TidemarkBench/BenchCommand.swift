@@ -33,7 +33,7 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Records of each write run, instead of the scale's.")
   var records: Int?
 
-  @Option(help: "Records of each run until compactions have settled, instead of the scale's.")
+  @Option(help: "Records of each run that compactions are part of, instead of the scale's.")
   var settledRecords: Int?
 
   @Flag(help: "Open plain databases without the hint for batches in key order that stores have.")
@@ -45,7 +45,7 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     var plan = Plan(scale)
     if let records { (plan.writeRecords, plan.contextRecords) = (records, records) }
-    if let settledRecords { plan.settledRecords = settledRecords }
+    if let settledRecords { (plan.settledRecords, plan.latencyRecords) = (settledRecords, settledRecords) }
     plan.baselineInsertHint = !withoutInsertHint
     if let rounds { plan.setRounds(rounds) }
     try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)

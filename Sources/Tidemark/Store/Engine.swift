@@ -207,7 +207,7 @@ final class Engine: Sendable {
     guard let delay = waiting.withLock({ $0.delay(count) }) else {
       return waiting.wait(until: { $0.delay(count) != nil || health.failure != nil }) { _ in }
     }
-    if delay > .zero { waiting.wait(timeout: delay, until: { $0.delay(count) == .zero }) { _ in } }
+    if delay > .zero { waiting.wait(timeout: delay, until: { $0.delay(count).map { $0 < delay } ?? false }) { _ in } }
   }
 
   /// Stops all writes.

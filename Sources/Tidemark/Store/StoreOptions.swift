@@ -16,7 +16,7 @@ public struct StoreOptions: Sendable {
   /// Commits wait in memory, where everybody reads them, and are brought into the database together from this many bytes
   /// on (keys, values and their index), beside commits under way; at most a sixteenth of the memory budget.
   ///
-  /// Up to three times as much waits before commits are slowed down to what the database takes. They survive a crash in the
+  /// From twice as much on commits are slowed down to what the database takes, and four times as much is the most. They survive a crash in the
   /// changelog; a store without one lets none wait.
   public var waitingBytes = 32 << 20
   /// What was brought into the database may stay in memory up to this many bytes; 0: nothing stays.

@@ -37,6 +37,9 @@ struct WaitingCommits: ~Copyable {
   /// Sealed runs below this size are merged, so that views have few.
   private static let smallRunBytes = 1 << 20
 
+  /// Bytes a second.
+  private static let trickleRate = 2e6
+
   private let database: SharedDatabase
   private let budget: MemoryBudget
   /// From this many bytes on runs are to be applied.
@@ -54,8 +57,10 @@ struct WaitingCommits: ~Copyable {
   private var clean: [Run] = []
   private let cleanBytes: Int
   private weak var snapshot: DatabaseSnapshot?
-  /// How many bytes of runs are applied a second.
+  /// How many bytes of runs the database takes a second, with what applications wait for compactions.
   private var applyingRate = 50e6
+  /// Since when runs should be applied.
+  private var dueSince: ContinuousClock.Instant?
   /// How long the last application took.
   private(set) var lastApplication: Duration = .zero
 
@@ -84,6 +89,7 @@ struct WaitingCommits: ~Copyable {
     if changes.byteCount >= limitBytes / 8 { seal() }
     growing.add(&changes)
     self.state = state
+    if dueSince == nil, isDue { dueSince = .now }
     if !clean.isEmpty, budget.asksForCommit { clean.removeAll() }
   }
 
@@ -169,13 +175,14 @@ struct WaitingCommits: ~Copyable {
   /// The database has what was begun.
   mutating func end(_ application: Application) {
     lastApplication = application.begin.duration(to: .now)
-    let seconds = lastApplication / .seconds(1)
+    let seconds = (dueSince ?? application.begin).duration(to: .now) / .seconds(1)
     applyingRate = (applyingRate + Double(application.byteCount) / max(seconds, 1e-6)) / 2
     clean.insert(contentsOf: sealed.prefix(applyingCount).reversed(), at: 0)
     dropCleanRuns()
     sealed.removeFirst(applyingCount)
     applyingCount = 0
     appliedState = application.state
+    dueSince = isDue ? .now : nil
     snapshot = nil
   }
 
@@ -191,10 +198,13 @@ struct WaitingCommits: ~Copyable {
 
   /// How long a commit of so many bytes should wait, because runs come faster than the database takes them; `nil`: until
   /// there are fewer.
+  ///
+  /// From twice the limit on commits slow down to what the database takes, and from three times on to a trickle, so that a
+  /// small one doesn't wait for all that is being applied. None goes on beyond four times.
   func delay(_ count: Int) -> Duration? {
     let excess = Double(byteCount - 2 * limitBytes) / Double(max(limitBytes, 1))
     if excess <= 0 { return .zero }
-    if excess > 1 { return nil }
-    return .seconds(2 * excess * Double(count) / applyingRate)
+    if excess > 2 { return nil }
+    return .seconds(Double(count) / (excess > 1 ? Self.trickleRate : applyingRate / (2 * excess)))
   }
 }
