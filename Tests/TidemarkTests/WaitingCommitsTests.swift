@@ -17,6 +17,15 @@ import TidemarkTesting
 
   private func databaseOffset(_ store: StateStore) throws -> Offset? { try store.opened().database.state()?.offset }
 
+  private static let text = String(repeating: "x", count: 1000)
+
+  /// Commits so many rows one by one, on a thread of its own.
+  private func writing(_ count: Int64, to store: StateStore) -> BackgroundCall {
+    BackgroundCall {
+      for number in 0..<count { try store.write { try $0.put(("key", number), Self.text, in: orders) } }
+    }
+  }
+
   private func rows(_ transaction: borrowing Transaction, _ order: ScanOrder) throws -> [String] {
     var rows: [String] = []
     var cursor = try transaction.scan(balances, .all, order)
@@ -311,10 +320,7 @@ import TidemarkTesting
     var faults = RecordingChangelog.Faults()
     faults.willTellDurableOffset = { gate.passIfCompaction() }
     log.setFaults(faults)
-    let text = String(repeating: "x", count: 1000)
-    let writer = BackgroundCall {
-      for number in 0..<500 { try store.write { try $0.put(("key", Int64(number)), text, in: orders) } }
-    }
+    let writer = writing(500, to: store)
     let usage = try store.opened().usage
     try #require(eventually { gate.hasArrivals })
     try #require(eventually { usage.waitingBytes > 60_000 })
@@ -325,7 +331,7 @@ import TidemarkTesting
     #expect(files.flatMap { Int($0) } ?? 0 <= 7)
     gate.open()
     try writer.wait()
-    #expect(try store.snapshot().get(("key", 499), in: orders) == text)
+    #expect(try store.snapshot().get(("key", 499), in: orders) == Self.text)
     try store.close()
   }
 
@@ -340,10 +346,7 @@ import TidemarkTesting
     var faults = RecordingChangelog.Faults()
     faults.willSync = { gate.pass() }
     log.setFaults(faults)
-    let text = String(repeating: "x", count: 1000)
-    let writer = BackgroundCall {
-      for number in 0..<200 { try store.write { try $0.put(("key", Int64(number)), text, in: orders) } }
-    }
+    let writer = writing(200, to: store)
     try #require(eventually { gate.hasArrivals })
     let usage = try store.opened().usage
     try #require(eventually { usage.waitingBytes > 80_000 })
@@ -351,7 +354,7 @@ import TidemarkTesting
     #expect(usage.waitingBytes < 84_000, "one commit beyond four times the limit")
     gate.open()
     try writer.wait()
-    #expect(try store.snapshot().get(("key", 199), in: orders) == text)
+    #expect(try store.snapshot().get(("key", 199), in: orders) == Self.text)
     try store.close()
   }
 }

@@ -61,7 +61,7 @@ extension Results {
 
   /// What the columns mean.
   static let legend = """
-    ratio      the baseline's time divided by the case's, one run after the other; the middle of the rounds: more is better
+    ratio      the baseline's time divided by the case's in the same turn; the middle of the rounds: more is better
     of rounds  the least and the greatest ratio of a round
     p50 …      latency of one commit, write, put or get
     written    bytes handed to the file system for each byte of keys and values (log, changelog, flushes, compactions)

@@ -44,12 +44,11 @@ struct Runner {
 
   private mutating func run(_ round: Int, of index: Int) throws {
     // Each second round is the one before it backwards, so that a case runs before its baseline as often as after it.
-    running[index].turns =
-      round.isMultiple(of: 2)
-      ? Series.turns(of: running[index].series, using: &running[index].random)
-      : (running[index].turns.isEmpty
-        ? Series.turns(of: running[index].series, using: &running[index].random)
-        : running[index].turns.reversed().map { $0.reversed() })
+    if round.isMultiple(of: 2) || running[index].turns.isEmpty {
+      running[index].turns = Series.turns(of: running[index].series, using: &running[index].random)
+    } else {
+      running[index].turns = running[index].turns.reversed().map { $0.reversed() }
+    }
     progress.begin(running[index].group, round: round, runs: running[index].turns.joined().count)
     for turn in running[index].turns {
       let samples = try turn.map { try run(running[index].series[$0], round: round) }
