@@ -47,6 +47,7 @@ import TidemarkTesting
     #expect(try take(order(30), limit: 40, in: &transaction))
     #expect(try !take(order(33), limit: 40, in: &transaction))
     #expect(try transaction.get("anna", in: spent) == 30)
+    #expect(try spentUntilNow(by: "anna", in: store) == 30)
     #expect(try transaction.get(("anna", 33), in: orders) == nil)
   }
 

@@ -75,6 +75,11 @@ func page(of view: Snapshot, after: ScanContinuation?) throws -> (names: [String
   return (names, names.count == 100 ? rows.continuation : nil)
 }
 
+/// What a customer has spent until now, with what the transaction in progress has added.
+func spentUntilNow(by customer: String, in store: StateStore) throws -> Int64 {
+  try store.reader(.readUncommitted).get(customer, in: spent) ?? 0
+}
+
 /// Without a changelog, RocksDB's write-ahead log keeps the commits.
 func count(_ word: String, in directory: String) throws -> Int64 {
   let words = Table("words", key: .string, value: .int64)

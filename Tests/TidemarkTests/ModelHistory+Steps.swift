@@ -103,9 +103,24 @@ extension ModelHistory {
   }
 }
 
-// MARK: Snapshots
+// MARK: Readers and snapshots
 
 extension ModelHistory {
+  /// Reads a key and scans a range, beside the transaction and into it.
+  func readLatest() throws {
+    for reader in readers {
+      let state = reader.isolation == .readCommitted ? model.committed : model.current
+      let table = randomTable()
+      let key = randomKey(in: table)
+      note("get \(key) in \(table.name), \(reader.isolation)")
+      try expectEqual(try reader.get(key, in: table), state[table.name].rows[key], "value")
+      try expectEqual(reader.position, model.committed.position, "position")
+      let (range, order) = (randomRange(in: table), randomOrder())
+      note("scan of \(range) in \(table.name), \(order), \(reader.isolation)")
+      try check(try reader.scan(table, range.scanRange, order), state, behind: nil, table, range, order)
+    }
+  }
+
   /// Takes a snapshot and forgets an old one.
   func takeSnapshot(_ store: StateStore) throws {
     note("snapshot")
@@ -156,8 +171,16 @@ extension ModelHistory {
   ) throws {
     let start = stopped.map { "behind \($0.continuation.lastKey)" } ?? "from its start"
     note("scan of \(range) in \(table.name) of a snapshot, \(order), \(start)")
-    var cursor = try snapshot.scan(table, range.scanRange, order, after: stopped?.continuation)
-    var last = stopped?.continuation.lastKey
+    let cursor = try snapshot.scan(table, range.scanRange, order, after: stopped?.continuation)
+    try check(cursor, state, behind: stopped?.continuation.lastKey, table, range, order)
+  }
+
+  private func check(
+    _ rows: consuming Cursor<BytesCodec, BytesCodec>, _ state: ModelState, behind key: [UInt8]?,
+    _ table: Table<BytesCodec, BytesCodec>, _ range: ModelRange, _ order: ScanOrder
+  ) throws {
+    var cursor = rows
+    var last = key
     while true {
       let row = try cursor.next()
       let expected = state[table.name].next(after: last, in: range, order)

@@ -28,6 +28,8 @@ final class ModelHistory {
   var model = ModelStore(tables: tables.map(\.name))
   var snapshots: [(taken: Snapshot, model: ModelState)] = []
   var stoppedScans: [StoppedScan] = []
+  /// Of the session's store.
+  var readers: [Reader] = []
   var lastOffset = Offset.zero
   private(set) var step = 0
   private(set) var operation = "open"
@@ -76,6 +78,7 @@ final class ModelHistory {
     operation = "open"
     let store = try open()
     try checkSnapshot(try store.snapshot(), model.committed)
+    readers = [try store.reader(.readCommitted), try store.reader(.readUncommitted)]
     var transaction = try store.begin()
     for _ in 0..<steps {
       step += 1
@@ -84,6 +87,7 @@ final class ModelHistory {
     operation = "end of session"
     for (taken, state) in snapshots { try checkSnapshot(taken, state) }
     snapshots = []
+    readers = []
     model.abort()
     if chance(2) { try store.close() }
   }
@@ -110,7 +114,8 @@ final class ModelHistory {
   func change(_ transaction: inout Transaction, depth: Int) throws {
     switch pick(0...99) {
     case 0..<45: try write(&transaction)
-    case 45..<65: try readKeys(&transaction)
+    case 45..<60: try readKeys(&transaction)
+    case 60..<65: try readLatest()
     case 65..<70:
       operation = "advance"
       let time = Timestamp(pick(0...1_000_000))

@@ -48,6 +48,10 @@ struct Arena: ~Copyable {
   @inline(never)
   private mutating func goToNextChunk(atLeast count: Int) {
     current += 1
+    // One that nothing was taken of since it was taken back, and that is too small.
+    if unsafe current < chunks.count && chunks[current].capacity < count {
+      unsafe free(chunks.remove(at: current).start)
+    }
     if unsafe current == chunks.count || chunks[current].capacity < count {
       let former = unsafe current > 0 ? chunks[current - 1].capacity : Self.smallestChunk / 2
       let capacity = max(count, min(Self.largestChunk, former * 2))

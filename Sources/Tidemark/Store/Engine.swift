@@ -16,6 +16,8 @@ final class Engine: Sendable {
   /// What was declared at open.
   let tables: [OpenTable]
   let usage = StoreUsage()
+  /// The changes of the transaction; none while there is no transaction.
+  let uncommitted = UncommittedChanges()
   // Taken in this order, as far as they are taken together.
   private let pipeline: Mutex<CommitPipeline>
   /// All changes of the database go through it.
@@ -127,7 +129,9 @@ final class Engine: Sendable {
     }
   }
 
-  /// The commit: net changes, the log, and then the readers; `nil` if there was nothing to commit.
+  /// The commit: net changes, the log, and then the readers; the transaction is empty afterwards.
+  ///
+  /// Answers `nil` if there was nothing to commit.
   private func performCommit(_ transaction: TransactionCore, _ position: Position) throws(StoreError) -> CommitSize? {
     let size: CommitSize? = try pipeline.withLock { pipeline throws(StoreError) in
       try health.check()
@@ -146,12 +150,17 @@ final class Engine: Sendable {
       {
         return nil
       }
-      try append(pipeline.commit, &transaction.batch)
+      var changes = transaction.batch
+      try append(pipeline.commit, &changes)
+      // Readers have looked for the changes here until now, and find them among what is committed from here on.
+      if changes !== transaction.batch { uncommitted.replace(with: changes) }
       let size = CommitSize(records: pipeline.commit.records.count, bytes: pipeline.commit.records.byteCount)
       // What one large commit took doesn't stay beside the memory budget.
       if pipeline.commit.records.byteCount > CommitPipeline.keptBytes { pipeline.commit.records = RecordBuffer() }
       return size
     }
+    // Before the commit waits, so that its changes don't count twice meanwhile.
+    transaction.clear()
     if let size { keepPace(size.bytes) }
     return size
   }
@@ -205,7 +214,7 @@ final class Engine: Sendable {
   /// so that nobody runs into a wall.
   private func keepPace(_ count: Int) {
     guard let delay = waiting.withLock({ $0.delay(count) }) else {
-      return waiting.wait(until: { $0.delay(count) != nil || health.failure != nil }) { _ in }
+      return waiting.wait(until: { $0.delay(count) != nil || !health.takesWrites }) { _ in }
     }
     if delay > .zero { waiting.wait(timeout: delay, until: { $0.delay(count).map { $0 < delay } ?? false }) { _ in } }
   }
@@ -213,7 +222,17 @@ final class Engine: Sendable {
   /// Stops all writes.
   func fail(_ error: StoreError) {
     health.fail(error)
-    // Whoever waits for the database has looked at its health before this, or does so behind it.
+    wakeCommits()
+  }
+
+  /// Stops everything, for good.
+  func close() {
+    health.close()
+    wakeCommits()
+  }
+
+  /// Makes commits that wait for the database look at the store's health: they did before this, or do so behind it.
+  private func wakeCommits() {
     waiting.withLock { _ in }
     waiting.wake()
   }
@@ -261,9 +280,21 @@ final class Engine: Sendable {
 
   // MARK: Views
 
-  func makeView() throws(StoreError) -> View {
+  /// A view of the last commit, and over it of the uncommitted changes of a range of a table, if they are wanted.
+  func makeView(
+    withUncommitted range: KeyRange? = nil, of table: OpenTable? = nil
+  ) throws(StoreError) -> View {
     try health.checkOpen()
-    let (state, layers) = waiting.withLock { ($0.state, $0.layers()) }
+    let (state, layers) = waiting.withLock { waiting in
+      var layers = waiting.layers()
+      if let range, let table {
+        // Under the lock: a commit meanwhile would be older than what lies below it.
+        let changes = Run(options.budget)
+        uncommitted.copy(range, of: table.id, to: changes)
+        layers.runs.insert(changes, at: 0)
+      }
+      return (waiting.state, layers)
+    }
     let view = View(self, state, layers)
     if options.snapshotExpiry != nil {
       shared.withLock { shared in
@@ -296,6 +327,19 @@ final class Engine: Sendable {
     return next
   }
 
+  /// What a key has at this moment.
+  ///
+  /// Looked for in the order in which changes go down, so that none is missed on its way.
+  @usableFromInline
+  func find(_ key: RawSpan, in table: OpenTable, _ isolation: IsolationLevel) throws(StoreError) -> FoundValue {
+    try health.checkOpen()
+    if isolation == .readUncommitted, let found = uncommitted.find(key, in: table.id) { return found }
+    if let found = waiting.withLock({ $0.find(key, in: table.id) }) { return found }
+    do throws(RocksDBError) { return FoundValue(try database.handle.pin(key, in: table.family)) } catch {
+      throw StoreError(error, "a read failed")
+    }
+  }
+
   // MARK: What is stored
 
   /// Brings what is committed into table files, and `HEAD` with it; without `wait`, memtables and `HEAD` may come later.
@@ -313,7 +357,7 @@ final class Engine: Sendable {
   /// begins. Commits then wait in turn (``keepPace(_:)``).
   private func letCompactionsCatchUp() {
     observer.waitWhileStalled(atMost: waiting.withLock { $0.lastApplication }) {
-      signals.isStopping || health.failure != nil
+      signals.isStopping || !health.takesWrites
     }
   }
 

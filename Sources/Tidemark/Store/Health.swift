@@ -38,6 +38,9 @@ final class Health: Sendable {
     if isClosed.load(ordering: .relaxed) { throw StoreError(.closed, "the store is closed") }
   }
 
+  /// Whether the store takes writes.
+  var takesWrites: Bool { isOpen.load(ordering: .relaxed) }
+
   /// What stopped the store, if anything did.
   var failure: StoreError? { state.withLock { if case .failed(let error) = $0 { error } else { nil } } }
 

@@ -100,6 +100,8 @@ final class MaintenanceSignals: Sendable {
     } _: { state in
       let isLate = state.firstUnflushedAt.map { $0.advanced(by: lag) <= .now } ?? false
       let work = Work(stop: state.isStopping, flush: state.wantsFlush || isLate, writeHead: state.hasFlushed)
+      // All three: what was asked for once isn't done again and again, also where there turns out to be nothing to do.
+      state.wantsFlush = false
       state.hasFlushed = false
       state.isChanged = false
       return work

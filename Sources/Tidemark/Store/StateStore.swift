@@ -46,6 +46,13 @@ public final class StateStore: Sendable {
   /// It doesn't wait for a commit that is being logged, nor for the database.
   public func snapshot() throws(StoreError) -> Snapshot { Snapshot(view: try opened().makeView()) }
 
+  /// Reads that always see the latest: of what is committed, or also of what the store's transaction has changed so far.
+  ///
+  /// It keeps nothing: make one and use it for as long as the store is open.
+  public func reader(_ isolation: IsolationLevel = .readCommitted) throws(StoreError) -> Reader {
+    Reader(engine: try opened(), isolation: isolation)
+  }
+
   /// Writes what is committed to table files, so that a crash right afterwards has nothing to restore.
   public func flush() throws(StoreError) {
     let engine = try opened()
@@ -66,7 +73,7 @@ public final class StateStore: Sendable {
     if failure == nil {
       do throws(StoreError) { try engine.flush() } catch { failure = error }
     }
-    engine.health.close()
+    engine.close()
     do throws(StoreError) { try engine.writer.close() } catch { failure = failure ?? error }
     if let failure { throw failure }
   }

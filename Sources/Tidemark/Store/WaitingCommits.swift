@@ -16,7 +16,7 @@ final class DatabaseSnapshot: Sendable {
 struct WaitingCommits: ~Copyable {
   /// What a view reads: runs, the latest first, over a snapshot of the database.
   struct Layers {
-    let runs: [Run]
+    var runs: [Run]
     let snapshot: DatabaseSnapshot
   }
 
@@ -130,6 +130,11 @@ struct WaitingCommits: ~Copyable {
   /// The database has what is `clean` already: point reads may take it from there, scans needn't look at it.
   var runs: (waiting: [Run], clean: [Run]) { ((growing.isEmpty ? [] : [growing]) + sealed.reversed(), clean) }
 
+  /// What is committed of a key and may not be in the database yet, copied; `nil` if that doesn't change it.
+  func find(_ key: RawSpan, in table: TableID) -> FoundValue? {
+    (growing.changes.find(key, in: table) ?? sealed.reversed().find(key, in: table)).map { FoundValue(copying: $0) }
+  }
+
   /// What a view of the last commit reads.
   mutating func layers() -> Layers {
     seal()
@@ -175,8 +180,11 @@ struct WaitingCommits: ~Copyable {
   /// The database has what was begun.
   mutating func end(_ application: Application) {
     lastApplication = application.begin.duration(to: .now)
-    let seconds = (dueSince ?? application.begin).duration(to: .now) / .seconds(1)
-    applyingRate = (applyingRate + Double(application.byteCount) / max(seconds, 1e-6)) / 2
+    // A small one tells of its fixed costs, not of how fast bytes are taken.
+    if application.byteCount >= limitBytes / 2 {
+      let seconds = min(dueSince ?? application.begin, application.begin).duration(to: .now) / .seconds(1)
+      applyingRate = (applyingRate + Double(application.byteCount) / max(seconds, 1e-6)) / 2
+    }
     clean.insert(contentsOf: sealed.prefix(applyingCount).reversed(), at: 0)
     dropCleanRuns()
     sealed.removeFirst(applyingCount)
@@ -205,6 +213,7 @@ struct WaitingCommits: ~Copyable {
     let excess = Double(byteCount - 2 * limitBytes) / Double(max(limitBytes, 1))
     if excess <= 0 { return .zero }
     if excess > 2 { return nil }
-    return .seconds(Double(count) / (excess > 1 ? Self.trickleRate : applyingRate / (2 * excess)))
+    let rate = excess > 1 ? 0 : applyingRate / (2 * excess)
+    return .seconds(Double(count) / max(rate, Self.trickleRate))
   }
 }

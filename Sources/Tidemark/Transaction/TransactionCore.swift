@@ -13,10 +13,10 @@ final class TransactionCore: @unchecked Sendable {
   /// Keeps the store's threads alive for as long as there is a transaction.
   private let owner: StateStore
   /// What is uncommitted.
+  private let uncommitted: UncommittedChanges
+  /// What is committed and may not be in the database yet, and what is in both, the latest first.
   // Unchecked here and below. Proof: one thread at a time uses the transaction, and what it calls while it has a property to
   // itself (codecs, `body` of reads) gets no way to the transaction.
-  @safe @exclusivity(unchecked) var batch = IndexedBatch()
-  /// What is committed and may not be in the database yet, and what is in both, the latest first.
   @safe @exclusivity(unchecked) private var runs: (waiting: [Run], clean: [Run])
   // What the next calls are about: a table, as it was named, and a key and a value, encoded.
   @safe @exclusivity(unchecked) private var table: OpenTable?
@@ -37,6 +37,7 @@ final class TransactionCore: @unchecked Sendable {
   init(_ engine: Engine, owner: StateStore) {
     self.engine = engine
     self.owner = owner
+    uncommitted = engine.uncommitted
     streamTime = engine.committed.streamTime
     runs = engine.runs
   }
@@ -108,7 +109,9 @@ final class TransactionCore: @unchecked Sendable {
   func put() throws(StoreError) {
     let table = table!
     try willChange(adding: keyBuffer.count + valueBuffer.count)
-    keyBuffer.withBytes { key in valueBuffer.withBytes { value in batch.put(key, value, in: table.id) } }
+    keyBuffer.withBytes { key in
+      valueBuffer.withBytes { value in uncommitted.change { $0.put(key, value, in: table.id) } }
+    }
   }
 
   /// Deletes the encoded key.
@@ -119,7 +122,7 @@ final class TransactionCore: @unchecked Sendable {
 
   func delete(_ key: RawSpan, in table: OpenTable) throws(StoreError) {
     try willChange(adding: key.byteCount)
-    batch.delete(key, in: table.id)
+    uncommitted.change { $0.delete(key, in: table.id) }
   }
 
   /// Checks the limits before a change, so that a refused one changes nothing.
@@ -149,6 +152,8 @@ final class TransactionCore: @unchecked Sendable {
 
   // MARK: Accounting
 
+  /// The uncommitted changes.
+  var batch: IndexedBatch { uncommitted.batch }
   var uncommittedEntries: Int { batch.count }
   var uncommittedBytes: Int { batch.byteCount }
 
@@ -186,7 +191,7 @@ final class TransactionCore: @unchecked Sendable {
   func rollBack(to savepoint: Savepoint) {
     savepointDepth -= 1
     guard savepoint.generation == generation else { return clear() }
-    batch.rollBackToSavepoint()
+    uncommitted.change { $0.rollBackToSavepoint() }
     streamTime = savepoint.streamTime
     firstChangeAt = savepoint.firstChangeAt
   }
@@ -202,19 +207,18 @@ final class TransactionCore: @unchecked Sendable {
     fileprivate let generation: UInt64
   }
 
-  /// Commits; after a throw all is staged as it was.
+  /// Commits and empties it; after a throw all is staged as it was.
   func commit(_ position: Position) throws(StoreError) {
     try check()
     guard savepointDepth == 0 else {
       throw StoreError(.invalidArgument, "a commit inside of a savepoint can't be rolled back; commit behind it")
     }
     try engine.commit(self, position)
-    clear()
   }
 
   /// Drops the uncommitted changes; the transaction can be used again.
   func clear() {
-    batch.removeAll()
+    uncommitted.change { $0.removeAll() }
     runs = engine.runs
     generation &+= 1
     firstChangeAt = nil

@@ -100,7 +100,15 @@ extension Bench {
       let reads = Workload(reading: .uniq, of: plan.rows, count: max(plan.reads, plan.scans))
       return ReadCases(bench: self, sides: try sharedSides(), workload: reads).stagedContenders
     }
-    return gets + [overRuns, staged]
+    let beside = Group(
+      title: "staging beside reads", rounds: plan.readRounds, estimatedSeconds: 3 * seconds(plan.stagingRecords, 300)
+    ) { [self] in
+      let records = Workload(reading: .uniq, of: plan.rows, count: plan.stagingRecords)
+      return ReaderCases(
+        bench: self, sides: try sharedSides(), workload: records, stagedEntries: plan.stagedEntries
+      ).contenders
+    }
+    return gets + [overRuns, staged, beside]
   }
 
   private var getPutGroups: [Group] {

@@ -45,6 +45,7 @@ struct Bar: Sendable {
       Bar("reads in a transaction", "own-get", .ratio, 10),
       Bar("reads in a transaction", "own-get", .mean, 200),
       Bar("reads in a transaction", "transaction-scan", .ratio, 0.769),
+      Bar("staging beside reads", "stage-beside-uncommitted-reads", .ratio, 0.833),
       Bar("get and put, uniq", "transaction-get-put", .ratio, 1.3),
       Bar("get and put, zipf", "transaction-get-put", .ratio, 2.5),
       Bar("restore", "restore", against: "put", .ratio, 4.5),

@@ -46,6 +46,8 @@ struct Plan: Codable, Sendable {
   var scanRows = 100
   /// Entries staged in a transaction that is read.
   var stagedEntries = 10_000
+  /// Records of each run that stages and doesn't commit.
+  var stagingRecords = 400_000
   var getPutRecords = 100_000
   var restoreRecords = 200_000
   /// Records in the log, and in no table file, when a process is killed.
@@ -63,7 +65,7 @@ struct Plan: Codable, Sendable {
       settlesLogged = true
       (writeRecords, contextRecords, settledRecords, latencyRecords) = (2000, 1000, 5000, 5000)
       (singleRecords, syncedRecords) = (200, 200)
-      (rows, reads, scans, stagedEntries) = (5000, 2000, 20, 500)
+      (rows, reads, scans, stagedEntries, stagingRecords) = (5000, 2000, 20, 500, 2000)
       (getPutRecords, restoreRecords, killedRecords) = (2000, 2000, 2000)
     case .full:
       (writeRecords, contextRecords, settledRecords, latencyRecords) = (2_000_000, 2_000_000, 20_000_000, 20_000_000)

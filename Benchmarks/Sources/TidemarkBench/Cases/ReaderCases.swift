@@ -1,0 +1,77 @@
+import Foundation
+import Synchronization
+import Tidemark
+
+/// A transaction that is filled and aborted again and again, alone and beside a thread that reads as fast as it can.
+///
+/// Nothing is committed, so no thread of the store takes part: what remains is what a reader costs the writer.
+struct ReaderCases {
+  let bench: Bench
+  let sides: LoadedSides
+  let workload: Workload
+  let stagedEntries: Int
+
+  /// Who reads beside the writer.
+  private func stage(beside isolation: IsolationLevel?, _ latencies: LatencyRecorder) throws -> Sample {
+    let reading = Reading()
+    if let isolation {
+      let reader = try sides.store.reader(isolation)
+      let keys = workload.keys
+      Thread.detachNewThread {
+        reading.run {
+          for key in keys where !reading.isOver { _ = try reader.withBytes(key, in: recordTable) { $0.firstByte } }
+        }
+      }
+      reading.waitUntilBegun()
+    }
+    var transaction = try sides.store.begin()
+    let begin = now()
+    for staged in workload.commits(of: stagedEntries) {
+      for index in staged { try transaction.put(workload.keys[index], workload.values[index], in: recordTable) }
+      latencies.time { transaction.abort() }
+    }
+    let end = now()
+    if isolation != nil { try reading.finish() }
+    return Sample(nanoseconds: end - begin, operations: workload.count)
+  }
+
+  var contenders: [Contender] {
+    let ways: [(String, IsolationLevel)] = [
+      ("stage-beside-committed-reads", .readCommitted), ("stage-beside-uncommitted-reads", .readUncommitted),
+    ]
+    let alone = Contender(name: "stage", distribution: workload.distribution, recordsPerCommit: stagedEntries) {
+      try stage(beside: nil, $0)
+    }
+    return [alone]
+      + ways.map { name, isolation in
+        Contender(
+          name: name, distribution: workload.distribution, recordsPerCommit: stagedEntries, against: ["stage"]
+        ) { try stage(beside: isolation, $0) }
+      }
+  }
+}
+
+/// A thread that does something over and over until it is told to stop.
+private final class Reading: Sendable {
+  private let hasBegun = DispatchSemaphore(value: 0)
+  private let hasEnded = DispatchSemaphore(value: 0)
+  private let stops = Atomic<Bool>(false)
+  private let failure = Mutex<(any Error)?>(nil)
+
+  var isOver: Bool { stops.load(ordering: .relaxed) }
+
+  func run(_ body: () throws -> Void) {
+    hasBegun.signal()
+    do { while !isOver { try body() } } catch { failure.withLock { $0 = error } }
+    hasEnded.signal()
+  }
+
+  func waitUntilBegun() { hasBegun.wait() }
+
+  /// Stops it; throws what it threw.
+  func finish() throws {
+    stops.store(true, ordering: .relaxed)
+    hasEnded.wait()
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+}

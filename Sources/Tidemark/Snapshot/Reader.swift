@@ -1,0 +1,66 @@
+public import Changelog
+
+/// Whether a reader sees what isn't committed.
+public enum IsolationLevel: Sendable {
+  /// What is committed, and nothing else.
+  case readCommitted
+  /// Over it the changes of the store's open transaction, which may be aborted later.
+  case readUncommitted
+}
+
+/// Reads of a store that see the latest, each by itself; for reads that belong together take a ``Snapshot``.
+///
+/// Of one key it never shows something older than it did before, unless a transaction is aborted or rolled back that it
+/// looked into. A value: copy it, send it to other threads. The store's directory stays in use for as long as there is one.
+public struct Reader: Sendable {
+  @usableFromInline let engine: Engine
+  /// What it sees.
+  public let isolation: IsolationLevel
+
+  /// The changelog offset of the last commit; without a changelog, how many commits there were.
+  public var offset: Offset { engine.committed.offset }
+  /// How far each input partition was consumed by the last commit.
+  public var position: Position { engine.committed.position }
+  /// The greatest event timestamp that is committed.
+  public var streamTime: Timestamp? { engine.committed.streamTime }
+
+  /// The value that a key has at this moment; `nil` if there is none.
+  @inlinable
+  public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
+    try find(key, in: table).decoded(with: table.value)
+  }
+
+  /// Calls `body` with the bytes of the value that a key has at this moment; `nil` if there is none.
+  @inlinable
+  public func withBytes<K, V, R>(
+    _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
+  ) throws -> R? {
+    let found = try find(key, in: table)
+    return found.isPresent ? try body(found.bytes) : nil
+  }
+
+  @inlinable
+  func find<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> FoundValue {
+    let open = try engine.table(table)
+    var buffer = ByteBuffer(capacity: 64)
+    try table.key.encode(key, into: &buffer)
+    return try engine.find(buffer.bytes, in: open, isolation)
+  }
+
+  /// Scans the rows of a range in order, lazily.
+  ///
+  /// All steps see one commit, the last when the scan begins. Over it `readUncommitted` lays the changes of the range: it
+  /// copies them, key by key, so that of what the transaction changes meanwhile it may have a part. Commits wait for that,
+  /// a tenth of a second for some 500,000 changes. `after` goes on behind the last row of an earlier scan over
+  /// the same range.
+  public func scan<K, V>(
+    _ table: Table<K, V>, _ range: ScanRange<K> = .all, _ order: ScanOrder = .ascending,
+    after: ScanContinuation? = nil
+  ) throws(StoreError) -> Cursor<K, V> {
+    let open = try engine.table(table)
+    let bounds = try range.bounds(table.key)
+    let changed = isolation == .readUncommitted ? after.map { bounds.continued(after: $0.lastKey, order) } ?? bounds : nil
+    let view = try engine.makeView(withUncommitted: changed, of: open)
+    return Cursor(table, try RowCursor(.view(view), open, range: bounds, order: order, after: after))
+  }
+}
