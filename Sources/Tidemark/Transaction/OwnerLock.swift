@@ -18,7 +18,7 @@ final class OwnerLock: Sendable {
   }
 
   /// How much of the time visitors may be inside: one part of so many.
-  private static let visitorShare: UInt64 = 16
+  private static let visitorShare: UInt64 = 24
   /// What a visit counts for at most, in nanoseconds: one that takes longer was interrupted.
   private static let longestVisit: UInt64 = 10_000
   private static let spinsBeforeYield = 100

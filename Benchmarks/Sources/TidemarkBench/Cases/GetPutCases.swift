@@ -17,10 +17,11 @@ struct GetPutCases {
     expected = workload.count - Set(workload.keys.map(\.high)).count
   }
 
-  func plain(_ latencies: LatencyRecorder) throws -> Sample {
-    try bench.plainRun(of: workload) { database in
+  func plain(_ lap: Lap) throws -> Sample {
+    try bench.plainRun(of: workload, lap) { database in
       var found = 0
       for index in 0..<workload.count {
+        lap.pause(at: index, of: workload.count)
         if try database.get(workload.keys[index]) != nil { found += 1 }
         try database.put(workload.keys[index], workload.values[index], log: .off)
       }
@@ -28,32 +29,34 @@ struct GetPutCases {
     }
   }
 
-  func indexedBatch(_ latencies: LatencyRecorder) throws -> Sample {
-    try bench.plainRun(of: workload) { database in
+  func indexedBatch(_ lap: Lap) throws -> Sample {
+    try bench.plainRun(of: workload, lap) { database in
       let batch = PlainIndexedBatch(for: database)
       var found = 0
       for commit in workload.commits(of: recordsPerCommit) {
         for index in commit {
+          lap.pause(at: index, of: workload.count)
           if try database.get(workload.keys[index], through: batch) != nil { found += 1 }
           batch.put(workload.keys[index], workload.values[index])
         }
-        try latencies.time { () throws(BaselineFailure) in try database.write(batch, log: .off) }
+        try lap.latencies.time { () throws(BaselineFailure) in try database.write(batch, log: .off) }
       }
       try check(found)
     }
   }
 
-  func transaction(_ latencies: LatencyRecorder) throws -> Sample {
-    try bench.storeRun(.counting, of: workload) { store in
+  func transaction(_ lap: Lap) throws -> Sample {
+    try bench.storeRun(.counting, of: workload, lap) { store in
       var transaction = try store.begin()
       var found = 0
       for commit in workload.commits(of: recordsPerCommit) {
         for index in commit {
+          lap.pause(at: index, of: workload.count)
           let byte = try transaction.withBytes(workload.keys[index], in: recordTable) { $0.firstByte }
           if byte != nil { found += 1 }
           try transaction.put(workload.keys[index], workload.values[index], in: recordTable)
         }
-        try latencies.commit(&transaction, upTo: commit.upperBound)
+        try lap.latencies.commit(&transaction, upTo: commit.upperBound)
       }
       try check(found)
     }

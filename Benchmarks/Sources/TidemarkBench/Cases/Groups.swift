@@ -11,7 +11,10 @@ extension Bench {
     Distribution.allCases.map { distribution in
       let sizes = plan.commitSizes
       let estimate = Double(sizes.count) * 4 * seconds(plan.writeRecords, 3000)
-      return Group(title: "writes, \(distribution)", rounds: plan.writeRounds, estimatedSeconds: estimate) { [self] in
+      return Group(
+        title: "writes, \(distribution)", rounds: plan.writeRounds, isSliced: plan.slicesWrites,
+        estimatedSeconds: estimate
+      ) { [self] in
         let cases = WriteCases(bench: self, workload: Workload(distribution, count: plan.writeRecords))
         return cases.unloggedContenders(sizes) + cases.loggedContenders(sizes)
       }
@@ -21,7 +24,8 @@ extension Bench {
   private var singleGroups: [Group] {
     [
       Group(
-        title: "one record a commit", rounds: plan.rounds, estimatedSeconds: 5 * seconds(plan.singleRecords, 9000)
+        title: "one record a commit", rounds: plan.rounds, isSliced: plan.slicesWrites,
+        estimatedSeconds: 5 * seconds(plan.singleRecords, 9000)
       ) { [self] in
         let cases = WriteCases(bench: self, workload: Workload(.uniq, count: plan.singleRecords))
         return cases.unloggedContenders([1]) + cases.loggedContenders([1])
@@ -51,7 +55,7 @@ extension Bench {
       let estimate = Double(sizes.count) * 4.5 * seconds(plan.contextRecords, 4200)
       return Group(
         title: "other ways to write, \(distribution)", rounds: plan.contextRounds, warmUpRounds: 0,
-        estimatedSeconds: estimate
+        isSliced: plan.slicesWrites, estimatedSeconds: estimate
       ) { [self] in
         WriteCases(bench: self, workload: Workload(distribution, count: plan.contextRecords))
           .contextContenders(sizes)
@@ -114,7 +118,7 @@ extension Bench {
   private var getPutGroups: [Group] {
     Distribution.allCases.map { distribution in
       Group(
-        title: "get and put, \(distribution)", rounds: plan.rounds,
+        title: "get and put, \(distribution)", rounds: plan.rounds, isSliced: plan.slicesWrites,
         estimatedSeconds: 3 * seconds(plan.getPutRecords, 5500)
       ) { [self] in
         GetPutCases(

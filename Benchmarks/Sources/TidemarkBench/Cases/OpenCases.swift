@@ -19,9 +19,9 @@ struct RestoreCases {
     try store.close()
   }
 
-  func restore(_ latencies: LatencyRecorder) throws -> Sample {
+  func restore(_ lap: Lap) throws -> Sample {
     bench.remove(source.store)
-    var meter = WriteMeter(bench)
+    let meter = WriteMeter(bench, lap)
     let store = try source.open(.file(.os), budgetBytes: bench.plan.budgetBytes)
     try store.flush()
     meter.stop()
@@ -53,12 +53,12 @@ struct KilledCases {
   let records: Int
   let recordsPerCommit: Int
 
-  func store(_ latencies: LatencyRecorder) throws -> Sample {
+  func store(_ lap: Lap) throws -> Sample {
     let files = StoreFiles(directory: try bench.freshDirectory())
     defer { bench.remove(files.directory) }
     try killed(.store, files.directory)
     let begin = now()
-    let store = try latencies.time { () throws(StoreError) in
+    let store = try lap.latencies.time { () throws(StoreError) in
       try files.open(.file(.os), budgetBytes: bench.plan.budgetBytes)
     }
     let end = now()
@@ -68,12 +68,12 @@ struct KilledCases {
     return Sample(nanoseconds: end - begin, operations: records)
   }
 
-  func plain(_ latencies: LatencyRecorder) throws -> Sample {
+  func plain(_ lap: Lap) throws -> Sample {
     let directory = try bench.freshDirectory()
     defer { bench.remove(directory) }
     try killed(.plain, directory)
     let begin = now()
-    let database = try latencies.time { () throws(BaselineFailure) in
+    let database = try lap.latencies.time { () throws(BaselineFailure) in
       try PlainDatabase(directory + "/db", .existing, like: bench.model)
     }
     let end = now()

@@ -12,7 +12,7 @@ struct ReaderCases {
   let stagedEntries: Int
 
   /// Who reads beside the writer.
-  private func stage(beside isolation: IsolationLevel?, _ latencies: LatencyRecorder) throws -> Sample {
+  private func stage(beside isolation: IsolationLevel?, _ lap: Lap) throws -> Sample {
     let reading = Reading()
     if let isolation {
       let reader = try sides.store.reader(isolation)
@@ -28,7 +28,7 @@ struct ReaderCases {
     let begin = now()
     for staged in workload.commits(of: stagedEntries) {
       for index in staged { try transaction.put(workload.keys[index], workload.values[index], in: recordTable) }
-      latencies.time { transaction.abort() }
+      lap.latencies.time { transaction.abort() }
     }
     let end = now()
     if isolation != nil { try reading.finish() }

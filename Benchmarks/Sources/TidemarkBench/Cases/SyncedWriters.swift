@@ -11,11 +11,11 @@ struct SyncedWriters {
   let workload: Workload
   let writers: Int
 
-  func puts(_ latencies: LatencyRecorder) throws -> Sample {
+  func puts(_ lap: Lap) throws -> Sample {
     let directory = try bench.freshDirectory()
     defer { bench.remove(directory) }
     let databases = try (0..<writers).map { try PlainDatabase("\(directory)/\($0)", .create, like: bench.model) }
-    return try measure(latencies) { [workload] writer, records in
+    return try measure(lap) { [workload] writer, records in
       try records.map { record in
         let begin = now()
         try databases[writer].put(workload.keys[record], workload.values[record], log: .synced)
@@ -24,13 +24,13 @@ struct SyncedWriters {
     }
   }
 
-  func transactions(_ latencies: LatencyRecorder) throws -> Sample {
+  func transactions(_ lap: Lap) throws -> Sample {
     let directory = try bench.freshDirectory()
     defer { bench.remove(directory) }
     let stores = try (0..<writers).map { writer in
       try StoreFiles(directory: "\(directory)/\(writer)").open(.file(.sync), budgetBytes: bench.plan.budgetBytes)
     }
-    let sample = try measure(latencies) { [workload] writer, records in
+    let sample = try measure(lap) { [workload] writer, records in
       var transaction = try stores[writer].begin()
       return try records.map { record in
         try transaction.put(workload.keys[record], workload.values[record], in: recordTable)
@@ -45,7 +45,7 @@ struct SyncedWriters {
 
   /// Gives each writer its share of the records; it answers how long each commit took.
   private func measure(
-    _ latencies: LatencyRecorder, _ write: @escaping @Sendable (_ writer: Int, _ records: Range<Int>) throws -> [UInt64]
+    _ lap: Lap, _ write: @escaping @Sendable (_ writer: Int, _ records: Range<Int>) throws -> [UInt64]
   ) throws -> Sample {
     let records = workload.count
     let begin = now()
@@ -53,7 +53,7 @@ struct SyncedWriters {
       try write(writer, writer * records / writers..<(writer + 1) * records / writers)
     }
     let end = now()
-    for nanoseconds in taken.joined() { latencies.record(nanoseconds) }
+    for nanoseconds in taken.joined() { lap.latencies.record(nanoseconds) }
     return Sample(nanoseconds: end - begin, operations: records)
   }
 

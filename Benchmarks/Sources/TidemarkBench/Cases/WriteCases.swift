@@ -11,11 +11,12 @@ struct WriteCases {
   private static let sampling = 16
 
   /// One put after the other.
-  func puts(_ log: WriteAheadLog, insertHint: Bool? = nil, _ latencies: LatencyRecorder) throws -> Sample {
-    try bench.plainRun(of: workload, settles: settles, insertHint: insertHint) { database in
+  func puts(_ log: WriteAheadLog, insertHint: Bool? = nil, _ lap: Lap) throws -> Sample {
+    try bench.plainRun(of: workload, lap, settles: settles, insertHint: insertHint) { database in
       for index in 0..<workload.count {
+        lap.pause(at: index, of: workload.count)
         if index % Self.sampling == 0 {
-          try latencies.time { () throws(BaselineFailure) in
+          try lap.latencies.time { () throws(BaselineFailure) in
             try database.put(workload.keys[index], workload.values[index], log: log)
           }
         } else {
@@ -26,23 +27,29 @@ struct WriteCases {
   }
 
   /// A write batch a commit.
-  func batches(of size: Int, log: WriteAheadLog = .off, _ latencies: LatencyRecorder) throws -> Sample {
-    try bench.plainRun(of: workload, settles: settles) { database in
+  func batches(of size: Int, log: WriteAheadLog = .off, _ lap: Lap) throws -> Sample {
+    try bench.plainRun(of: workload, lap, settles: settles) { database in
       let batch = PlainBatch(for: database)
       for commit in workload.commits(of: size) {
-        for index in commit { batch.put(workload.keys[index], workload.values[index]) }
-        try latencies.time { () throws(BaselineFailure) in try database.write(batch, log: log) }
+        for index in commit {
+          lap.pause(at: index, of: workload.count)
+          batch.put(workload.keys[index], workload.values[index])
+        }
+        try lap.latencies.time { () throws(BaselineFailure) in try database.write(batch, log: log) }
       }
     }
   }
 
   /// An indexed write batch a commit.
-  func indexedBatches(of size: Int, _ latencies: LatencyRecorder) throws -> Sample {
-    try bench.plainRun(of: workload, settles: settles) { database in
+  func indexedBatches(of size: Int, _ lap: Lap) throws -> Sample {
+    try bench.plainRun(of: workload, lap, settles: settles) { database in
       let batch = PlainIndexedBatch(for: database)
       for commit in workload.commits(of: size) {
-        for index in commit { batch.put(workload.keys[index], workload.values[index]) }
-        try latencies.time { () throws(BaselineFailure) in try database.write(batch, log: .off) }
+        for index in commit {
+          lap.pause(at: index, of: workload.count)
+          batch.put(workload.keys[index], workload.values[index])
+        }
+        try lap.latencies.time { () throws(BaselineFailure) in try database.write(batch, log: .off) }
       }
     }
   }
@@ -52,21 +59,22 @@ struct WriteCases {
   /// Kinder than the proposal, which empties the second database after each commit: here each commit's keys start with
   /// its number, so that what is committed simply lies behind, and a fresh database follows before a memtable is full.
   /// (Range deletions instead would make each commit walk over all that was deleted.)
-  func secondaryDatabase(of size: Int, _ latencies: LatencyRecorder) throws -> Sample {
+  func secondaryDatabase(of size: Int, _ lap: Lap) throws -> Sample {
     let directory = try bench.freshDirectory()
     defer { bench.remove(directory) }
     var secondary = try PlainDatabase(directory + "/0", .create, like: bench.model)
     let commitsPerSecondary = max(1, 300_000 / size)
-    return try bench.plainRun(of: workload, settles: settles) { database in
+    return try bench.plainRun(of: workload, lap, settles: settles) { database in
       let batch = PlainBatch(for: database)
       for (number, commit) in workload.commits(of: size).enumerated() {
         if number > 0, number % commitsPerSecondary == 0 {
           secondary = try PlainDatabase("\(directory)/\(number)", .create, like: bench.model)
         }
         for index in commit {
+          lap.pause(at: index, of: workload.count)
           try secondary.put(workload.keys[index], workload.values[index], behind: UInt64(number), log: .off)
         }
-        try latencies.time { () throws(BaselineFailure) in
+        try lap.latencies.time { () throws(BaselineFailure) in
           try database.take(from: secondary, behind: UInt64(number), with: batch, offset: Int64(commit.upperBound))
         }
       }
@@ -74,12 +82,15 @@ struct WriteCases {
   }
 
   /// A transaction with the input's offset.
-  func transactions(_ changelog: ChangelogKind, of size: Int, _ latencies: LatencyRecorder) throws -> Sample {
-    try bench.storeRun(changelog, of: workload, settles: settles) { store in
+  func transactions(_ changelog: ChangelogKind, of size: Int, _ lap: Lap) throws -> Sample {
+    try bench.storeRun(changelog, of: workload, lap, settles: settles) { store in
       var transaction = try store.begin()
       for commit in workload.commits(of: size) {
-        for index in commit { try transaction.put(workload.keys[index], workload.values[index], in: recordTable) }
-        try latencies.commit(&transaction, upTo: commit.upperBound)
+        for index in commit {
+          lap.pause(at: index, of: workload.count)
+          try transaction.put(workload.keys[index], workload.values[index], in: recordTable)
+        }
+        try lap.latencies.commit(&transaction, upTo: commit.upperBound)
       }
     }
   }
@@ -124,7 +135,7 @@ extension WriteCases {
         distribution: distribution, against: ["put"]
       ) { try puts(.off, insertHint: !bench.plan.baselineInsertHint, $0) },
     ]
-    let ways: [(String, (Int, LatencyRecorder) throws -> Sample)] = [
+    let ways: [(String, (Int, Lap) throws -> Sample)] = [
       ("write-batch", { try batches(of: $0, $1) }),
       ("write-batch-with-index", { try indexedBatches(of: $0, $1) }),
       ("secondary-database", { try secondaryDatabase(of: $0, $1) }),
@@ -148,8 +159,7 @@ extension WriteCases {
         name: "write-batch-wal", distribution: distribution, recordsPerCommit: size, latencyOf: "commit"
       ) { try batches(of: size, log: .unsynced, $0) },
       Contender(
-        name: "transaction-file-log", distribution: distribution, recordsPerCommit: size, against: ["write-batch-wal"],
-        latencyOf: "commit"
+        name: "transaction-file-log", distribution: distribution, recordsPerCommit: size, latencyOf: "commit"
       ) { try transactions(.file(.os), of: size, $0) },
     ]
   }

@@ -12,7 +12,7 @@ struct Contender {
   /// What its latencies are of, as `commit`; nil if it records none.
   var latencyOf: String?
   /// Does the work once.
-  let run: (LatencyRecorder) throws -> Sample
+  let run: (Lap) throws -> Sample
 
   /// Names it in progress and errors.
   var title: String {
@@ -26,6 +26,8 @@ struct Group {
   let rounds: Int
   /// Rounds before those, which don't count: the first finds cold caches, a slow clock and no memory of the process's own.
   var warmUpRounds = 1
+  /// Whether the runs of a turn go on slice by slice, beside each other: not where they leave work to other threads.
+  var isSliced = false
   /// A guess at the time that one round takes, before there is a better one.
   let estimatedSeconds: Double
   /// Puts the contenders together; what they share is made here, outside of any timing.

@@ -21,6 +21,8 @@ struct Plan: Codable, Sendable {
   /// Records of each write run, of which there are fewer rounds: more than one commit even of the largest size.
   var writeRecords = 200_000
   var writeRounds = 22
+  /// Whether runs that write take turns slice by slice: what they write must stay in memory until their end.
+  var slicesWrites = true
   /// Records of each run with one record a commit.
   var singleRecords = 50_000
   /// Records of each run whose commits wait for the disk, by so many writers at once.
@@ -33,21 +35,21 @@ struct Plan: Codable, Sendable {
   var latencyRounds = 7
   /// Records of each run that ends with compactions settled.
   var settledRecords = 500_000
-  var settledRounds = 20
+  var settledRounds = 28
   /// Whether logged writes run until compactions have settled, too; they take as long again.
   var settlesLogged = false
   /// Rows of the databases that are read.
   var rows = 1_000_000
-  var reads = 100_000
+  var reads = 30_000
   /// Reads are short, and opening scatters, so they have more rounds.
-  var readRounds = 30
-  var openRounds = 48
-  var scans = 3000
+  var readRounds = 60
+  var openRounds = 60
+  var scans = 900
   var scanRows = 100
   /// Entries staged in a transaction that is read.
   var stagedEntries = 10_000
   /// Records of each run that stages and doesn't commit.
-  var stagingRecords = 400_000
+  var stagingRecords = 200_000
   var getPutRecords = 100_000
   var restoreRecords = 200_000
   /// Records in the log, and in no table file, when a process is killed.
@@ -72,6 +74,7 @@ struct Plan: Codable, Sendable {
       setRounds(7)
       contextSizes = commitSizes
       settlesLogged = true
+      slicesWrites = false
       (rows, reads, scans) = (10_000_000, 1_000_000, 10_000)
       (getPutRecords, restoreRecords) = (2_000_000, 2_000_000)
     }

@@ -1,4 +1,5 @@
 import CBaseline
+import Foundation
 
 /// Runs groups of contenders in rounds, and keeps what each run took.
 struct Runner {
@@ -51,21 +52,56 @@ struct Runner {
     }
     progress.begin(running[index].group, round: round, runs: running[index].turns.joined().count)
     for turn in running[index].turns {
-      let samples = try turn.map { try run(running[index].series[$0], round: round) }
+      // What the last runs freed goes back, so that none starts with the memory of another.
+      baseline_trim_memory()
+      let series = turn.map { running[index].series[$0] }
+      let samples = try running[index].group.isSliced ? runInSlices(series, round) : series.map { try run($0, round) }
       if round >= 0 { Series.append(samples, of: turn, to: &running[index].series) }
     }
     progress.finishedRound()
   }
 
-  private mutating func run(_ series: Series, round: Int) throws -> Sample {
+  private mutating func run(_ series: Series, _ round: Int) throws -> Sample {
     progress.show(series.contender)
-    // What the last run freed goes back, so that none starts with the memory of another.
-    baseline_trim_memory()
-    do {
-      let sample = try series.contender.run(round < 0 ? LatencyRecorder() : series.latencies)
-      progress.finishedRun()
-      return sample
-    } catch {
+    let sample = try Self.run(series, Lap(Self.latencies(of: series, round)))
+    progress.finishedRun()
+    return sample
+  }
+
+  /// Runs the contenders of a turn beside each other, one at a time: each on a thread of its own, which waits while another
+  /// has its slice.
+  ///
+  /// So the machine is as fast or as slow for all of them, as its speed changes more slowly than slices do.
+  private mutating func runInSlices(_ turn: [Series], _ round: Int) throws -> [Sample] {
+    for series in turn { progress.show(series.contender) }
+    let baton = Baton(turn.count)
+    let running = DispatchGroup()
+    // Proof: a thread touches them only while it has the baton, and this one when all threads are done.
+    nonisolated(unsafe) let contenders = turn
+    nonisolated(unsafe) var results: [Result<Sample, any Error>?] = turn.map { _ in nil }
+    for place in turn.indices {
+      running.enter()
+      Thread.detachNewThread {
+        baton.take(at: place)
+        let series = unsafe contenders[place]
+        let lap = Lap(Self.latencies(of: series, round), baton, place: place)
+        unsafe results[place] = Result { try Self.run(series, lap) }
+        baton.leave(from: place)
+        running.leave()
+      }
+    }
+    baton.start()
+    running.wait()
+    for _ in turn { progress.finishedRun() }
+    return try unsafe results.map { try $0!.get() }
+  }
+
+  private static func latencies(of series: Series, _ round: Int) -> LatencyRecorder {
+    round < 0 ? LatencyRecorder() : series.latencies
+  }
+
+  private static func run(_ series: Series, _ lap: Lap) throws -> Sample {
+    do { return try series.contender.run(lap) } catch {
       throw FailedCase(title: "\(series.group): \(series.contender.title)", cause: error)
     }
   }

@@ -4,31 +4,27 @@
 /// settled.
 struct WriteMeter {
   private let bench: Bench
+  private let lap: Lap
   private let settles: Bool
-  private let writtenBefore: Int
-  private let begin: UInt64
-  private var end: UInt64 = 0
-  private var writtenBytes = 0
 
-  init(_ bench: Bench, settles: Bool = false) {
+  /// Starts the clock.
+  init(_ bench: Bench, _ lap: Lap, settles: Bool = false) {
     self.bench = bench
+    self.lap = lap
     self.settles = settles
-    writtenBefore = ProcessCounters.writtenBytes
-    begin = now()
+    lap.start()
   }
 
   /// Everything is in table files.
-  mutating func stop() {
-    end = settles ? ProcessCounters.waitForBackgroundThreads() : now()
-    writtenBytes = ProcessCounters.writtenBytes - writtenBefore
-  }
+  func stop() { lap.stop(at: settles ? ProcessCounters.waitForBackgroundThreads() : now()) }
 
   /// The run's figures.
   ///
   /// Its database must be closed; the run's directory is deleted.
   func sample(_ directory: String, database: String, log: String? = nil, of workload: Workload) throws -> Sample {
     var sample = Sample(
-      nanoseconds: end - begin, operations: workload.count, writtenBytes: writtenBytes, userBytes: workload.byteCount)
+      nanoseconds: lap.nanoseconds, operations: workload.count, writtenBytes: lap.writtenBytes,
+      userBytes: workload.byteCount)
     if settles { sample.nanoseconds += try settleRest(database) }
     sample.databaseBytes = directoryBytes(database)
     sample.changelogBytes = log.map(directoryBytes)

@@ -4,16 +4,17 @@ import Tidemark
 extension Bench {
   /// A run on a plain database; the clock runs during `body` and the flush after it.
   func plainRun(
-    of workload: Workload, settles: Bool = false, insertHint: Bool? = nil, _ body: (PlainDatabase) throws -> Void
+    of workload: Workload, _ lap: Lap, settles: Bool = false, insertHint: Bool? = nil,
+    _ body: (PlainDatabase) throws -> Void
   ) throws -> Sample {
     let directory = try freshDirectory()
     let path = directory + "/db"
     var model = model
     if let insertHint { model.insertHint = insertHint }
-    var meter: WriteMeter
+    let meter: WriteMeter
     do {
       let database = try PlainDatabase(path, .create, like: model)
-      meter = WriteMeter(self, settles: settles)
+      meter = WriteMeter(self, lap, settles: settles)
       try body(database)
       try database.flush()
       meter.stop()
@@ -23,13 +24,14 @@ extension Bench {
 
   /// A run on a store; the clock runs during `body` and the flush after it.
   func storeRun(
-    _ changelog: ChangelogKind, of workload: Workload, settles: Bool = false, _ body: (StateStore) throws -> Void
+    _ changelog: ChangelogKind, of workload: Workload, _ lap: Lap, settles: Bool = false,
+    _ body: (StateStore) throws -> Void
   ) throws -> Sample {
     let files = StoreFiles(directory: try freshDirectory())
-    var meter: WriteMeter
+    let meter: WriteMeter
     do {
       let store = try files.open(changelog, budgetBytes: plan.budgetBytes)
-      meter = WriteMeter(self, settles: settles)
+      meter = WriteMeter(self, lap, settles: settles)
       try body(store)
       try store.flush()
       meter.stop()

@@ -1,0 +1,84 @@
+import Foundation
+
+/// A run of a contender under way: its clock, what it took until now, and its place among the runs that take turns with it.
+final class Lap {
+  let latencies: LatencyRecorder
+  private let baton: Baton?
+  private let place: Int
+  /// The time on the clock.
+  private(set) var nanoseconds: UInt64 = 0
+  /// Bytes handed to the file system, by all threads of the process, while the clock ran.
+  private(set) var writtenBytes = 0
+  private var startedAt: UInt64 = 0
+  private var writtenBefore = 0
+  private var nextPause = 0
+
+  /// Without a baton it has the machine to itself.
+  init(_ latencies: LatencyRecorder, _ baton: Baton? = nil, place: Int = 0) {
+    (self.latencies, self.baton, self.place) = (latencies, baton, place)
+  }
+
+  /// Starts the clock, or goes on with it.
+  func start() {
+    writtenBefore = ProcessCounters.writtenBytes
+    startedAt = now()
+  }
+
+  /// Stops the clock, now or as of an earlier time.
+  func stop(at end: UInt64 = now()) {
+    nanoseconds += end - startedAt
+    writtenBytes += ProcessCounters.writtenBytes - writtenBefore
+  }
+
+  /// Lets the other runs of the turn go on, ten times in a run.
+  @inline(__always)
+  func pause(at record: Int, of count: Int) {
+    if record == nextPause {
+      nextPause += count / 10 + 1
+      if record > 0 { pause() }
+    }
+  }
+
+  private func pause() {
+    guard let baton else { return }
+    stop()
+    baton.pass(from: place)
+    start()
+  }
+}
+
+/// Passed round among threads, of which the one that has it runs.
+///
+/// Proof of `@unchecked Sendable`: `isRunning` belongs to whoever has the baton, and a semaphore is between it and the next.
+final class Baton: @unchecked Sendable {
+  private let arrivals: [DispatchSemaphore]
+  private var isRunning: [Bool]
+
+  init(_ count: Int) {
+    arrivals = (0..<count).map { _ in DispatchSemaphore(value: 0) }
+    isRunning = Array(repeating: true, count: count)
+  }
+
+  /// Gives the first place the baton; a thread each has, or will have, a place.
+  func start() { arrivals[0].signal() }
+
+  /// Waits for the baton.
+  func take(at place: Int) { arrivals[place].wait() }
+
+  /// Hands it on and waits until it comes back.
+  func pass(from place: Int) {
+    guard let next = next(after: place), next != place else { return }
+    arrivals[next].signal()
+    take(at: place)
+  }
+
+  /// Hands it on for good.
+  func leave(from place: Int) {
+    isRunning[place] = false
+    if let next = next(after: place) { arrivals[next].signal() }
+  }
+
+  private func next(after place: Int) -> Int? {
+    (1...isRunning.count).map { (place + $0) % isRunning.count }.first { isRunning[$0] }
+  }
+}
