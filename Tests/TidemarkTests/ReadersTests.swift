@@ -131,7 +131,9 @@ private let input = TopicPartition("input", 0)
     let store = try open(hasChangelog: hasChangelog, waitingBytes: 5000)
     let isDone = Atomic<Bool>(false)
     let failures = FailureList()
-    @Sendable func text(_ number: Int) -> String { String(repeating: "\(number % 10)", count: number % 91) + "/\(number)" }
+    @Sendable func text(_ number: Int) -> String {
+      String(repeating: "\(number % 10)", count: number % 91) + "/\(number)"
+    }
     @Sendable func number(_ value: String) -> Int? {
       let number = value.split(separator: "/").last.flatMap { Int($0) }
       return number.flatMap { text($0) == value ? $0 : nil }

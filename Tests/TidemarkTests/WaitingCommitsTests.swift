@@ -325,7 +325,7 @@ import TidemarkTesting
     try #require(eventually { gate.hasArrivals })
     try #require(eventually { usage.waitingBytes > 60_000 })
     #expect(!writer.isDone)
-    let table = try store.opened().table(orders)
+    let table = try store.opened().tables.table(orders)
     let database = try store.opened().database
     let files = database.handle.property("rocksdb.num-files-at-level0", in: table.family)
     #expect(files.flatMap { Int($0) } ?? 0 <= 7)

@@ -14,8 +14,15 @@ public enum IsolationLevel: Sendable {
 /// looked into. A value: copy it, send it to other threads. The store's directory stays in use for as long as there is one.
 public struct Reader: Sendable {
   @usableFromInline let engine: Engine
+  @usableFromInline let tables: OpenTables
   /// What it sees.
   public let isolation: IsolationLevel
+
+  init(_ engine: Engine, _ isolation: IsolationLevel) {
+    self.engine = engine
+    tables = engine.tables
+    self.isolation = isolation
+  }
 
   /// The changelog offset of the last commit; without a changelog, how many commits there were.
   public var offset: Offset { engine.committed.offset }
@@ -41,7 +48,7 @@ public struct Reader: Sendable {
 
   @inlinable
   func find<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> FoundValue {
-    let open = try engine.table(table)
+    let open = try tables.table(table)
     var buffer = ByteBuffer(capacity: 64)
     try table.key.encode(key, into: &buffer)
     return try engine.find(buffer.bytes, in: open, isolation)
@@ -57,10 +64,10 @@ public struct Reader: Sendable {
     _ table: Table<K, V>, _ range: ScanRange<K> = .all, _ order: ScanOrder = .ascending,
     after: ScanContinuation? = nil
   ) throws(StoreError) -> Cursor<K, V> {
-    let open = try engine.table(table)
+    let open = try tables.table(table)
     let bounds = try range.bounds(table.key)
-    let changed = isolation == .readUncommitted ? after.map { bounds.continued(after: $0.lastKey, order) } ?? bounds : nil
-    let view = try engine.makeView(withUncommitted: changed, of: open)
+    let rest = after.map { bounds.continued(after: $0.lastKey, order) } ?? bounds
+    let view = try engine.makeView(withUncommitted: isolation == .readUncommitted ? rest : nil, of: open)
     return Cursor(table, try RowCursor(.view(view), open, range: bounds, order: order, after: after))
   }
 }

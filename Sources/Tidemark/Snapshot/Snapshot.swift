@@ -33,7 +33,7 @@ public struct Snapshot: Sendable {
 
   @inlinable
   func find<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> FoundValue {
-    let open = try view.engine.table(table)
+    let open = try view.tables.table(table)
     var buffer = ByteBuffer(capacity: 64)
     try table.key.encode(key, into: &buffer)
     return try view.find(buffer.bytes, in: open)
@@ -41,7 +41,7 @@ public struct Snapshot: Sendable {
 
   /// The values of many keys, in their order; `nil` where there is none.
   public func multiGet<K, V>(_ keys: [K.Value], in table: Table<K, V>) throws(StoreError) -> [V.Value?] {
-    let open = try view.engine.table(table)
+    let open = try view.tables.table(table)
     var encoded = RocksDB.KeyList()
     var buffer = ByteBuffer(capacity: 64)
     for key in keys {
@@ -75,6 +75,6 @@ public struct Snapshot: Sendable {
     Cursor(
       table,
       try RowCursor(
-        .view(view), try view.engine.table(table), range: try range.bounds(table.key), order: order, after: after))
+        .view(view), try view.tables.table(table), range: try range.bounds(table.key), order: order, after: after))
   }
 }

@@ -7,7 +7,9 @@ internal import struct Synchronization.Atomic
 /// It can expire: then what it held is let go once the last read under way is done.
 @usableFromInline
 final class View: Sendable {
-  @usableFromInline let engine: Engine
+  let engine: Engine
+  @usableFromInline let tables: OpenTables
+  private let database: SharedDatabase
   /// The commit that it shows.
   let state: CommittedState
   let takenAt = ContinuousClock.now
@@ -22,6 +24,8 @@ final class View: Sendable {
 
   init(_ engine: Engine, _ state: CommittedState, _ layers: WaitingCommits.Layers) {
     self.engine = engine
+    tables = engine.tables
+    database = engine.database
     self.state = state
     unsafe self.layers = layers
     engine.usage.viewOpened()
@@ -45,9 +49,11 @@ final class View: Sendable {
   @usableFromInline
   func find(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
     let reading = try beginReading()
-    if let entry = unsafe layers!.runs.find(key, in: table.id) { return FoundValue(entry, reading) }
+    if unsafe !layers!.runs.isEmpty, let entry = unsafe layers!.runs.find(key, in: table.id) {
+      return FoundValue(entry, reading)
+    }
     do throws(RocksDBError) {
-      let pinned = try engine.database.handle.pin(key, in: table.family, at: unsafe layers!.snapshot.handle)
+      let pinned = try database.handle.pin(key, in: table.family, at: unsafe layers!.snapshot.handle)
       _ = consume reading
       return FoundValue(pinned)
     } catch {

@@ -1,24 +1,6 @@
 internal import Changelog
 internal import RocksDB
 
-/// An open table: its definition and its column family.
-@usableFromInline
-final class OpenTable: Sendable {
-  let record: TableRecord
-  let family: RocksDB.ColumnFamily
-  /// The codecs of its declaration; `nil` for a table that isn't declared.
-  let codecTypes: CodecTypes?
-
-  init(record: TableRecord, family: consuming RocksDB.ColumnFamily, codecTypes: CodecTypes? = nil) {
-    self.record = record
-    self.codecTypes = codecTypes
-    self.family = family
-  }
-
-  var id: TableID { record.id }
-  var name: String { record.name }
-}
-
 /// Brings what was committed into the database, together with the state that it leads to: the only way in, for commits and
 /// for restore.
 ///

@@ -14,7 +14,7 @@ final class Engine: Sendable {
   let signals: MaintenanceSignals
   private let barrier: LogBarrier
   /// What was declared at open.
-  let tables: [OpenTable]
+  let tables: OpenTables
   let usage = StoreUsage()
   /// The changes of the transaction; none while there is no transaction.
   let uncommitted = UncommittedChanges()
@@ -54,7 +54,7 @@ final class Engine: Sendable {
     observer = parts.observer
     health = parts.health
     signals = parts.signals
-    self.tables = tables
+    self.tables = OpenTables(tables)
     self.lock = lock
     barrier = parts.barrier
     shared = Mutex(Shared())
@@ -66,38 +66,6 @@ final class Engine: Sendable {
 
   /// The last commit.
   var committed: CommittedState { waiting.withLock { $0.state } }
-
-  /// The open table of a declaration; throws `invalidArgument` if it wasn't declared at open, or with other codecs.
-  @inlinable
-  func table<K, V>(_ table: Table<K, V>) throws(StoreError) -> OpenTable {
-    if let open = find(table.name, CodecTypes(key: K.self, value: V.self)) { return open }
-    return try checked(table)
-  }
-
-  /// The open table of a name, if it was declared with these codecs.
-  @usableFromInline
-  func find(_ name: String, _ codecTypes: CodecTypes) -> OpenTable? {
-    // A store has a few tables; comparing names that short is faster than hashing one.
-    for open in tables where open.codecTypes == codecTypes && open.name == name { return open }
-    return nil
-  }
-
-  /// The open table of a declaration whose codecs have other types, but perhaps the same formats (JSON of two structures).
-  @usableFromInline
-  func checked(_ table: any TableDefinition) throws(StoreError) -> OpenTable {
-    for open in tables where open.name == table.name {
-      if open.record.keyFormat == table.keyFormat, open.record.valueFormat == table.valueFormat { return open }
-      throw StoreError(
-        .invalidArgument, "the table was declared with other codecs when the store was opened",
-        [
-          "table": table.name, "declared": "\(open.record.keyFormat) -> \(open.record.valueFormat)",
-          "used": "\(table.keyFormat) -> \(table.valueFormat)",
-        ])
-    }
-    throw StoreError(
-      .invalidArgument, "the table wasn't declared when the store was opened; pass it in `tables`",
-      ["table": table.name])
-  }
 
   // MARK: The one transaction
 
@@ -137,7 +105,7 @@ final class Engine: Sendable {
       try health.check()
       let former = committed
       pipeline.commit.records.removeAll()
-      for table in tables {
+      for table in tables.all {
         transaction.batch.forEach(in: table.id) { key, value in
           pipeline.commit.records.append(table.id, key: key, value: value)
         }
@@ -416,7 +384,7 @@ final class Engine: Sendable {
 
 extension Engine: BudgetedStore {
   var memtableBytes: Int {
-    tables.reduce(usage.waitingBytes) {
+    tables.all.reduce(usage.waitingBytes) {
       $0 + (database.integerProperty("rocksdb.cur-size-all-mem-tables", in: $1.family))
     }
   }

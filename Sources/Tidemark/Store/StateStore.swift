@@ -50,7 +50,7 @@ public final class StateStore: Sendable {
   ///
   /// It keeps nothing: make one and use it for as long as the store is open.
   public func reader(_ isolation: IsolationLevel = .readCommitted) throws(StoreError) -> Reader {
-    Reader(engine: try opened(), isolation: isolation)
+    Reader(try opened(), isolation)
   }
 
   /// Writes what is committed to table files, so that a crash right afterwards has nothing to restore.

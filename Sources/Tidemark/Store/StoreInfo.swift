@@ -56,7 +56,7 @@ extension StateStore {
     let engine = try opened()
     let committed = engine.committed
     let handle = engine.database
-    let tables = engine.tables.map { table in
+    let tables = engine.tables.all.map { table in
       func number(_ name: String) -> Int { handle.integerProperty(name, in: table.family) }
       return StoreInfo.TableInfo(
         name: table.name, id: table.id, keyFormat: table.record.keyFormat, valueFormat: table.record.valueFormat,

@@ -1,11 +1,20 @@
 internal import Changelog
 internal import RocksDB
 
-/// A snapshot of the database, shared by the views over it.
+/// A snapshot of the database.
 final class DatabaseSnapshot: Sendable {
   let handle: RocksDB.Snapshot
 
-  init(_ database: SharedDatabase) { handle = database.handle.makeSnapshot() }
+  fileprivate init(_ database: SharedDatabase) { handle = database.handle.makeSnapshot() }
+}
+
+/// A snapshot of the database that views share, for as long as there are any: the store remembers it weakly.
+///
+/// An object of its own, as keeping one that somebody refers to weakly takes several times as long, at each read.
+private final class SharedSnapshot: Sendable {
+  let snapshot: DatabaseSnapshot
+
+  init(_ database: SharedDatabase) { snapshot = DatabaseSnapshot(database) }
 }
 
 /// What is committed: runs in memory, and the database below them.
@@ -18,6 +27,13 @@ struct WaitingCommits: ~Copyable {
   struct Layers {
     var runs: [Run]
     let snapshot: DatabaseSnapshot
+    private let shared: SharedSnapshot
+
+    fileprivate init(_ runs: [Run], _ shared: SharedSnapshot) {
+      self.runs = runs
+      self.shared = shared
+      snapshot = shared.snapshot
+    }
   }
 
   /// Runs on their way into the database.
@@ -28,7 +44,7 @@ struct WaitingCommits: ~Copyable {
     let state: CommittedState
     fileprivate let byteCount: Int
     // Taken before the database changes: views that are made meanwhile read at it.
-    fileprivate let snapshot: DatabaseSnapshot
+    fileprivate let snapshot: SharedSnapshot
     fileprivate let begin = ContinuousClock.now
   }
 
@@ -56,7 +72,7 @@ struct WaitingCommits: ~Copyable {
   /// Applied, and kept to be read, the latest first.
   private var clean: [Run] = []
   private let cleanBytes: Int
-  private weak var snapshot: DatabaseSnapshot?
+  private weak var snapshot: SharedSnapshot?
   /// How many bytes of runs the database takes a second, with what applications wait for compactions.
   private var applyingRate = 50e6
   /// Since when runs should be applied.
@@ -139,12 +155,12 @@ struct WaitingCommits: ~Copyable {
   mutating func layers() -> Layers {
     seal()
     mergeSmallRuns()
-    return Layers(runs: sealed.reversed(), snapshot: takeSnapshot())
+    return Layers(sealed.reversed(), takeSnapshot())
   }
 
-  private mutating func takeSnapshot() -> DatabaseSnapshot {
+  private mutating func takeSnapshot() -> SharedSnapshot {
     if let snapshot { return snapshot }
-    let taken = DatabaseSnapshot(database)
+    let taken = SharedSnapshot(database)
     snapshot = taken
     return taken
   }

@@ -58,7 +58,7 @@ public struct Transaction: ~Copyable, Sendable {
     Cursor(
       table,
       try RowCursor(
-        .transaction(core), try core.engine.table(table), range: try range.bounds(table.key), order: order,
+        .transaction(core), try core.tables.table(table), range: try range.bounds(table.key), order: order,
         after: after))
   }
 
@@ -120,7 +120,7 @@ public struct Transaction: ~Copyable, Sendable {
   /// O(rows): the changelog records each deleted key. Throws `overBudget` with nothing changed, as ``put(_:_:in:)`` does.
   @discardableResult
   public mutating func deleteRange<K, V>(_ range: ScanRange<K>, in table: Table<K, V>) throws(StoreError) -> Int {
-    let open = try core.engine.table(table)
+    let open = try core.tables.table(table)
     let bounds = try range.bounds(table.key)
     try core.check()
     let savepoint = core.setSavepoint()

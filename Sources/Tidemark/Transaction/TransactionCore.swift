@@ -9,7 +9,8 @@ internal import RocksDB
 /// cursors of the transaction are used on the same thread (``Cursor``).
 @usableFromInline
 final class TransactionCore: @unchecked Sendable {
-  @usableFromInline let engine: Engine
+  let engine: Engine
+  @usableFromInline let tables: OpenTables
   /// Keeps the store's threads alive for as long as there is a transaction.
   private let owner: StateStore
   /// What is uncommitted.
@@ -36,6 +37,7 @@ final class TransactionCore: @unchecked Sendable {
 
   init(_ engine: Engine, owner: StateStore) {
     self.engine = engine
+    tables = engine.tables
     self.owner = owner
     uncommitted = engine.uncommitted
     streamTime = engine.committed.streamTime
@@ -48,7 +50,7 @@ final class TransactionCore: @unchecked Sendable {
   @inlinable
   func select<K, V>(_ table: Table<K, V>) throws(StoreError) {
     let codecs = CodecTypes(key: K.self, value: V.self)
-    if !isSelected(table.name, codecs) { select(try engine.table(table), table.name, codecs) }
+    if !isSelected(table.name, codecs) { select(try tables.table(table), table.name, codecs) }
   }
 
   @usableFromInline

@@ -37,7 +37,11 @@ final class UncommittedChanges: @unchecked Sendable {
     var range = range
     let end: [UInt8]? = lock.asVisitor(isPaced: false) {
       let last: KeyTree.Position?
-      if let upper = range.upper { last = batch.last(in: table, before: upper.rawSpan) } else { last = batch.last(in: table) }
+      if let upper = range.upper {
+        last = batch.last(in: table, before: upper.rawSpan)
+      } else {
+        last = batch.last(in: table)
+      }
       guard let last else { return nil }
       // Proof: the entry's memory is there until the batch changes, which it doesn't during the visit.
       return unsafe RawSpan(_unsafeBytes: last.entry.key).array
