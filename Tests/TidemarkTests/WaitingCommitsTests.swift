@@ -158,6 +158,49 @@ import TidemarkTesting
     #expect(options.budget.heldByTransactions == before)
   }
 
+  /// Seen to fail with: a transaction that keeps the runs below it until its next commit.
+  @Test func anIdleTransactionKeepsNothingThatTheDatabaseHas() throws {
+    let other = try TemporaryDirectory()
+    var options = StoreOptions.lazy
+    options.budget = MemoryBudget(bytes: 64 << 20)
+    options.cleanBytes = 0
+    let store = try other.store(try other.log(), options)
+    try store.flush()
+    let before = options.budget.heldByTransactions
+    var transaction = try store.begin()
+    for number in 0..<100 { try transaction.put(("a", Int64(number)), Self.text, in: orders) }
+    try transaction.commit()
+    // A snapshot seals the run, and the next one merges it with the run behind it.
+    _ = try store.snapshot()
+    try transaction.put(("b", 1), Self.text, in: orders)
+    try transaction.commit()
+    _ = try store.snapshot()
+    #expect(options.budget.heldByTransactions - before > 100_000)
+    try store.flush()
+    #expect(options.budget.heldByTransactions == before)
+    #expect(try transaction.get(("a", 7), in: orders) == Self.text)
+    #expect(try transaction.get(("b", 1), in: orders) == Self.text)
+    try transaction.put(("a", 7), "new", in: orders)
+    #expect(try transaction.get(("a", 7), in: orders) == "new")
+  }
+
+  /// What a transaction found stays where it is while it is read, though the run goes meanwhile.
+  @Test func whatIsReadOutlivesItsRun() throws {
+    let other = try TemporaryDirectory()
+    var options = StoreOptions.lazy
+    options.cleanBytes = 0
+    let store = try other.store(try other.log(), options)
+    var transaction = try store.begin()
+    for number in 0..<100 { try transaction.put(("a", Int64(number)), Self.text, in: orders) }
+    try transaction.commit()
+    let length = try transaction.withBytes(("a", 50), in: orders) { bytes in
+      try store.flush()
+      _ = [UInt8](repeating: 0xFF, count: 1 << 20)
+      return bytes.array.count { $0 == 0x78 }
+    }
+    #expect(length == 1000)
+  }
+
   @Test func whatWaitedWhenTheProcessEndedIsRestored() throws {
     let other = try TemporaryDirectory()
     do {

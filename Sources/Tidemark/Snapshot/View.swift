@@ -49,9 +49,7 @@ final class View: Sendable {
   @usableFromInline
   func find(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
     let reading = try beginReading()
-    if unsafe !layers!.runs.isEmpty, let entry = unsafe layers!.runs.find(key, in: table.id) {
-      return FoundValue(entry, reading)
-    }
+    if unsafe !layers!.runs.isEmpty, let found = unsafe layers!.runs.find(key, in: table.id) { return found }
     do throws(RocksDBError) {
       let pinned = try database.handle.pin(key, in: table.family, at: unsafe layers!.snapshot.handle)
       _ = consume reading

@@ -16,8 +16,8 @@ final class Engine: Sendable {
   /// What was declared at open.
   let tables: OpenTables
   let usage = StoreUsage()
-  /// The changes of the transaction; none while there is no transaction.
-  let uncommitted = UncommittedChanges()
+  /// What the transaction reads above the database; nothing while there is no transaction.
+  let layers = TransactionLayers()
   // Taken in this order, as far as they are taken together.
   private let pipeline: Mutex<CommitPipeline>
   /// All changes of the database go through it.
@@ -106,7 +106,7 @@ final class Engine: Sendable {
       let former = committed
       pipeline.commit.records.removeAll()
       for table in tables.all {
-        transaction.batch.forEach(in: table.id) { key, value in
+        layers.changes.forEach(in: table.id) { key, value in
           pipeline.commit.records.append(table.id, key: key, value: value)
         }
       }
@@ -118,10 +118,10 @@ final class Engine: Sendable {
       {
         return nil
       }
-      var changes = transaction.batch
+      var changes = layers.changes
       try append(pipeline.commit, &changes)
       // Readers have looked for the changes here until now, and find them among what is committed from here on.
-      if changes !== transaction.batch { uncommitted.replace(with: changes) }
+      if changes !== layers.changes { layers.replaceChanges(with: changes) }
       let size = CommitSize(records: pipeline.commit.records.count, bytes: pipeline.commit.records.byteCount)
       // What one large commit took doesn't stay beside the memory budget.
       if pipeline.commit.records.byteCount > CommitPipeline.keptBytes { pipeline.commit.records = RecordBuffer() }
@@ -206,7 +206,7 @@ final class Engine: Sendable {
   }
 
   /// What is committed and what the database may not have yet, and what it has, too: what a transaction reads beside it.
-  var runs: (waiting: [Run], clean: [Run]) { waiting.withLock { $0.runs } }
+  var runs: CommittedRuns { waiting.withLock { $0.runs } }
 
   /// What a failed append means for the commit.
   ///
@@ -258,7 +258,7 @@ final class Engine: Sendable {
       if let range, let table {
         // Under the lock: a commit meanwhile would be older than what lies below it.
         let changes = Run(options.budget)
-        uncommitted.copy(range, of: table.id, to: changes)
+        self.layers.copyChanges(range, of: table.id, to: changes)
         layers.runs.insert(changes, at: 0)
       }
       return (waiting.state, layers)
@@ -301,7 +301,7 @@ final class Engine: Sendable {
   @usableFromInline
   func find(_ key: RawSpan, in table: OpenTable, _ isolation: IsolationLevel) throws(StoreError) -> FoundValue {
     try health.checkOpen()
-    if isolation == .readUncommitted, let found = uncommitted.find(key, in: table.id) { return found }
+    if isolation == .readUncommitted, let found = layers.findUncommitted(key, in: table.id) { return found }
     if let found = waiting.withLock({ $0.find(key, in: table.id) }) { return found }
     do throws(RocksDBError) { return FoundValue(try database.handle.pin(key, in: table.family)) } catch {
       throw StoreError(error, "a read failed")
@@ -365,11 +365,13 @@ final class Engine: Sendable {
       fail(error)
       throw error
     }
-    waiting.withLock { waiting in
-      waiting.end(application)
+    let (lastNumber, clean) = waiting.withLock { waiting in
+      let applied = waiting.end(application)
       usage.setWaiting(bytes: waiting.byteCount)
+      return applied
     }
     waiting.wake()
+    layers.forget(upTo: lastNumber, keeping: clean)
     observer.metrics?.flushCompleted()
     signals.flushCompleted()
   }

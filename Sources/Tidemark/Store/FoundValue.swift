@@ -3,28 +3,29 @@ internal import RocksDB
 
 /// What a read found: a value where it lies, in a batch or pinned in the database, or a copy.
 ///
-/// It lies there until this is gone, or until the transaction that found it changes.
+/// It lies there until this is gone or, if it is one of a transaction's own changes, until the transaction changes.
 @usableFromInline
 @safe
 struct FoundValue: ~Copyable {
   private let value: UnsafeRawBufferPointer?
   private let pinned: RocksDB.PinnedValue?
-  /// Keeps the runs of a view.
-  private let reading: View.Reading?
+  /// The run that it lies in.
+  private let run: Run?
   private let copy: ByteBuffer?
 
-  /// What a batch says about a key.
-  init(_ entry: BatchEntry, _ reading: consuming View.Reading? = nil) {
+  /// What a batch says about a key: that of a transaction, or of a run that nobody changes meanwhile.
+  @inline(__always)
+  init(_ entry: BatchEntry, in run: Run? = nil) {
     unsafe value = entry.state == .deleted ? nil : entry.value
     pinned = nil
-    self.reading = reading
+    self.run = run
     copy = nil
   }
 
   /// What a batch says about a key that may change soon.
   init(copying entry: BatchEntry) {
     pinned = nil
-    reading = nil
+    run = nil
     guard entry.state != .deleted else {
       unsafe value = nil
       copy = nil
@@ -41,7 +42,7 @@ struct FoundValue: ~Copyable {
   init(_ pinned: consuming RocksDB.PinnedValue) {
     unsafe value = pinned.isPresent ? pinned.bytes.withUnsafeBytes { unsafe $0 } : nil
     self.pinned = consume pinned
-    reading = nil
+    run = nil
     copy = nil
   }
 

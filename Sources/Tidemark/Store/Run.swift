@@ -11,10 +11,15 @@ final class Run: @unchecked Sendable {
   // Proof for `unchecked`: as above.
   @safe @exclusivity(unchecked) private(set) var changes = IndexedBatch()
   private let budget: MemoryBudget
+  /// Grows from run to run of a store; one that was merged has that of its last part.
+  let number: Int
   /// What it counts for.
   private(set) var byteCount = 0
 
-  init(_ budget: MemoryBudget) { self.budget = budget }
+  init(_ budget: MemoryBudget, number: Int = 0) {
+    self.budget = budget
+    self.number = number
+  }
 
   deinit { budget.release(byteCount) }
 
@@ -45,10 +50,20 @@ final class Run: @unchecked Sendable {
 }
 
 extension [Run] {
-  /// What runs say about a key, the latest first; `nil` if none changes it.
+  /// What runs that nobody changes meanwhile say about a key, the latest first; `nil` if none changes it.
   @inline(__always)
-  func find(_ key: RawSpan, in table: TableID) -> BatchEntry? {
-    for index in indices { if let entry = self[index].changes.find(key, in: table) { return entry } }
+  func find(_ key: RawSpan, in table: TableID) -> FoundValue? {
+    for index in indices {
+      if let entry = self[index].changes.find(key, in: table) { return FoundValue(entry, in: self[index]) }
+    }
     return nil
   }
+}
+
+/// Runs of commits, the latest first.
+struct CommittedRuns {
+  /// What the database may not have yet.
+  var waiting: [Run] = []
+  /// Below those, what it has.
+  var clean: [Run] = []
 }

@@ -43,6 +43,8 @@ struct WaitingCommits: ~Copyable {
     /// The state that they lead to.
     let state: CommittedState
     fileprivate let byteCount: Int
+    /// That of its last run.
+    fileprivate let lastNumber: Int
     // Taken before the database changes: views that are made meanwhile read at it.
     fileprivate let snapshot: SharedSnapshot
     fileprivate let begin = ContinuousClock.now
@@ -87,7 +89,7 @@ struct WaitingCommits: ~Copyable {
     cleanBytes = options.cleanBytes
     self.state = state
     appliedState = state
-    growing = Run(options.budget)
+    growing = Run(options.budget, number: 1)
   }
 
   /// Whether the database lacks something.
@@ -135,20 +137,24 @@ struct WaitingCommits: ~Copyable {
   private mutating func seal() {
     if growing.isEmpty { return }
     sealed.append(growing)
-    growing = Run(budget)
+    growing = Run(budget, number: growing.number + 1)
   }
 
   // MARK: Readers
 
-  /// What a transaction reads below its own changes, the latest first: right until its next commit, also if the database
-  /// has some of it meanwhile.
-  ///
-  /// The database has what is `clean` already: point reads may take it from there, scans needn't look at it.
-  var runs: (waiting: [Run], clean: [Run]) { ((growing.isEmpty ? [] : [growing]) + sealed.reversed(), clean) }
+  /// What a transaction reads below its own changes: right until its next commit, also if the database has some of it
+  /// meanwhile.
+  var runs: CommittedRuns {
+    CommittedRuns(waiting: (growing.isEmpty ? [] : [growing]) + sealed.reversed(), clean: clean)
+  }
 
-  /// What is committed of a key and may not be in the database yet, copied; `nil` if that doesn't change it.
+  /// What is committed of a key and may not be in the database yet; `nil` if that doesn't change it.
   func find(_ key: RawSpan, in table: TableID) -> FoundValue? {
-    (growing.changes.find(key, in: table) ?? sealed.reversed().find(key, in: table)).map { FoundValue(copying: $0) }
+    if let entry = growing.changes.find(key, in: table) { return FoundValue(copying: entry) }
+    for run in sealed.reversed() {
+      if let entry = run.changes.find(key, in: table) { return FoundValue(entry, in: run) }
+    }
+    return nil
   }
 
   /// What a view of the last commit reads.
@@ -172,7 +178,7 @@ struct WaitingCommits: ~Copyable {
       guard older.byteCount <= 2 * later.byteCount, older.byteCount + later.byteCount <= Self.smallRunBytes else {
         return
       }
-      let merged = Run(budget)
+      let merged = Run(budget, number: later.number)
       merged.add(older)
       merged.add(later)
       sealed.removeLast(2)
@@ -190,11 +196,13 @@ struct WaitingCommits: ~Copyable {
     seal()
     applyingCount = sealed.count
     return Application(
-      batches: sealed.reversed().map { $0.changes }, state: state, byteCount: byteCount, snapshot: takeSnapshot())
+      batches: sealed.reversed().map { $0.changes }, state: state, byteCount: byteCount,
+      lastNumber: growing.number - 1, snapshot: takeSnapshot())
   }
 
-  /// The database has what was begun.
-  mutating func end(_ application: Application) {
+  /// The database has what was begun; answers the number of its last run, and what stays clean.
+  @discardableResult
+  mutating func end(_ application: Application) -> (lastNumber: Int, clean: [Run]) {
     lastApplication = application.begin.duration(to: .now)
     // A small one tells of its fixed costs, not of how fast bytes are taken.
     if application.byteCount >= limitBytes / 2 {
@@ -208,6 +216,7 @@ struct WaitingCommits: ~Copyable {
     appliedState = application.state
     dueSince = isDue ? .now : nil
     snapshot = nil
+    return (application.lastNumber, clean)
   }
 
   /// Keeps the latest of what was applied, as far as it may stay.

@@ -13,13 +13,11 @@ final class TransactionCore: @unchecked Sendable {
   @usableFromInline let tables: OpenTables
   /// Keeps the store's threads alive for as long as there is a transaction.
   private let owner: StateStore
-  /// What is uncommitted.
-  private let uncommitted: UncommittedChanges
-  /// What is committed and may not be in the database yet, and what is in both, the latest first.
+  /// What it reads above the database: its changes, and runs of commits.
+  private let layers: TransactionLayers
+  // What the next calls are about: a table, as it was named, and a key and a value, encoded.
   // Unchecked here and below. Proof: one thread at a time uses the transaction, and what it calls while it has a property to
   // itself (codecs, `body` of reads) gets no way to the transaction.
-  @safe @exclusivity(unchecked) private var runs: (waiting: [Run], clean: [Run])
-  // What the next calls are about: a table, as it was named, and a key and a value, encoded.
   @safe @exclusivity(unchecked) private var table: OpenTable?
   @safe @exclusivity(unchecked) private var tableName = ""
   @safe @exclusivity(unchecked) private var tableCodecs: CodecTypes?
@@ -39,9 +37,9 @@ final class TransactionCore: @unchecked Sendable {
     self.engine = engine
     tables = engine.tables
     self.owner = owner
-    uncommitted = engine.uncommitted
+    layers = engine.layers
     streamTime = engine.committed.streamTime
-    runs = engine.runs
+    layers.reset(over: engine.runs)
   }
 
   // MARK: Naming
@@ -85,9 +83,8 @@ final class TransactionCore: @unchecked Sendable {
     try checkReadable()
     let table = table!
     return try keyBuffer.withBytes { (key) throws(StoreError) in
-      if let entry = batch.find(key, in: table.id) { return FoundValue(entry) }
-      if let entry = runs.waiting.find(key, in: table.id) { return FoundValue(entry) }
-      if let entry = runs.clean.find(key, in: table.id) { return FoundValue(entry) }
+      if let entry = layers.changes.find(key, in: table.id) { return FoundValue(entry) }
+      if let found = layers.findCommitted(key, in: table.id) { return found }
       do throws(RocksDBError) {
         return FoundValue(try engine.database.handle.pin(key, in: table.family))
       } catch {
@@ -98,10 +95,11 @@ final class TransactionCore: @unchecked Sendable {
 
   /// The uncommitted rows merged with the committed ones; valid until the next commit or abort.
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
-    ByteCursor(
+    // Before the iterator, which then has at least what they lack.
+    let batches = layers.batches
+    return ByteCursor(
       engine.database.handle.makeIterator(in: table.family),
-      over: BatchMerge([batch] + runs.waiting.map { $0.changes }, table.id, range: range, order: order), range: range,
-      order: order)
+      over: BatchMerge(batches, table.id, range: range, order: order), range: range, order: order)
   }
 
   // MARK: Writing
@@ -112,7 +110,7 @@ final class TransactionCore: @unchecked Sendable {
     let table = table!
     try willChange(adding: keyBuffer.count + valueBuffer.count)
     keyBuffer.withBytes { key in
-      valueBuffer.withBytes { value in uncommitted.change { $0.put(key, value, in: table.id) } }
+      valueBuffer.withBytes { value in layers.change { $0.put(key, value, in: table.id) } }
     }
   }
 
@@ -124,7 +122,7 @@ final class TransactionCore: @unchecked Sendable {
 
   func delete(_ key: RawSpan, in table: OpenTable) throws(StoreError) {
     try willChange(adding: key.byteCount)
-    uncommitted.change { $0.delete(key, in: table.id) }
+    layers.change { $0.delete(key, in: table.id) }
   }
 
   /// Checks the limits before a change, so that a refused one changes nothing.
@@ -154,15 +152,13 @@ final class TransactionCore: @unchecked Sendable {
 
   // MARK: Accounting
 
-  /// The uncommitted changes.
-  var batch: IndexedBatch { uncommitted.batch }
-  var uncommittedEntries: Int { batch.count }
-  var uncommittedBytes: Int { batch.byteCount }
+  var uncommittedEntries: Int { layers.changes.count }
+  var uncommittedBytes: Int { layers.changes.byteCount }
 
   var shouldCommit: Bool {
     guard let firstChangeAt else { return false }
     let limits = engine.options.transactionLimits
-    if uncommittedBytes >= limits.softBytes || batch.count >= limits.softEntries { return true }
+    if uncommittedBytes >= limits.softBytes || layers.changes.count >= limits.softEntries { return true }
     if let interval = limits.softInterval, monotonicNanoseconds() - firstChangeAt >= interval.nanoseconds {
       return true
     }
@@ -184,7 +180,7 @@ final class TransactionCore: @unchecked Sendable {
   }
 
   func setSavepoint() -> Savepoint {
-    batch.setSavepoint()
+    layers.changes.setSavepoint()
     savepointDepth += 1
     return Savepoint(streamTime: streamTime, firstChangeAt: firstChangeAt, generation: generation)
   }
@@ -193,14 +189,14 @@ final class TransactionCore: @unchecked Sendable {
   func rollBack(to savepoint: Savepoint) {
     savepointDepth -= 1
     guard savepoint.generation == generation else { return clear() }
-    uncommitted.change { $0.rollBackToSavepoint() }
+    layers.change { $0.rollBackToSavepoint() }
     streamTime = savepoint.streamTime
     firstChangeAt = savepoint.firstChangeAt
   }
 
   func release(_ savepoint: Savepoint) {
     savepointDepth -= 1
-    if savepoint.generation == generation { batch.releaseSavepoint() }
+    if savepoint.generation == generation { layers.changes.releaseSavepoint() }
   }
 
   struct Savepoint {
@@ -220,8 +216,7 @@ final class TransactionCore: @unchecked Sendable {
 
   /// Drops the uncommitted changes; the transaction can be used again.
   func clear() {
-    uncommitted.change { $0.removeAll() }
-    runs = engine.runs
+    layers.reset(over: isEnded ? CommittedRuns() : engine.runs)
     generation &+= 1
     firstChangeAt = nil
     engine.options.budget.release(reservedBytes)
@@ -232,8 +227,8 @@ final class TransactionCore: @unchecked Sendable {
 
   /// Ends the transaction for good, so that the store can begin another.
   func end() {
-    clear()
     isEnded = true
+    clear()
     engine.transactionEnded()
   }
 }

@@ -31,6 +31,8 @@ struct Series {
   static func turns(of all: [Series], using random: inout SeededGenerator) -> [[Int]] {
     let turns = all.indices.filter { all[$0].against == nil }.flatMap { baseline in
       let cases = all.indices.filter { all[$0].against == all[baseline].contender.name }.shuffled(using: &random)
+      // Of a group that compares latencies there is no ratio.
+      if cases.isEmpty { return [[baseline]] }
       return stride(from: 0, to: cases.count, by: 4).map { first in
         let beside = cases[first...].prefix(4)
         let half = (beside.count + 1) / 2
