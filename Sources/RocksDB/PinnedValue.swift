@@ -17,6 +17,19 @@ public struct PinnedValue: ~Copyable {
 
   deinit { if let pin = unsafe pin { unsafe rdb_unpin(pin) } }
 
+  /// Hands out what holds the value, `nil` if there is none, and where it lies: the caller lets it go with ``unpin(_:)``, on the
+  /// thread that read it.
+  @unsafe
+  public consuming func takePin() -> (pin: UnsafeMutableRawPointer?, start: UnsafeRawPointer?, count: Int) {
+    let parts = unsafe (pin: pin, start: start, count: count)
+    discard self
+    return unsafe parts
+  }
+
+  /// Lets go of what ``takePin()`` handed out.
+  @unsafe
+  public static func unpin(_ pin: UnsafeMutableRawPointer) { unsafe rdb_unpin(pin) }
+
   /// Whether the key has a value.
   @inlinable
   public var isPresent: Bool { unsafe pin != nil }

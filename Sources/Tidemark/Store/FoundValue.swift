@@ -1,66 +1,87 @@
 internal import Changelog
+internal import Glibc
 internal import RocksDB
 
 /// What a read found: a value where it lies, in a batch or pinned in the database, or a copy.
 ///
 /// It lies there until this is gone or, if it is one of a transaction's own changes, until the transaction changes.
+///
+/// Its fields are pointers and integers, as what is compiled in the module of a caller would otherwise get it allocated: types
+/// of modules that are imported internally are unknown there.
 @usableFromInline
 @safe
 struct FoundValue: ~Copyable {
-  private let value: UnsafeRawBufferPointer?
-  private let pinned: RocksDB.PinnedValue?
-  /// The run that it lies in.
-  private let run: Run?
-  private let copy: ByteBuffer?
+  /// Who keeps the value in its place, for this to let go of.
+  private enum Keeper: UInt8 {
+    case nobody, pin, run, copy
+  }
+
+  /// `nil` if there is no value.
+  private let start: UnsafeRawPointer?
+  private let count: Int
+  private let kept: UnsafeMutableRawPointer?
+  private let keeper: Keeper
 
   /// What a batch says about a key: that of a transaction, or of a run that nobody changes meanwhile.
   @inline(__always)
   init(_ entry: BatchEntry, in run: Run? = nil) {
-    unsafe value = entry.state == .deleted ? nil : entry.value
-    pinned = nil
-    self.run = run
-    copy = nil
+    let value = unsafe entry.value
+    unsafe start = entry.state == .deleted ? nil : UnsafeRawPointer(value.baseAddress)
+    count = value.count
+    unsafe kept = run.map { unsafe Unmanaged.passRetained($0).toOpaque() }
+    keeper = run == nil ? .nobody : .run
   }
 
   /// What a batch says about a key that may change soon.
   init(copying entry: BatchEntry) {
-    pinned = nil
-    run = nil
+    let value = unsafe entry.value
+    count = value.count
+    keeper = .copy
     guard entry.state != .deleted else {
-      unsafe value = nil
-      copy = nil
+      unsafe start = nil
+      unsafe kept = nil
       return
     }
-    var copy = unsafe ByteBuffer(capacity: entry.value.count)
-    // Proof: the entry's memory is there during the call.
-    unsafe copy.append(RawSpan(_unsafeBytes: entry.value))
-    unsafe value = copy.bytes.withUnsafeBytes { unsafe $0 }
-    self.copy = consume copy
+    let copy = unsafe malloc(max(value.count, 1))!
+    // Proof: the entry's memory is there during the call, and the copy has its size.
+    if let bytes = value.baseAddress { unsafe copy.copyMemory(from: bytes, byteCount: value.count) }
+    unsafe kept = copy
+    unsafe start = UnsafeRawPointer(copy)
   }
 
   /// What the database has.
   init(_ pinned: consuming RocksDB.PinnedValue) {
-    unsafe value = pinned.isPresent ? pinned.bytes.withUnsafeBytes { unsafe $0 } : nil
-    self.pinned = consume pinned
-    run = nil
-    copy = nil
+    let (pin, start, count) = unsafe pinned.takePin()
+    unsafe self.start = pin == nil ? nil : start
+    self.count = count
+    unsafe kept = pin
+    keeper = .pin
   }
 
   // Here, so that it isn't put together in the module of the caller, which Swift 6.3's compiler crashes over.
   @usableFromInline
-  deinit {}
+  deinit {
+    guard let kept = unsafe kept else { return }
+    // Proof: each was taken for this by the initializer of its kind, and this goes once.
+    switch keeper {
+    case .nobody: break
+    case .pin: unsafe RocksDB.PinnedValue.unpin(kept)
+    case .run: unsafe Unmanaged<Run>.fromOpaque(kept).release()
+    case .copy: unsafe free(kept)
+    }
+  }
 
   /// Whether the key has a value.
   @usableFromInline
-  var isPresent: Bool { unsafe value != nil }
+  var isPresent: Bool { unsafe start != nil }
 
   /// The value's bytes; none without a value.
   @usableFromInline
   var bytes: RawSpan {
     @_lifetime(borrow self)
     get {
-      // Proof: the batch, or the pin, keeps them in place during the borrow.
-      let span = unsafe RawSpan(_unsafeBytes: value ?? UnsafeRawBufferPointer(start: nil, count: 0))
+      // Proof: whoever keeps them leaves them in their place during the borrow.
+      let span = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: start, count: isPresent ? count : 0))
       return unsafe _overrideLifetime(span, borrowing: self)
     }
   }

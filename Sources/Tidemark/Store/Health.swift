@@ -28,15 +28,17 @@ final class Health: Sendable {
       switch state {
       case .open: return
       case .failed(let error): throw error
-      case .closed: throw StoreError(.closed, "the store is closed")
+      case .closed: throw Self.closedError()
       }
     }
   }
 
   /// Throws `closed` if the store is closed; a store that failed still answers reads.
-  func checkOpen() throws(StoreError) {
-    if isClosed.load(ordering: .relaxed) { throw StoreError(.closed, "the store is closed") }
-  }
+  @inline(__always)
+  func checkOpen() throws(StoreError) { if isClosed.load(ordering: .relaxed) { throw Self.closedError() } }
+
+  @inline(never)
+  private static func closedError() -> StoreError { StoreError(.closed, "the store is closed") }
 
   /// Whether the store takes writes.
   var takesWrites: Bool { isOpen.load(ordering: .relaxed) }
