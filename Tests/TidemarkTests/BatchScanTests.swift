@@ -70,7 +70,7 @@ import Testing
         for range in [KeyRange(), KeyRange(lower: bounds[0]), KeyRange(lower: bounds[0], upper: bounds[1])] {
           let found = try merged(
             ByteCursor(
-              database.makeIterator(in: family), over: BatchMerge([ours], table, range: range, order: order),
+              database.makeIterator(in: family), over: [], table, changes: ours,
               range: range, order: order))
           let expected = try oracle(
             theirs.makeIterator(in: family, over: database.makeIterator(in: family)), range, order)

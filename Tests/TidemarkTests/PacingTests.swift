@@ -11,23 +11,29 @@ import TidemarkTesting
   init() throws { directory = try TemporaryDirectory() }
 
   /// Seen to fail with: a wait that ends only where there is room, or where the store has failed.
-  @Test func aCommitDoesNotWaitForAStoreThatIsClosed() throws {
+  ///
+  /// More than four times the limit waits until there is room, and between three and four times commits go on at a trickle.
+  @Test(arguments: [(waiting: 1000, value: 10_000), (waiting: 9 << 20, value: 30 << 20)])
+  func aCommitDoesNotWaitForAStoreThatIsClosed(_ bytes: (waiting: Int, value: Int)) throws {
     let log = RecordingChangelog(try directory.log())
     var options = StoreOptions.lazy
-    options.waitingBytes = 1000
+    options.waitingBytes = bytes.waiting
     let store = try directory.store(log, options)
     let gate = Gate()
     var faults = RecordingChangelog.Faults()
     faults.didAppend = { gate.pass() }
     log.setFaults(faults)
-    // More than ever waits, and nobody brings it into the database any more.
+    // Nobody brings into the database what comes behind the close.
     let commit = BackgroundCall {
-      try store.write { try $0.put(("a", 1), String(repeating: "x", count: 10_000), in: orders) }
+      try store.write { try $0.put(("a", 1), String(repeating: "x", count: bytes.value), in: orders) }
     }
     try #require(eventually { gate.hasArrivals })
     try store.close()
+    let begin = ContinuousClock.now
     gate.open()
     #expect(eventually { commit.isDone })
+    // The trickle would take 15 seconds.
+    #expect(begin.duration(to: .now) < .seconds(10))
   }
 
   /// Seen to fail with: a rate that applications of nothing lower each time.

@@ -183,6 +183,10 @@ BaselineError baseline_flush(BaselineDatabase* database) {
   return toC(database->db->Flush(rocksdb::FlushOptions(), database->families));
 }
 
+BaselineError baseline_compact(BaselineDatabase* database) {
+  return toC(database->db->CompactRange(rocksdb::CompactRangeOptions(), database->table, nullptr, nullptr));
+}
+
 BaselineError baseline_settle(BaselineDatabase* database) {
   using Properties = rocksdb::DB::Properties;
   // RocksDB 7.8 can't wait for compactions (DB::WaitForCompact is public since 8.2), so its counters are polled.

@@ -44,7 +44,10 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     var plan = Plan(scale)
-    if let records { (plan.writeRecords, plan.contextRecords) = (records, records) }
+    if let records {
+      (plan.writeRecords, plan.contextRecords) = (records, records)
+      if records > Plan(.standard).writeRecords { plan.slicesWrites = false }
+    }
     if let settledRecords { (plan.settledRecords, plan.latencyRecords) = (settledRecords, settledRecords) }
     plan.baselineInsertHint = !withoutInsertHint
     if let rounds { plan.setRounds(rounds) }

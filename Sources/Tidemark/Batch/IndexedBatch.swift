@@ -5,14 +5,14 @@ internal import Changelog
 /// Keys and values lie in an arena, above them one ordered tree a table. Writing a key again replaces its value, in its
 /// place if there is room. Point reads and writes take O(log *n*).
 ///
-/// Proof of `@unchecked Sendable`: it belongs to a transaction, which one thread at a time uses, or to a ``Run``, which
-/// tells who may change it.
+/// Proof of `@unchecked Sendable`: it belongs to ``TransactionLayers`` or to a ``Run``, which tell who may change it, and who
+/// may read it meanwhile.
 final class IndexedBatch: @unchecked Sendable {
   /// How much memory stays when the batch is emptied; what one large commit took doesn't stay beside the memory budget.
   private static let keptBytes = 2 << 20
 
-  // Unchecked here and below: a check of each access took a sixth of the time of a write. Proof: one thread at a time uses
-  // the batch, and what it calls while it has a property to itself (`body` of reads) doesn't change the batch.
+  // Unchecked here and below: a check of each access took a sixth of the time of a write. Proof: nobody else
+  // uses the batch while it changes, and what it calls while it has a property to itself (`body` of reads) doesn't change the batch.
   @safe @exclusivity(unchecked) private var arena = Arena()
   @safe @exclusivity(unchecked) private var nodes = Arena()
   @safe @exclusivity(unchecked) private var trees = KeyTrees()

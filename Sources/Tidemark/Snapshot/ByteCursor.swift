@@ -6,6 +6,8 @@ internal import RocksDB
 struct ByteCursor: ~Copyable {
   private var iterator: RocksDB.Iterator
   private var batches: BatchMerge
+  /// Kept, so that their memory counts for as long as there is the cursor.
+  private let runs: [Run]
   private let range: KeyRange
   private let order: ScanOrder
   private var started = false
@@ -13,9 +15,15 @@ struct ByteCursor: ~Copyable {
   /// The row's entry, if it comes from a batch.
   private var entry: BatchEntry?
 
-  init(_ iterator: consuming RocksDB.Iterator, over batches: BatchMerge, range: KeyRange, order: ScanOrder) {
+  /// The rows of a table that a database has, and over them runs, the latest first, and over those `changes`.
+  init(
+    _ iterator: consuming RocksDB.Iterator, over runs: [Run], _ table: TableID, changes: IndexedBatch? = nil,
+    range: KeyRange, order: ScanOrder
+  ) {
     self.iterator = iterator
-    self.batches = batches
+    self.runs = runs
+    let batches = (changes.map { [$0] } ?? []) + runs.map { $0.changes }
+    self.batches = BatchMerge(batches, table, range: range, order: order)
     self.range = range
     self.order = order
   }

@@ -11,7 +11,8 @@ public enum IsolationLevel: Sendable {
 /// Reads of a store that see the latest, each by itself; for reads that belong together take a ``Snapshot``.
 ///
 /// Of one key it never shows something older than it did before, unless a transaction is aborted or rolled back that it
-/// looked into. A value: copy it, send it to other threads. The store's directory stays in use for as long as there is one.
+/// looked into. A value: copy it, send it to other threads. It keeps no files or memory for itself, but the store's directory
+/// stays in use for as long as there is one. Scans end like those of snapshots do (``StoreOptions/snapshotExpiry``).
 public struct Reader: Sendable {
   @usableFromInline let engine: Engine
   @usableFromInline let tables: OpenTables
@@ -57,8 +58,8 @@ public struct Reader: Sendable {
   /// Scans the rows of a range in order, lazily.
   ///
   /// All steps see one commit, the last when the scan begins. Over it `readUncommitted` lays the changes of the range: it
-  /// copies them, key by key, so that of what the transaction changes meanwhile it may have a part. Commits wait for that,
-  /// a tenth of a second for some 500,000 changes. `after` goes on behind the last row of an earlier scan over
+  /// copies them, key by key, so that of what the transaction changes meanwhile it may have a part. Commits, snapshots and
+  /// other readers wait for that; a store of a hundred thousand uncommitted changes isn't scanned like that often. `after` goes on behind the last row of an earlier scan over
   /// the same range.
   public func scan<K, V>(
     _ table: Table<K, V>, _ range: ScanRange<K> = .all, _ order: ScanOrder = .ascending,

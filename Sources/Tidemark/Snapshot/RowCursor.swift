@@ -37,8 +37,8 @@ struct RowCursor: ~Copyable {
     case .view(let view):
       rows = try view.read { (runs, snapshot) throws(RocksDBError) in
         ByteCursor(
-          view.engine.database.handle.makeIterator(in: table.family, at: snapshot),
-          over: BatchMerge(runs.map { $0.changes }, table.id, range: range, order: order), range: range, order: order)
+          view.engine.database.handle.makeIterator(in: table.family, at: snapshot), over: runs, table.id, range: range,
+          order: order)
       }
       usage = view.engine.usage
       generation = 0

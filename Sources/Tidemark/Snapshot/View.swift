@@ -50,13 +50,9 @@ final class View: Sendable {
   func find(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
     let reading = try beginReading()
     if unsafe !layers!.runs.isEmpty, let found = unsafe layers!.runs.find(key, in: table.id) { return found }
-    do throws(RocksDBError) {
-      let pinned = try database.handle.pin(key, in: table.family, at: unsafe layers!.snapshot.handle)
-      _ = consume reading
-      return FoundValue(pinned)
-    } catch {
-      throw StoreError(error, "a read failed")
-    }
+    let found = try database.find(key, in: table, at: unsafe layers!.snapshot)
+    _ = consume reading
+    return found
   }
 
   /// Begins a read; throws `snapshotExpired` if the view is too old for one.

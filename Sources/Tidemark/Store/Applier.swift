@@ -4,8 +4,8 @@ internal import RocksDB
 /// Brings what was committed into the database, together with the state that it leads to: the only way in, for commits and
 /// for restore.
 ///
-/// Proof of `@unchecked Sendable`: one thread at a time uses it; the opening one, then whoever holds the engine's lock of it.
-final class Applier: @unchecked Sendable {
+/// One thread at a time changes the database through it; others may look tables up, and define some, meanwhile.
+final class Applier: Sendable {
   /// How changes get into the database.
   enum Way {
     /// As a write batch through RocksDB's own log: where there is no changelog, nothing else keeps a commit.
@@ -18,7 +18,7 @@ final class Applier: @unchecked Sendable {
   private let offsetKey: [UInt8]
   private let way: Way
   /// The tables by id; a gap is an id that isn't defined.
-  private var slots: [OpenTable?] = []
+  private let slots = Mutex<[OpenTable?]>([])
 
   init(database: SharedDatabase, partition: TopicPartition, _ way: Way, tables: [OpenTable]) {
     self.database = database
@@ -30,12 +30,12 @@ final class Applier: @unchecked Sendable {
   // MARK: Tables
 
   /// The tables that are defined.
-  var tables: [OpenTable] { slots.compactMap { $0 } }
+  var tables: [OpenTable] { slots.withLock { $0.compactMap { $0 } } }
 
   /// The table of an id, if it is defined.
   func table(_ id: TableID) -> OpenTable? {
     let index = Int(id.value)
-    return index < slots.count ? slots[index] : nil
+    return slots.withLock { index < $0.count ? $0[index] : nil }
   }
 
   /// Makes a table's column family (or finds it after a crash: nothing told of it yet).
@@ -49,8 +49,10 @@ final class Applier: @unchecked Sendable {
 
   private func insert(_ table: OpenTable) {
     let index = Int(table.id.value)
-    while slots.count <= index { slots.append(nil) }
-    slots[index] = table
+    slots.withLock { slots in
+      while slots.count <= index { slots.append(nil) }
+      slots[index] = table
+    }
   }
 
   // MARK: Changes
@@ -108,8 +110,7 @@ final class Applier: @unchecked Sendable {
     _ batches: [IndexedBatch], _ rows: [OffsetsRow], _ log: RocksDB.WriteAheadLog
   ) throws(RocksDBError) {
     var batch = RocksDB.WriteBatch(reserveBytes: batches.reduce(1 << 10) { $0 + $1.byteCount })
-    for table in slots {
-      guard let table else { continue }
+    for table in tables {
       var changes = BatchMerge(batches, table.id)
       while let entry = changes.next() {
         // Proof: the batches are kept by the caller, and nobody changes them.
@@ -129,8 +130,7 @@ final class Applier: @unchecked Sendable {
     _ batches: [IndexedBatch], _ rows: [OffsetsRow], _ directory: String
   ) throws(RocksDBError) {
     var files = try database.handle.makeIngestion()
-    for table in slots {
-      guard let table else { continue }
+    for table in tables {
       var changes = BatchMerge(batches, table.id)
       var isBegun = false
       while let entry = changes.next() {

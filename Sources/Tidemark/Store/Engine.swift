@@ -16,7 +16,7 @@ final class Engine: Sendable {
   /// What was declared at open.
   let tables: OpenTables
   let usage = StoreUsage()
-  /// What the transaction reads above the database; nothing while there is no transaction.
+  /// What the transaction reads above the database; empty while there is no transaction.
   let layers = TransactionLayers()
   // Taken in this order, as far as they are taken together.
   private let pipeline: Mutex<CommitPipeline>
@@ -181,10 +181,13 @@ final class Engine: Sendable {
   /// Makes a commit that took so many bytes wait, if commits come faster than the database takes them: little at first,
   /// so that nobody runs into a wall.
   private func keepPace(_ count: Int) {
-    guard let delay = waiting.withLock({ $0.delay(count) }) else {
-      return waiting.wait(until: { $0.delay(count) != nil || !health.takesWrites }) { _ in }
-    }
-    if delay > .zero { waiting.wait(timeout: delay, until: { $0.delay(count).map { $0 < delay } ?? false }) { _ in } }
+    let delay = waiting.withLock { $0.delay(count) }
+    if delay == .zero { return }
+    waiting.wait(timeout: delay) { waiting in
+      guard health.takesWrites else { return true }
+      guard let now = waiting.delay(count) else { return false }
+      return delay.map { now < $0 } ?? true
+    } _: { _ in }
   }
 
   /// Stops all writes.
@@ -205,8 +208,11 @@ final class Engine: Sendable {
     waiting.wake()
   }
 
-  /// What is committed and what the database may not have yet, and what it has, too: what a transaction reads beside it.
-  var runs: CommittedRuns { waiting.withLock { $0.runs } }
+  /// Lets the transaction begin anew, over all that is committed.
+  func resetTransaction() {
+    // What goes is freed behind the lock.
+    _ = waiting.withLock { layers.reset(over: $0.runs) }
+  }
 
   /// What a failed append means for the commit.
   ///
@@ -257,9 +263,9 @@ final class Engine: Sendable {
       var layers = waiting.layers()
       if let range, let table {
         // Under the lock: a commit meanwhile would be older than what lies below it.
-        let changes = Run(options.budget)
+        let changes = Run(options.budget, number: 0)
         self.layers.copyChanges(range, of: table.id, to: changes)
-        layers.runs.insert(changes, at: 0)
+        if !changes.isEmpty { layers.runs.insert(changes, at: 0) }
       }
       return (waiting.state, layers)
     }
@@ -303,9 +309,7 @@ final class Engine: Sendable {
     try health.checkOpen()
     if isolation == .readUncommitted, let found = layers.findUncommitted(key, in: table.id) { return found }
     if let found = waiting.withLock({ $0.find(key, in: table.id) }) { return found }
-    do throws(RocksDBError) { return FoundValue(try database.handle.pin(key, in: table.family)) } catch {
-      throw StoreError(error, "a read failed")
-    }
+    return try database.find(key, in: table)
   }
 
   // MARK: What is stored
@@ -365,13 +369,13 @@ final class Engine: Sendable {
       fail(error)
       throw error
     }
-    let (lastNumber, clean) = waiting.withLock { waiting in
-      let applied = waiting.end(application)
+    // What goes is freed behind the lock.
+    _ = waiting.withLock { waiting in
+      let (lastNumber, clean) = waiting.end(application)
       usage.setWaiting(bytes: waiting.byteCount)
-      return applied
+      return layers.forget(upTo: lastNumber, keeping: clean)
     }
     waiting.wake()
-    layers.forget(upTo: lastNumber, keeping: clean)
     observer.metrics?.flushCompleted()
     signals.flushCompleted()
   }

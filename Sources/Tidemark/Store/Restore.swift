@@ -1,8 +1,15 @@
 internal import Changelog
+internal import Foundation
 
 /// Replays changelog records into a store: many commits are applied together, with the offset of the last, so that a crash on
-/// the way leaves a prefix of the changelog and costs what came after the last application.
+/// the way leaves a prefix of the changelog and costs what came after the last application but one.
+///
+/// While runs are applied on a thread of their own, the next commits are read and sorted; there are never more than two such
+/// steps in memory.
 struct Restore {
+  /// What is worth table files of its own.
+  private static let leastBytes = 1 << 20
+
   private let changelog: any Changelog
   private let applier: Applier
   /// At most how many changelog bytes wait.
@@ -30,6 +37,9 @@ struct Restore {
   ) throws(StoreError) -> Int {
     let start = waiting.state
     var waitingBytes = 0
+    var application: RunningApplication?
+    // Also after an error nobody else touches the database.
+    defer { application?.wait() }
     var progress = OpenProgress(phase: .restoring, startOffset: start.offset, offset: start.offset, endOffset: end)
     let restoreBegin = ContinuousClock.now
     var nextReport = restoreBegin.advanced(by: .milliseconds(200))
@@ -48,10 +58,10 @@ struct Restore {
       progress.records += commit.records.count
       progress.bytes += commit.byteCount
       progress.offset = commit.endOffset
-      if waiting.isDue || waitingBytes >= lagBytes {
-        try applier.apply(&waiting)
+      if waiting.unbegunBytes >= limitBytes(of: waiting) || waitingBytes >= lagBytes {
+        try finish(&application, &waiting)
+        application = waiting.beginApplication().map { RunningApplication($0, applier) }
         waitingBytes = 0
-        try applied()
       }
       if ContinuousClock.now >= nextReport {
         nextReport = ContinuousClock.now.advanced(by: .milliseconds(200))
@@ -60,6 +70,7 @@ struct Restore {
       }
       return .next
     }
+    try finish(&application, &waiting)
     guard waiting.state.offset == end else {
       throw StoreError(
         .corrupted, "the changelog ended before its end", ["offset": waiting.state.offset, "end": end])
@@ -70,6 +81,20 @@ struct Restore {
     return waitingBytes
   }
 
+  /// How much is applied together: less where memory is short.
+  private func limitBytes(of waiting: borrowing WaitingCommits) -> Int {
+    waiting.asksForSpace ? min(waiting.limitBytes, Self.leastBytes) : waiting.limitBytes
+  }
+
+  /// Waits for what is being applied, if anything is.
+  private func finish(
+    _ application: inout RunningApplication?, _ waiting: inout WaitingCommits
+  ) throws(StoreError) {
+    guard let running = application.take() else { return }
+    waiting.end(try running.finish())
+    try applied()
+  }
+
   private func update(_ progress: inout OpenProgress, since restoreBegin: ContinuousClock.Instant) {
     progress.elapsed = begin.duration(to: .now)
     let seconds = restoreBegin.duration(to: .now) / .seconds(1)
@@ -77,5 +102,37 @@ struct Restore {
     guard seconds > 0, done > 0 else { return }
     progress.recordsPerSecond = Double(progress.records) / seconds
     progress.timeLeft = .seconds(Double(progress.endOffset.value - progress.offset.value) * seconds / done)
+  }
+}
+
+/// Runs that are being applied, on a thread of their own.
+///
+/// Proof of `@unchecked Sendable`: `failure` is written before the semaphore is signalled, and read after the wait.
+private final class RunningApplication: @unchecked Sendable {
+  private let application: WaitingCommits.Application
+  private let isDone = DispatchSemaphore(value: 0)
+  private var failure: StoreError?
+
+  init(_ application: WaitingCommits.Application, _ applier: Applier) {
+    self.application = application
+    let thread = Thread { [self] in
+      do throws(StoreError) { try applier.install(application.batches, application.state) } catch { failure = error }
+      isDone.signal()
+    }
+    thread.name = "tidemark-restore"
+    thread.start()
+  }
+
+  /// Waits until the database has them, or can't have them.
+  func wait() {
+    isDone.wait()
+    isDone.signal()
+  }
+
+  /// Waits, and answers what was applied; throws why it couldn't be.
+  func finish() throws(StoreError) -> WaitingCommits.Application {
+    wait()
+    if let failure { throw failure }
+    return application
   }
 }

@@ -6,7 +6,7 @@ internal import Changelog
 /// as long as anybody holds it.
 ///
 /// Proof of `@unchecked Sendable`: it grows under the lock of the store's ``WaitingCommits``, on the thread of the
-/// transaction, which alone reads a run that grows.
+/// transaction. While it grows, that thread alone reads it without the lock.
 final class Run: @unchecked Sendable {
   // Proof for `unchecked`: as above.
   @safe @exclusivity(unchecked) private(set) var changes = IndexedBatch()
@@ -16,7 +16,7 @@ final class Run: @unchecked Sendable {
   /// What it counts for.
   private(set) var byteCount = 0
 
-  init(_ budget: MemoryBudget, number: Int = 0) {
+  init(_ budget: MemoryBudget, number: Int) {
     self.budget = budget
     self.number = number
   }
@@ -49,13 +49,11 @@ final class Run: @unchecked Sendable {
   }
 }
 
-extension [Run] {
+extension Sequence<Run> {
   /// What runs that nobody changes meanwhile say about a key, the latest first; `nil` if none changes it.
   @inline(__always)
   func find(_ key: RawSpan, in table: TableID) -> FoundValue? {
-    for index in indices {
-      if let entry = self[index].changes.find(key, in: table) { return FoundValue(entry, in: self[index]) }
-    }
+    for run in self { if let entry = run.changes.find(key, in: table) { return FoundValue(entry, in: run) } }
     return nil
   }
 }

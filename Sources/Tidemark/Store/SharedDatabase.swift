@@ -51,10 +51,22 @@ final class SharedDatabase: Sendable {
     return state
   }
 
+  /// What a key of a table has, at this moment or in a snapshot.
+  @inline(__always)
+  func find(
+    _ key: RawSpan, in table: OpenTable, at snapshot: DatabaseSnapshot? = nil
+  ) throws(StoreError) -> FoundValue {
+    do throws(RocksDBError) {
+      if let snapshot { return FoundValue(try handle.pin(key, in: table.family, at: snapshot.handle)) }
+      return FoundValue(try handle.pin(key, in: table.family))
+    } catch {
+      throw StoreError(error, "a read failed")
+    }
+  }
+
   /// The rows of a range of a family, as they are at this moment.
   func rows(in family: borrowing RocksDB.ColumnFamily, _ range: KeyRange = KeyRange()) -> ByteCursor {
-    ByteCursor(
-      handle.makeIterator(in: family), over: BatchMerge([], .system), range: range, order: .ascending)
+    ByteCursor(handle.makeIterator(in: family), over: [], .system, range: range, order: .ascending)
   }
 
   /// The definitions of the tables that were applied.

@@ -43,12 +43,12 @@ public final class StateStore: Sendable {
 
   /// A view of the last commit.
   ///
-  /// It doesn't wait for a commit that is being logged, nor for the database.
+  /// It doesn't wait for a commit that is being logged, nor for the database, but for scans of uncommitted changes to begin.
   public func snapshot() throws(StoreError) -> Snapshot { Snapshot(view: try opened().makeView()) }
 
   /// Reads that always see the latest: of what is committed, or also of what the store's transaction has changed so far.
   ///
-  /// It keeps nothing: make one and use it for as long as the store is open.
+  /// Make one and use it for as long as the store is open.
   public func reader(_ isolation: IsolationLevel = .readCommitted) throws(StoreError) -> Reader {
     Reader(try opened(), isolation)
   }
@@ -62,7 +62,7 @@ public final class StateStore: Sendable {
 
   /// Closes the store: what is committed is written to table files, and the changelog's writer is closed.
   ///
-  /// The directory is free for another once the last transaction, snapshot and cursor of the store are gone. Throws what
+  /// The directory is free for another once the last transaction, snapshot, reader and cursor of the store are gone. Throws what
   /// stopped the store, if anything did; it is closed all the same.
   public func close() throws(StoreError) {
     // Taken at once, so that a second call finds nothing to close.

@@ -27,6 +27,7 @@ struct WaitingCommits: ~Copyable {
   struct Layers {
     var runs: [Run]
     let snapshot: DatabaseSnapshot
+    /// Keeps the snapshot shared.
     private let shared: SharedSnapshot
 
     fileprivate init(_ runs: [Run], _ shared: SharedSnapshot) {
@@ -98,6 +99,11 @@ struct WaitingCommits: ~Copyable {
   var byteCount: Int { sealed.reduce(growing.byteCount) { $0 + $1.byteCount } }
   /// Whether runs should be applied.
   var isDue: Bool { !isEmpty && (byteCount >= limitBytes || budget.asksForCommit) }
+  /// What the runs take that aren't being applied yet.
+  var unbegunBytes: Int { sealed.dropFirst(applyingCount).reduce(growing.byteCount) { $0 + $1.byteCount } }
+
+  /// Whether the memory budget is short.
+  var asksForSpace: Bool { budget.asksForCommit }
 
   // MARK: Commits
 
@@ -115,11 +121,15 @@ struct WaitingCommits: ~Copyable {
   ///
   /// Tables that they define are defined to the applier, too.
   mutating func add(_ records: RecordSpan, _ state: CommittedState, _ applier: Applier) throws(StoreError) {
+    var known: TableID?
     try records.forEach { (table, key, value) throws(StoreError) in
       if table == .system {
         try applier.define(try TableRecord(key: key, value: value))
-      } else if applier.table(table) == nil {
-        throw StoreError(.corrupted, "the changelog has a record of a table that it doesn't define", ["table": table])
+      } else if table != known {
+        guard applier.table(table) != nil else {
+          throw StoreError(.corrupted, "the changelog has a record of a table that it doesn't define", ["table": table])
+        }
+        known = table
       }
       growing.add(key, value, in: table)
     }
@@ -151,10 +161,7 @@ struct WaitingCommits: ~Copyable {
   /// What is committed of a key and may not be in the database yet; `nil` if that doesn't change it.
   func find(_ key: RawSpan, in table: TableID) -> FoundValue? {
     if let entry = growing.changes.find(key, in: table) { return FoundValue(copying: entry) }
-    for run in sealed.reversed() {
-      if let entry = run.changes.find(key, in: table) { return FoundValue(entry, in: run) }
-    }
-    return nil
+    return sealed.reversed().find(key, in: table)
   }
 
   /// What a view of the last commit reads.

@@ -39,7 +39,7 @@ final class TransactionCore: @unchecked Sendable {
     self.owner = owner
     layers = engine.layers
     streamTime = engine.committed.streamTime
-    layers.reset(over: engine.runs)
+    engine.resetTransaction()
   }
 
   // MARK: Naming
@@ -85,21 +85,17 @@ final class TransactionCore: @unchecked Sendable {
     return try keyBuffer.withBytes { (key) throws(StoreError) in
       if let entry = layers.changes.find(key, in: table.id) { return FoundValue(entry) }
       if let found = layers.findCommitted(key, in: table.id) { return found }
-      do throws(RocksDBError) {
-        return FoundValue(try engine.database.handle.pin(key, in: table.family))
-      } catch {
-        throw StoreError(error, "a read failed")
-      }
+      return try engine.database.find(key, in: table)
     }
   }
 
   /// The uncommitted rows merged with the committed ones; valid until the next commit or abort.
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
     // Before the iterator, which then has at least what they lack.
-    let batches = layers.batches
+    let runs = layers.waitingRuns
     return ByteCursor(
-      engine.database.handle.makeIterator(in: table.family),
-      over: BatchMerge(batches, table.id, range: range, order: order), range: range, order: order)
+      engine.database.handle.makeIterator(in: table.family), over: runs, table.id, changes: layers.changes, range: range,
+      order: order)
   }
 
   // MARK: Writing
@@ -216,7 +212,7 @@ final class TransactionCore: @unchecked Sendable {
 
   /// Drops the uncommitted changes; the transaction can be used again.
   func clear() {
-    layers.reset(over: isEnded ? CommittedRuns() : engine.runs)
+    engine.resetTransaction()
     generation &+= 1
     firstChangeAt = nil
     engine.options.budget.release(reservedBytes)
@@ -227,8 +223,9 @@ final class TransactionCore: @unchecked Sendable {
 
   /// Ends the transaction for good, so that the store can begin another.
   func end() {
-    isEnded = true
     clear()
+    isEnded = true
+    layers.end()
     engine.transactionEnded()
   }
 }

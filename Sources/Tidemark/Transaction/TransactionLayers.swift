@@ -13,7 +13,9 @@ final class TransactionLayers: @unchecked Sendable {
   private let lock = OwnerLock()
   // Unchecked here and below. Proof: as above, and who changes them can't get at them in another way meanwhile.
   @safe @exclusivity(unchecked) private(set) var changes = IndexedBatch()
-  @safe @exclusivity(unchecked) private var runs = CommittedRuns()
+  @safe @exclusivity(unchecked) private(set) var runs = CommittedRuns()
+  /// Whether there is a transaction.
+  @safe @exclusivity(unchecked) private var isInUse = false
 
   // MARK: The transaction
 
@@ -24,11 +26,24 @@ final class TransactionLayers: @unchecked Sendable {
   /// Goes on with another batch of changes.
   func replaceChanges(with other: IndexedBatch) { lock.asOwner { changes = other } }
 
-  /// Begins anew, without changes, over runs.
-  func reset(over runs: consuming CommittedRuns) {
+  /// Begins anew, without changes, over runs; answers those before.
+  func reset(over runs: CommittedRuns) -> CommittedRuns {
     lock.asOwner {
+      let former = self.runs
       changes.removeAll()
-      swap(&self.runs, &runs)
+      self.runs = runs
+      isInUse = true
+      return former
+    }
+  }
+
+  /// Gives up all that it holds.
+  func end() {
+    // What goes is freed behind the lock.
+    _ = lock.asOwner {
+      let former = (changes, runs)
+      (changes, runs, isInUse) = (IndexedBatch(), CommittedRuns(), false)
+      return former
     }
   }
 
@@ -38,22 +53,22 @@ final class TransactionLayers: @unchecked Sendable {
     lock.asOwner { runs.waiting.find(key, in: table) ?? runs.clean.find(key, in: table) }
   }
 
-  /// What a scan reads above the database, the latest first.
+  /// What a scan reads between the changes and the database, the latest first.
   ///
   /// The database has what is clean, too: point reads may take it from there, scans needn't look at it.
-  var batches: [IndexedBatch] { lock.asOwner { [changes] + runs.waiting.map { $0.changes } } }
+  var waitingRuns: [Run] { lock.asOwner { runs.waiting } }
 
   // MARK: Other threads
 
-  /// Lets go of the runs up to a number, which the database has by now, and reads those that stay clean instead.
+  /// Lets go of the runs up to a number, which the database has by now, and reads those that stay clean instead; answers
+  /// those before.
   ///
   /// A transaction that isn't used for a while would keep their memory until its next commit.
-  func forget(upTo number: Int, keeping clean: [Run]) {
-    // What goes is freed behind the visit.
-    var former = CommittedRuns()
+  func forget(upTo number: Int, keeping clean: [Run]) -> CommittedRuns {
     lock.asVisitor(isPaced: false) {
-      former = runs
-      runs = CommittedRuns(waiting: former.waiting.filter { $0.number > number }, clean: clean)
+      let former = runs
+      if isInUse { runs = CommittedRuns(waiting: former.waiting.filter { $0.number > number }, clean: clean) }
+      return former
     }
   }
 

@@ -53,6 +53,8 @@ BaselineError baseline_put(
 BaselineError baseline_get(
     BaselineDatabase *_Nonnull database, const void *_Nonnull key, size_t key_length, BaselineSlice *_Nonnull out);
 BaselineError baseline_flush(BaselineDatabase *_Nonnull database);
+/// Merges all files of the table into one level.
+BaselineError baseline_compact(BaselineDatabase *_Nonnull database);
 /// Waits until no compaction runs or is due.
 BaselineError baseline_settle(BaselineDatabase *_Nonnull database);
 /// Copies the rows of `source` whose keys start with `number` (8 bytes, big-endian), without it, to `target`, in one batch

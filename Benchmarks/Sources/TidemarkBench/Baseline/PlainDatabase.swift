@@ -141,6 +141,9 @@ final class PlainDatabase: @unchecked Sendable {
 
   func flush() throws(BaselineFailure) { unsafe try check(baseline_flush(handle)) }
 
+  /// Merges all files into one level.
+  func compact() throws(BaselineFailure) { unsafe try check(baseline_compact(handle)) }
+
   /// Waits until no compaction runs or is due.
   func settle() throws(BaselineFailure) { unsafe try check(baseline_settle(handle)) }
 

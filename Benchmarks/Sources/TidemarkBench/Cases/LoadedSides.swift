@@ -1,9 +1,10 @@
 import Foundation
 import Tidemark
 
-/// A store with rows, all in table files, with compactions settled, and a plain database on a copy of the same files.
+/// A store with rows, all in one level of table files, and a plain database on a copy of the same files.
 ///
-/// Loaded on its own, each side would have as many files and levels as the timing of its flushes and compactions gives it.
+/// Loaded on its own, each side would have as many files and levels as the timing of its flushes and compactions gives it,
+/// and other ones in the next run of the program.
 final class LoadedSides {
   let plain: PlainDatabase
   let store: StateStore
@@ -17,10 +18,13 @@ final class LoadedSides {
     directory = try bench.freshDirectory()
     let workload = Workload(.uniq, count: bench.plan.rows)
     let files = StoreFiles(directory: directory)
-    store = try files.open(.counting, budgetBytes: bench.plan.budgetBytes)
-    try fill(store, workload, recordsPerCommit: 10_000)
-    try store.flush()
-    _ = ProcessCounters.waitForBackgroundThreads()
+    do {
+      let store = try files.open(.file(.os), budgetBytes: bench.plan.budgetBytes)
+      try fill(store, workload, recordsPerCommit: 10_000)
+      try store.close()
+    }
+    try PlainDatabase(files.database, .existing, like: bench.model).compact()
+    store = try files.open(.file(.os), budgetBytes: bench.plan.budgetBytes)
     try FileManager.default.copyItem(atPath: files.database, toPath: directory + "/plain")
     plain = try PlainDatabase(directory + "/plain", .existing, like: bench.model)
   }

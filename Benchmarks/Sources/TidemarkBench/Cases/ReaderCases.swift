@@ -24,15 +24,16 @@ struct ReaderCases {
       }
       reading.waitUntilBegun()
     }
+    defer { if isolation != nil { reading.stop() } }
     var transaction = try sides.store.begin()
-    let begin = now()
+    lap.start()
     for staged in workload.commits(of: stagedEntries) {
       for index in staged { try transaction.put(workload.keys[index], workload.values[index], in: recordTable) }
-      lap.latencies.time { transaction.abort() }
+      transaction.abort()
     }
-    let end = now()
-    if isolation != nil { try reading.finish() }
-    return Sample(nanoseconds: end - begin, operations: workload.count)
+    lap.stop()
+    try reading.checkFailure()
+    return Sample(nanoseconds: lap.nanoseconds, operations: workload.count)
   }
 
   var contenders: [Contender] {
@@ -68,10 +69,12 @@ private final class Reading: Sendable {
 
   func waitUntilBegun() { hasBegun.wait() }
 
-  /// Stops it; throws what it threw.
-  func finish() throws {
+  /// Stops it, and waits until it has.
+  func stop() {
     stops.store(true, ordering: .relaxed)
     hasEnded.wait()
-    if let error = failure.withLock({ $0 }) { throw error }
   }
+
+  /// Throws what it threw until now.
+  func checkFailure() throws { if let error = failure.withLock({ $0 }) { throw error } }
 }

@@ -18,6 +18,9 @@ final class Lap {
     (self.latencies, self.baton, self.place) = (latencies, baton, place)
   }
 
+  /// Whether other runs go on meanwhile.
+  var isSliced: Bool { baton != nil }
+
   /// Starts the clock, or goes on with it.
   func start() {
     writtenBefore = ProcessCounters.writtenBytes

@@ -52,8 +52,6 @@ struct Runner {
     }
     progress.begin(running[index].group, round: round, runs: running[index].turns.joined().count)
     for turn in running[index].turns {
-      // What the last runs freed goes back, so that none starts with the memory of another.
-      baseline_trim_memory()
       let series = turn.map { running[index].series[$0] }
       let samples = try running[index].group.isSliced ? runInSlices(series, round) : series.map { try run($0, round) }
       if round >= 0 { Series.append(samples, of: turn, to: &running[index].series) }
@@ -63,6 +61,8 @@ struct Runner {
 
   private mutating func run(_ series: Series, _ round: Int) throws -> Sample {
     progress.show(series.contender)
+    // What the last run freed goes back, so that none starts with the memory of another.
+    baseline_trim_memory()
     let sample = try Self.run(series, Lap(Self.latencies(of: series, round)))
     progress.finishedRun()
     return sample
@@ -74,6 +74,7 @@ struct Runner {
   /// So the machine is as fast or as slow for all of them, as its speed changes more slowly than slices do.
   private mutating func runInSlices(_ turn: [Series], _ round: Int) throws -> [Sample] {
     for series in turn { progress.show(series.contender) }
+    baseline_trim_memory()
     let baton = Baton(turn.count)
     let running = DispatchGroup()
     // Proof: a thread touches them only while it has the baton, and this one when all threads are done.

@@ -39,7 +39,7 @@ struct Series {
         return Array(beside.prefix(half)) + [baseline] + Array(beside.dropFirst(half))
       }
     }
-    precondition(Set(turns.joined()) == Set(all.indices), "a case without a baseline, or a baseline without a case")
+    precondition(Set(turns.joined()) == Set(all.indices), "a case without its baseline")
     return turns.shuffled(using: &random)
   }
 

@@ -31,8 +31,12 @@ extension Bench {
     let meter: WriteMeter
     do {
       let store = try files.open(changelog, budgetBytes: plan.budgetBytes)
+      let stored = try store.info().storedOffset
       meter = WriteMeter(self, lap, settles: settles)
       try body(store)
+      if lap.isSliced, try store.info().storedOffset > stored {
+        throw WrongRead(description: "table files were written beside the slices of others; run fewer records")
+      }
       try store.flush()
       meter.stop()
       try store.close()
