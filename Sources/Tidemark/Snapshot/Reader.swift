@@ -57,10 +57,12 @@ public struct Reader: Sendable {
 
   /// Scans the rows of a range in order, lazily.
   ///
-  /// All steps see one commit, the last when the scan begins. Over it `readUncommitted` lays the changes of the range: it
-  /// copies them, key by key, so that of what the transaction changes meanwhile it may have a part. Commits, snapshots and
-  /// other readers wait for that; a store of a hundred thousand uncommitted changes isn't scanned like that often. `after` goes on behind the last row of an earlier scan over
-  /// the same range.
+  /// All steps see one commit, the last when the scan begins. `after` goes on behind the last row of an earlier scan over the
+  /// same range.
+  ///
+  /// Over the commit `readUncommitted` lays the changes of the range. It copies them first, O(changes), a few at a time, so
+  /// that of what the transaction does meanwhile it may show a part. Commits, snapshots and other readers wait while it
+  /// copies.
   public func scan<K, V>(
     _ table: Table<K, V>, _ range: ScanRange<K> = .all, _ order: ScanOrder = .ascending,
     after: ScanContinuation? = nil

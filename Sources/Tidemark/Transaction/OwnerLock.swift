@@ -6,9 +6,8 @@ internal import struct Synchronization.Atomic
 ///
 /// Under contention the owner and a visitor take turns, and visitors stay away for some time behind each visit: they take
 /// at most a share of the owner's time (``visitorShare``), however often they come. Changing hands takes longer than most
-/// visits: what one processor wrote must get to the other. Spinning is fine, as what is done inside
-/// takes some microseconds at most, but for rare things like rollbacks; who finds that the other takes longer gives up its
-/// own time.
+/// visits: what one processor wrote must get to the other. Spinning is fine, as what is done inside takes some microseconds
+/// at most, but for rare things like rollbacks; who finds that the other takes longer gives up its own time.
 ///
 /// Source: G. L. Peterson, "Myths about the mutual exclusion problem" (1981). Exchanges of `turn` are totally ordered, and
 /// each shows what was stored before the one before it: so the later of the two sees that the other wants in, and waits.
