@@ -192,6 +192,28 @@ import TidemarkTesting
     #expect(try transaction.get(("a", 7), in: orders) == "new")
   }
 
+  @Test func anOpenTransactionReadsWhatStaysToBeRead() throws {
+    var transaction = try store.begin()
+    let layers = try store.opened().layers
+    for value in Int64(1)...3 {
+      try transaction.put("a", value, in: balances)
+      try transaction.put("key \(value)", value, in: balances)
+      try transaction.commit()
+      #expect(layers.runs.waiting.count == 1)
+      try store.flush()
+      #expect(layers.runs.waiting.isEmpty)
+      #expect(layers.runs.clean.count == Int(value))
+      #expect(try transaction.get("a", in: balances) == value)
+      #expect(try transaction.get("key 1", in: balances) == 1)
+      #expect(try rows(transaction, .ascending).first == "a=\(value)")
+    }
+    _ = consume transaction
+    #expect(layers.runs.clean.isEmpty)
+    try store.write { try $0.put("a", 4, in: balances) }
+    try store.flush()
+    #expect(layers.runs.clean.isEmpty, "nobody is there to read them")
+  }
+
   /// What a transaction found stays where it is while it is read, though the run goes meanwhile.
   @Test func whatIsReadOutlivesItsRun() throws {
     let other = try TemporaryDirectory()

@@ -187,7 +187,8 @@ final class Engine: Sendable {
       guard health.takesWrites else { return true }
       guard let now = waiting.delay(count) else { return false }
       return delay.map { now < $0 } ?? true
-    } _: { _ in }
+    } _: { _ in
+    }
   }
 
   /// Stops all writes.

@@ -94,8 +94,8 @@ final class TransactionCore: @unchecked Sendable {
     // Before the iterator, which then has at least what they lack.
     let runs = layers.waitingRuns
     return ByteCursor(
-      engine.database.handle.makeIterator(in: table.family), over: runs, table.id, changes: layers.changes, range: range,
-      order: order)
+      engine.database.handle.makeIterator(in: table.family), over: runs, table.id, changes: layers.changes,
+      range: range, order: order)
   }
 
   // MARK: Writing
