@@ -12,7 +12,8 @@ final class IndexedBatch: @unchecked Sendable {
   private static let keptBytes = 2 << 20
 
   // Unchecked here and below: a check of each access took a sixth of the time of a write. Proof: nobody else
-  // uses the batch while it changes, and what it calls while it has a property to itself (`body` of reads) doesn't change the batch.
+  // uses the batch while it changes, and what it calls while it has a property to itself (`body` of reads) doesn't change
+  // it.
   @safe @exclusivity(unchecked) private var arena = Arena()
   @safe @exclusivity(unchecked) private var nodes = Arena()
   @safe @exclusivity(unchecked) private var trees = KeyTrees()
