@@ -40,6 +40,8 @@ public struct DatabaseOptions: Sendable {
   ///
   /// It runs on RocksDB's threads and on those that write and flush; it must not wait for the database.
   public var onStallChanged: (@Sendable (_ family: String, WriteStall) -> Void)?
+  /// Let go once the database is closed: not with its ``Database``, but after the last that keeps it open.
+  public var keptUntilClosed: (any AnyObject & Sendable)?
 
   /// Makes the default options.
   public init() {}

@@ -1,6 +1,7 @@
 internal import CRocksDB
 
-/// The closures of ``DatabaseOptions``, held by the shim until no thread of RocksDB can call them any more.
+/// The closures of ``DatabaseOptions``, held by the shim until the database is closed and no thread of RocksDB can call
+/// them any more.
 final class Hooks: Sendable {
   let tableFileSync: (@Sendable () -> RocksDBError?)?
   let onFlushCompleted: (@Sendable () -> Void)?
@@ -8,6 +9,7 @@ final class Hooks: Sendable {
   let onCompactionFailed: (@Sendable (RocksDBError) -> Void)?
   let onBackgroundError: (@Sendable (RocksDBError) -> Void)?
   let onStallChanged: (@Sendable (_ family: String, WriteStall) -> Void)?
+  private let keptUntilClosed: (any AnyObject & Sendable)?
 
   init(_ options: DatabaseOptions) {
     tableFileSync = options.tableFileSync
@@ -16,6 +18,7 @@ final class Hooks: Sendable {
     onCompactionFailed = options.onCompactionFailed
     onBackgroundError = options.onBackgroundError
     onStallChanged = options.onStallChanged
+    keptUntilClosed = options.keptUntilClosed
   }
 
   /// What the shim calls; it owns one reference, and gives it back through `release`.

@@ -270,6 +270,34 @@ import Testing
     #expect(!isLocked())
   }
 
+  @Test func `what is kept until the database is closed goes when another can open it`() throws {
+    final class Opener: Sendable {
+      let path: String
+      let outcomes: Locked<[RocksDBError?]>
+
+      init(_ path: String, _ outcomes: Locked<[RocksDBError?]>) { (self.path, self.outcomes) = (path, outcomes) }
+
+      deinit {
+        let outcome = failure { _ = try Database.open(path, options: .init(), columnFamilies: []) }
+        outcomes.change { $0.append(outcome) }
+      }
+    }
+    let path = directory.child("db")
+    let outcomes = Locked<[RocksDBError?]>([])
+    func iterator() throws -> RocksDB.Iterator {
+      var options = DatabaseOptions()
+      options.keptUntilClosed = Opener(path, outcomes)
+      let database = try Database.open(path, options: options, columnFamilies: [])
+      return database.makeIterator(in: try database.family("default"))
+    }
+    do {
+      let left = try iterator()
+      #expect(outcomes.value.isEmpty)
+      #expect(try left.forwards() == [])
+    }
+    #expect(outcomes.value == [nil])
+  }
+
   @Test func `many threads read and write at the same time`() async throws {
     let database = try Database.open(directory.child("db"), options: .init(), columnFamilies: [])
     let family = try database.family("default")

@@ -14,11 +14,10 @@ public enum IsolationLevel: Sendable {
 /// looked into. A value: copy it, send it to other threads. It keeps no files or memory for itself, but the store's directory
 /// stays in use for as long as there is one. Scans end like those of snapshots do (``StoreOptions/snapshotExpiry``).
 public struct Reader: Sendable {
+  @usableFromInline let engine: Engine
   @usableFromInline let tables: OpenTables
   /// What it sees.
   public let isolation: IsolationLevel
-  // The last to go, with the directory's lock: nothing else may keep the database open beyond it.
-  @usableFromInline let engine: Engine
 
   init(_ engine: Engine, _ isolation: IsolationLevel) {
     self.engine = engine

@@ -7,6 +7,7 @@ internal import struct Synchronization.Atomic
 /// It can expire: then what it held is let go once the last read under way is done.
 @usableFromInline
 final class View: Sendable {
+  let engine: Engine
   @usableFromInline let tables: OpenTables
   private let database: SharedDatabase
   /// The commit that it shows.
@@ -20,8 +21,6 @@ final class View: Sendable {
   // Proof: written once in `init` and once in `release`, which runs when the flag is set and no read is under way, so no
   // read can begin; `isReleased` lets one thread through.
   private nonisolated(unsafe) var layers: WaitingCommits.Layers?
-  // The last to go, with the directory's lock: nothing else may keep the database open beyond it.
-  let engine: Engine
 
   init(_ engine: Engine, _ state: CommittedState, _ layers: WaitingCommits.Layers) {
     self.engine = engine

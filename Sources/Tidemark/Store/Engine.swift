@@ -25,8 +25,6 @@ final class Engine: Sendable {
   private let waiting: Mutex<WaitingCommits>
   private let shared: Mutex<Shared>
   private let head: Mutex<Head?>
-  /// The last to go: the applier, too, holds the database, which has a lock of its own.
-  private let lock: FileLock
 
   /// Who uses the store.
   private struct Shared {
@@ -45,7 +43,7 @@ final class Engine: Sendable {
     var commit = Commit()
   }
 
-  init(_ parts: consuming OpenedParts, tables: [OpenTable], lock: FileLock) {
+  init(_ parts: consuming OpenedParts, tables: [OpenTable]) {
     directory = parts.directory
     options = parts.options
     database = parts.database
@@ -55,7 +53,6 @@ final class Engine: Sendable {
     health = parts.health
     signals = parts.signals
     self.tables = OpenTables(tables)
-    self.lock = lock
     barrier = parts.barrier
     shared = Mutex(Shared())
     head = Mutex(nil)

@@ -250,6 +250,8 @@ private struct Opening {
   ) throws(StoreError) -> RocksDB.Database {
     var settings = StoredState.settings(options)
     let signals = signals
+    // Whatever keeps the database open keeps the directory: RocksDB has a lock of its own.
+    settings.keptUntilClosed = lock
     settings.tableFileSync = {
       do throws(StoreError) {
         try barrier.hold()
@@ -352,7 +354,7 @@ private struct Opening {
           record: record, family: try parts.database.family(record.familyName),
           codecTypes: definition.codecTypes))
     }
-    let engine = Engine(parts, tables: tables, lock: lock)
+    let engine = Engine(parts, tables: tables)
     try engine.define(missing)
     return engine
   }

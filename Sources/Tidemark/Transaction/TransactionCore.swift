@@ -9,6 +9,7 @@ internal import RocksDB
 /// cursors of the transaction are used on the same thread (``Cursor``).
 @usableFromInline
 final class TransactionCore: @unchecked Sendable {
+  let engine: Engine
   @usableFromInline let tables: OpenTables
   /// Keeps the store's threads alive for as long as there is a transaction.
   private let owner: StateStore
@@ -29,8 +30,6 @@ final class TransactionCore: @unchecked Sendable {
   @safe @exclusivity(unchecked) private var firstChangeAt: UInt64?
   @safe @exclusivity(unchecked) private var reservedBytes = 0
   @safe @exclusivity(unchecked) private var isEnded = false
-  // The last to go, with the directory's lock: nothing else may keep the database open beyond it.
-  let engine: Engine
 
   private static let reservationBytes = 64 << 10
 
