@@ -31,6 +31,14 @@ extension RawSpan {
   /// Less than, equal to or greater than 0 as this sorts before, with or after the other.
   package func compare(_ other: RawSpan) -> Int {
     let common = Swift.min(byteCount, other.byteCount)
+    if common >= 8 {
+      // Most often the first eight bytes tell, without a call. Proof: both have them.
+      let (mine, theirs) = unsafe (
+        UInt64(bigEndian: unsafeLoadUnaligned(as: UInt64.self)),
+        UInt64(bigEndian: other.unsafeLoadUnaligned(as: UInt64.self))
+      )
+      if mine != theirs { return mine < theirs ? -1 : 1 }
+    }
     let order = unsafe withUnsafeBytes { mine in
       unsafe other.withUnsafeBytes { theirs in
         // Proof: both ranges are at least `common` bytes long.

@@ -19,14 +19,11 @@ struct BatchScan {
     self.order = order
   }
 
-  /// Looks the position up if that wasn't done, or if keys were added since: the first of the range or, once a row was
-  /// given out, the first behind `lastKey`.
-  @inline(__always)
-  mutating func refresh(behind lastKey: RawSpan, hasGivenRow: Bool) {
-    if generation != batch.generation { lookUp(behind: lastKey, hasGivenRow: hasGivenRow) }
-  }
+  /// Whether the position wasn't looked up, or keys were added since.
+  var isOutdated: Bool { @inline(__always) get { generation != batch.generation } }
 
-  private mutating func lookUp(behind lastKey: RawSpan, hasGivenRow: Bool) {
+  /// Looks the position up: the first of the range or, once a row was given out, the first behind `lastKey`.
+  mutating func lookUp(behind lastKey: RawSpan, hasGivenRow: Bool) {
     generation = batch.generation
     switch order {
     case .ascending:

@@ -108,6 +108,8 @@ private struct Node: BitwiseCopyable {
     var low = unsafe Self.countBelow(key.prefix, prefixes, count)
     let count = count
     guard low < count, unsafe prefixes[low] == key.prefix else { return (low, false) }
+    // The rest of the key is compared next, and the value read or written.
+    unsafe entries[low].prefetch()
     // Most often one key has the prefix; where many do, the rest of the keys decides.
     var high = low + 1
     while unsafe high < count && prefixes[high] == key.prefix { high += 1 }

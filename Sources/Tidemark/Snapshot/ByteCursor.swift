@@ -59,7 +59,7 @@ struct ByteCursor: ~Copyable {
         // The batch hides the database's row.
         if comparison == 0 { step() }
       }
-      batches.step(behind: current)
+      batches.step()
       if next.state == .deleted { continue }
       entry = next
       hasGivenRow = true

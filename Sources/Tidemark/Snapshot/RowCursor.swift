@@ -6,6 +6,7 @@ internal import RocksDB
 /// In a transaction it stands on live ground: each step sees the transaction as it then is, and what the cursor hands out
 /// there are copies. After a commit or an abort the next step looks at the rows anew, behind the last key.
 @usableFromInline
+@safe
 struct RowCursor: ~Copyable {
   enum Source {
     case view(View)
@@ -13,6 +14,9 @@ struct RowCursor: ~Copyable {
   }
 
   private let source: Source
+  // The source's, which keeps them: counts of references at each step would cost more than the merge.
+  private let view: Unmanaged<View>?
+  private let core: Unmanaged<TransactionCore>?
   private let table: OpenTable
   private let range: KeyRange
   private let order: ScanOrder
@@ -40,11 +44,13 @@ struct RowCursor: ~Copyable {
           view.engine.database.handle.makeIterator(in: table.family, at: snapshot), over: runs, table.id, range: range,
           order: order)
       }
+      unsafe (self.view, core) = (Unmanaged.passUnretained(view), nil)
       usage = view.engine.usage
       generation = 0
     case .transaction(let core):
       try core.checkReadable()
       rows = core.rows(in: table, range, order)
+      unsafe (view, self.core) = (nil, Unmanaged.passUnretained(core))
       usage = core.engine.usage
       generation = core.generation
     }
@@ -69,25 +75,36 @@ struct RowCursor: ~Copyable {
   mutating func next() throws(StoreError) -> Bool {
     if let failure { throw failure }
     if atEnd { return false }
-    switch source {
-    case .view(let view):
-      try view.check()
-      return try step()
-    case .transaction(let core):
-      try core.checkReadable()
-      if generation != core.generation {
-        rows = core.rows(in: table, hasRow ? range.continued(after: lastKey.bytes.array, order) : range, order)
-        generation = core.generation
-      }
-      guard try step() else { return false }
-      // Who reads the row may change the transaction; the database's rows stay where they are.
-      hasValueCopy = rows.isInBatch
-      if hasValueCopy {
-        valueCopy.removeAll()
-        valueCopy.append(rows.value)
-      }
-      return true
+    if let view = unsafe view, unsafe view._withUnsafeGuaranteedRef({ $0.isExpired }) { try checkSource() }
+    guard let core = unsafe core else { return try step() }
+    if unsafe core._withUnsafeGuaranteedRef({ !$0.isReadable || $0.generation != generation }) {
+      try checkSource()
+      lookAgain()
     }
+    guard try step() else { return false }
+    // Who reads the row may change the transaction; the database's rows stay where they are.
+    hasValueCopy = rows.isInBatch
+    if hasValueCopy {
+      valueCopy.removeAll()
+      valueCopy.append(rows.value)
+    }
+    return true
+  }
+
+  /// Throws if what it reads is over.
+  @inline(never)
+  private func checkSource() throws(StoreError) {
+    switch source {
+    case .view(let view): try view.check()
+    case .transaction(let core): try core.checkReadable()
+    }
+  }
+
+  /// Goes on behind the last key, in a transaction that was emptied since.
+  private mutating func lookAgain() {
+    guard case .transaction(let core) = source else { return }
+    rows = core.rows(in: table, hasRow ? range.continued(after: lastKey.bytes.array, order) : range, order)
+    generation = core.generation
   }
 
   /// The key of the row where it stands.

@@ -27,8 +27,7 @@ public struct Snapshot: Sendable {
   public func withBytes<K, V, R>(
     _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
   ) throws -> R? {
-    let found = try find(key, in: table)
-    return found.isPresent ? try body(found.bytes) : nil
+    try find(key, in: table).withBytes(body)
   }
 
   @inlinable

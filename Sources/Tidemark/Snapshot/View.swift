@@ -83,9 +83,10 @@ final class View: Sendable {
   }
 
   /// Throws `snapshotExpired` once it has expired.
-  func check() throws(StoreError) {
-    if users.load(ordering: .relaxed) & Self.expiredFlag != 0 { throw expiredError }
-  }
+  func check() throws(StoreError) { if isExpired { throw expiredError } }
+
+  /// Whether it has expired.
+  var isExpired: Bool { users.load(ordering: .relaxed) & Self.expiredFlag != 0 }
 
   /// Ends it for all who read it.
   func expire() {

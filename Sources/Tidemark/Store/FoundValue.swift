@@ -86,6 +86,12 @@ struct FoundValue: ~Copyable {
     }
   }
 
+  /// Calls `body` with the value's bytes; `nil` if there is none.
+  ///
+  /// A method, as the caller would get this allocated if it were a variable there.
+  @inlinable
+  func withBytes<R>(_ body: (RawSpan) throws -> R) rethrows -> R? { isPresent ? try body(bytes) : nil }
+
   /// The value; `nil` if there is none.
   @inlinable
   func decoded<V: Codec>(with codec: V) throws(StoreError) -> V.Value? {

@@ -14,14 +14,14 @@ final class Health: Sendable {
   private let observer: StoreObserver
   private let state = Mutex(State.open)
   // What the state says, for those who come often; read without the lock.
-  private let isOpen = Atomic<Bool>(true)
-  private let isClosed = Atomic<Bool>(false)
+  private let takesWritesFlag = Atomic<Bool>(true)
+  private let isClosedFlag = Atomic<Bool>(false)
 
   init(_ observer: StoreObserver) { self.observer = observer }
 
   /// Throws what stopped the store, if anything did.
   @inline(__always)
-  func check() throws(StoreError) { if !isOpen.load(ordering: .relaxed) { try throwFailure() } }
+  func check() throws(StoreError) { if !takesWrites { try throwFailure() } }
 
   private func throwFailure() throws(StoreError) {
     try state.withLock { state throws(StoreError) in
@@ -35,13 +35,16 @@ final class Health: Sendable {
 
   /// Throws `closed` if the store is closed; a store that failed still answers reads.
   @inline(__always)
-  func checkOpen() throws(StoreError) { if isClosed.load(ordering: .relaxed) { throw Self.closedError() } }
+  func checkOpen() throws(StoreError) { if isClosed { throw Self.closedError() } }
 
   @inline(never)
   private static func closedError() -> StoreError { StoreError(.closed, "the store is closed") }
 
   /// Whether the store takes writes.
-  var takesWrites: Bool { isOpen.load(ordering: .relaxed) }
+  var takesWrites: Bool { takesWritesFlag.load(ordering: .relaxed) }
+
+  /// Whether the store answers nothing any more.
+  var isClosed: Bool { isClosedFlag.load(ordering: .relaxed) }
 
   /// What stopped the store, if anything did.
   var failure: StoreError? { state.withLock { if case .failed(let error) = $0 { error } else { nil } } }
@@ -61,7 +64,7 @@ final class Health: Sendable {
     let isFirst = state.withLock { state in
       guard case .open = state else { return false }
       state = .failed(failure)
-      isOpen.store(false, ordering: .relaxed)
+      takesWritesFlag.store(false, ordering: .relaxed)
       return true
     }
     if isFirst { observer.failed(failure) }
@@ -70,7 +73,7 @@ final class Health: Sendable {
   /// Stops everything, for good.
   func close() {
     state.withLock { $0 = .closed }
-    isOpen.store(false, ordering: .relaxed)
-    isClosed.store(true, ordering: .relaxed)
+    takesWritesFlag.store(false, ordering: .relaxed)
+    isClosedFlag.store(true, ordering: .relaxed)
   }
 }

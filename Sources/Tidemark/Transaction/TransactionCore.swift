@@ -8,8 +8,11 @@ internal import RocksDB
 /// Proof of `@unchecked Sendable`: it belongs to one `Transaction`, which isn't copyable, so one thread at a time uses it;
 /// cursors of the transaction are used on the same thread (``Cursor``).
 @usableFromInline
+@safe
 final class TransactionCore: @unchecked Sendable {
   let engine: Engine
+  // The engine's, which keeps it: a count of references at each read would cost as much as half of a search.
+  private let health: Unmanaged<Health>
   @usableFromInline let tables: OpenTables
   /// Keeps the store's threads alive for as long as there is a transaction.
   private let owner: StateStore
@@ -19,6 +22,7 @@ final class TransactionCore: @unchecked Sendable {
   // Unchecked here and below. Proof: one thread at a time uses the transaction, and what it calls while it has a property to
   // itself (codecs, `body` of reads) gets no way to the transaction.
   @safe @exclusivity(unchecked) private var table: OpenTable?
+  @safe @exclusivity(unchecked) private var tableID = TableID.system
   @safe @exclusivity(unchecked) private var tableName = ""
   @safe @exclusivity(unchecked) private var tableCodecs: CodecTypes?
   @safe @exclusivity(unchecked) @usableFromInline var keyBuffer = ByteBuffer()
@@ -35,6 +39,7 @@ final class TransactionCore: @unchecked Sendable {
 
   init(_ engine: Engine, owner: StateStore) {
     self.engine = engine
+    unsafe health = Unmanaged.passUnretained(engine.health)
     tables = engine.tables
     self.owner = owner
     layers = engine.layers
@@ -57,6 +62,7 @@ final class TransactionCore: @unchecked Sendable {
   @usableFromInline
   func select(_ table: OpenTable, _ name: String, _ codecs: CodecTypes) {
     self.table = table
+    tableID = table.id
     tableName = name
     tableCodecs = codecs
   }
@@ -81,11 +87,10 @@ final class TransactionCore: @unchecked Sendable {
   @usableFromInline
   func find() throws(StoreError) -> FoundValue {
     try checkReadable()
-    let table = table!
     return try keyBuffer.withBytes { (key) throws(StoreError) in
-      if let entry = layers.changes.find(key, in: table.id) { return FoundValue(entry) }
-      if let found = layers.findCommitted(key, in: table.id) { return found }
-      return try engine.database.find(key, in: table)
+      if let entry = layers.findChange(key, in: tableID) { return FoundValue(entry) }
+      if let found = layers.findCommitted(key, in: tableID) { return found }
+      return try engine.database.find(key, in: table!)
     }
   }
 
@@ -103,10 +108,9 @@ final class TransactionCore: @unchecked Sendable {
   /// Sets the encoded key's value to the encoded one.
   @usableFromInline
   func put() throws(StoreError) {
-    let table = table!
     try willChange(adding: keyBuffer.count + valueBuffer.count)
     keyBuffer.withBytes { key in
-      valueBuffer.withBytes { value in layers.change { $0.put(key, value, in: table.id) } }
+      valueBuffer.withBytes { value in layers.change { $0.put(key, value, in: tableID) } }
     }
   }
 
@@ -164,16 +168,29 @@ final class TransactionCore: @unchecked Sendable {
   // MARK: Ending
 
   /// Throws `closed` if the transaction is over, and what stopped the store if it takes no writes.
+  @inline(__always)
   func check() throws(StoreError) {
-    if isEnded { throw StoreError(.closed, "the transaction is over") }
-    try engine.health.check()
+    if isEnded { throw Self.endedError() }
+    if unsafe !health._withUnsafeGuaranteedRef({ $0.takesWrites }) { try engine.health.check() }
   }
 
   /// Throws `closed` if the transaction or the store is over; what stopped the writes of a store doesn't stop reads.
-  func checkReadable() throws(StoreError) {
-    if isEnded { throw StoreError(.closed, "the transaction is over") }
+  @inline(__always)
+  func checkReadable() throws(StoreError) { if !isReadable { try throwEnded() } }
+
+  /// Whether neither the transaction nor the store is over.
+  var isReadable: Bool {
+    @inline(__always) get { unsafe !isEnded && !health._withUnsafeGuaranteedRef { $0.isClosed } }
+  }
+
+  @inline(never)
+  private func throwEnded() throws(StoreError) {
+    if isEnded { throw Self.endedError() }
     try engine.health.checkOpen()
   }
+
+  @inline(never)
+  private static func endedError() -> StoreError { StoreError(.closed, "the transaction is over") }
 
   func setSavepoint() -> Savepoint {
     layers.changes.setSavepoint()

@@ -47,6 +47,13 @@ final class TransactionLayers: @unchecked Sendable {
     }
   }
 
+  /// What the changes say about a key; `nil` if they don't change it.
+  @inline(__always)
+  func findChange(_ key: RawSpan, in table: TableID) -> BatchEntry? {
+    // Not counted as a reference: nobody else replaces them meanwhile.
+    unsafe Unmanaged.passUnretained(changes)._withUnsafeGuaranteedRef { $0.find(key, in: table) }
+  }
+
   /// What runs say about a key; `nil` if none changes it.
   @inline(__always)
   func findCommitted(_ key: RawSpan, in table: TableID) -> FoundValue? {
