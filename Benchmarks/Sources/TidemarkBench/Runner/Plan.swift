@@ -17,10 +17,10 @@ struct Plan: Codable, Sendable {
   var contextSizes = [100, 10_000]
   /// Rounds of cases that have neither of the numbers below, and of those that are there for comparison only.
   var rounds = 28
-  var contextRounds = 24
+  var contextRounds = 20
   /// Records of each write run, of which there are fewer rounds: more than one commit even of the largest size.
   var writeRecords = 200_000
-  var writeRounds = 22
+  var writeRounds = 20
   /// Whether runs that write take turns slice by slice: what they write must stay in memory until their end.
   var slicesWrites = true
   /// Records of each run with one record a commit.
@@ -35,7 +35,7 @@ struct Plan: Codable, Sendable {
   var latencyRounds = 7
   /// Records of each run that ends with compactions settled.
   var settledRecords = 500_000
-  var settledRounds = 28
+  var settledRounds = 36
   /// Whether logged writes run until compactions have settled, too; they take as long again.
   var settlesLogged = false
   /// Rows of the databases that are read.
