@@ -6,97 +6,111 @@ using rocksdb::Status;
 using shim::guarded;
 using shim::slice;
 
+struct RDBTableFile {
+  std::shared_ptr<shim::Database> database;
+  std::string path;
+  std::unique_ptr<rocksdb::SstFileWriter> writer;  // until the file is finished
+
+  ~RDBTableFile() {
+    if (!writer) return;
+    writer.reset();
+    database->db->GetEnv()->DeleteFile(path).PermitUncheckedError();
+  }
+};
+
+RDBStatus rdb_table_file_create(RDBDatabase* database, const RDBFamily* family, const char* path, RDBTableFile** out) {
+  return guarded([&] {
+    if (family->database != database->shared) {
+      return Status::InvalidArgument("the column family belongs to another database", family->name);
+    }
+    Status status = database->shared->refusal->status();
+    if (!status.ok()) return status;
+    rocksdb::DB& db = *database->shared->db;
+    auto writer = std::make_unique<rocksdb::SstFileWriter>(
+        rocksdb::EnvOptions(db.GetDBOptions()), db.GetOptions(family->family->handle), family->family->handle,
+        /* invalidate_page_cache */ false);
+    status = writer->Open(path);
+    if (status.ok()) *out = new RDBTableFile{database->shared, path, std::move(writer)};
+    return status;
+  });
+}
+
+void rdb_table_file_destroy(RDBTableFile* file) { delete file; }
+
+RDBStatus rdb_table_file_put(RDBTableFile* file, const void* key, size_t keyLength, const void* value,
+                             size_t valueLength) {
+  return guarded([&] { return file->writer->Put(slice(key, keyLength), slice(value, valueLength)); });
+}
+
+RDBStatus rdb_table_file_delete(RDBTableFile* file, const void* key, size_t keyLength) {
+  return guarded([&] { return file->writer->Delete(slice(key, keyLength)); });
+}
+
+RDBStatus rdb_table_file_finish(RDBTableFile* file) {
+  return guarded([&] {
+    Status status = file->writer->Finish();
+    if (status.ok()) file->writer.reset();
+    return status;
+  });
+}
+
 struct RDBIngestion {
-  struct File {
-    std::shared_ptr<shim::FamilyHandle> family;
-    std::string path;
-    bool taken = false;
+  struct Family {
+    std::shared_ptr<shim::FamilyHandle> handle;
+    std::vector<std::string> paths;
   };
 
   std::shared_ptr<shim::Database> database;
-  std::vector<File> files;
-  std::unique_ptr<rocksdb::SstFileWriter> writer;  // of the last file, until it is finished
-
-  Status finishFile() {
-    if (!writer) return Status::OK();
-    Status status = writer->Finish();
-    writer.reset();
-    return status;
-  }
-
-  ~RDBIngestion() {
-    writer.reset();
-    for (const auto& file : files) {
-      if (!file.taken) database->db->GetEnv()->DeleteFile(file.path).PermitUncheckedError();
-    }
-  }
+  std::vector<Family> families;
 };
 
 RDBStatus rdb_ingestion_create(RDBDatabase* database, RDBIngestion** out) {
   return guarded([&] {
-    Status status = database->shared->refusal->status();
-    if (status.ok()) *out = new RDBIngestion{database->shared, {}, nullptr};
-    return status;
+    *out = new RDBIngestion{database->shared, {}};
+    return Status::OK();
   });
 }
 
 void rdb_ingestion_destroy(RDBIngestion* ingestion) { delete ingestion; }
 
-RDBStatus rdb_ingestion_begin_file(RDBIngestion* ingestion, const RDBFamily* family, const char* path) {
+RDBStatus rdb_ingestion_add(RDBIngestion* ingestion, const RDBFamily* family, const char* path) {
   return guarded([&] {
     if (family->database != ingestion->database) {
       return Status::InvalidArgument("the column family belongs to another database", family->name);
     }
-    Status status = ingestion->finishFile();
-    if (!status.ok()) return status;
-    rocksdb::DB& db = *ingestion->database->db;
-    auto writer = std::make_unique<rocksdb::SstFileWriter>(
-        rocksdb::EnvOptions(db.GetDBOptions()), db.GetOptions(family->family->handle), family->family->handle,
-        /* invalidate_page_cache */ false);
-    status = writer->Open(path);
-    if (!status.ok()) return status;
-    ingestion->files.push_back({family->family, path});
-    ingestion->writer = std::move(writer);
-    return status;
+    for (auto& known : ingestion->families) {
+      if (known.handle == family->family) {
+        known.paths.emplace_back(path);
+        return Status::OK();
+      }
+    }
+    ingestion->families.push_back({family->family, {path}});
+    return Status::OK();
   });
-}
-
-RDBStatus rdb_ingestion_put(RDBIngestion* ingestion, const void* key, size_t keyLength, const void* value,
-                            size_t valueLength) {
-  return guarded([&] { return ingestion->writer->Put(slice(key, keyLength), slice(value, valueLength)); });
-}
-
-RDBStatus rdb_ingestion_delete(RDBIngestion* ingestion, const void* key, size_t keyLength) {
-  return guarded([&] { return ingestion->writer->Delete(slice(key, keyLength)); });
 }
 
 RDBStatus rdb_ingestion_finish(RDBIngestion* ingestion) {
   return guarded([&] {
     shim::Database& shared = *ingestion->database;
-    Status status = ingestion->finishFile();
-    if (status.ok()) status = shared.refusal->status();
+    Status status = shared.refusal->status();
     if (!status.ok()) return status;
     rocksdb::IngestExternalFileOptions options;
     options.move_files = true;
     options.write_global_seqno = false;
     std::vector<rocksdb::IngestExternalFileArg> arguments;
-    for (const auto& file : ingestion->files) {
-      if (file.family->state->dropped.load(std::memory_order_acquire)) {
+    for (const auto& family : ingestion->families) {
+      if (family.handle->state->dropped.load(std::memory_order_acquire)) {
         return Status::ColumnFamilyDropped("a table file is of a column family that was dropped");
       }
       rocksdb::IngestExternalFileArg argument;
-      argument.column_family = file.family->handle;
-      argument.external_files = {file.path};
+      argument.column_family = family.handle->handle;
+      argument.external_files = family.paths;
       argument.options = options;
       arguments.push_back(std::move(argument));
     }
     // While there is a snapshot, the files' rows get a sequence number of their own. Without one it is 0, and a reader
     // can miss a row first and then find it.
     rocksdb::ManagedSnapshot snapshot(shared.db.get());
-    status = shared.db->IngestExternalFiles(arguments);
-    if (status.ok()) {
-      for (auto& file : ingestion->files) file.taken = true;
-    }
-    return status;
+    return shared.db->IngestExternalFiles(arguments);
   });
 }

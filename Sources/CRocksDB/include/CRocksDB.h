@@ -213,20 +213,28 @@ size_t rdb_batch_count(const RDBBatch *_Nonnull batch);
 size_t rdb_batch_byte_count(const RDBBatch *_Nonnull batch);
 RDBStatus rdb_write(RDBDatabase *_Nonnull database, RDBBatch *_Nonnull batch, int log);
 
-/// Table files that are written outside of the database, and taken into it together.
+/// A table file that is written outside of the database; its path is on the database's file system and ends in ".sst".
+typedef struct RDBTableFile RDBTableFile;
+RDBStatus rdb_table_file_create(
+    RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const char *_Nonnull path,
+    RDBTableFile *_Nullable *_Nonnull out);
+/// Deletes the file, if it wasn't finished.
+void rdb_table_file_destroy(RDBTableFile *_Nonnull file);
+/// Keys must come in ascending order.
+RDBStatus rdb_table_file_put(
+    RDBTableFile *_Nonnull file, const void *_Nullable key, size_t key_length, const void *_Nullable value,
+    size_t value_length);
+RDBStatus rdb_table_file_delete(RDBTableFile *_Nonnull file, const void *_Nullable key, size_t key_length);
+/// Ends and syncs the file, which must have a key.
+RDBStatus rdb_table_file_finish(RDBTableFile *_Nonnull file);
+
+/// Table files that are taken into the database together.
 typedef struct RDBIngestion RDBIngestion;
 RDBStatus rdb_ingestion_create(RDBDatabase *_Nonnull database, RDBIngestion *_Nullable *_Nonnull out);
-/// Deletes the files that weren't taken.
 void rdb_ingestion_destroy(RDBIngestion *_Nonnull ingestion);
-/// Finishes the file before, if there is one; each family has one file at most, and each file one key at least. The path
-/// is on the database's file system and ends in ".sst".
-RDBStatus rdb_ingestion_begin_file(
+/// Files of a family must not overlap.
+RDBStatus rdb_ingestion_add(
     RDBIngestion *_Nonnull ingestion, const RDBFamily *_Nonnull family, const char *_Nonnull path);
-/// Keys of a file must come in ascending order.
-RDBStatus rdb_ingestion_put(
-    RDBIngestion *_Nonnull ingestion, const void *_Nullable key, size_t key_length, const void *_Nullable value,
-    size_t value_length);
-RDBStatus rdb_ingestion_delete(RDBIngestion *_Nonnull ingestion, const void *_Nullable key, size_t key_length);
 /// Moves all files into the database, atomically and durably. No snapshot may be taken meanwhile.
 RDBStatus rdb_ingestion_finish(RDBIngestion *_Nonnull ingestion);
 

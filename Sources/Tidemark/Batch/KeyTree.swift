@@ -34,10 +34,9 @@ struct SearchKey {
     }
   }
 
-  /// Below 0, 0 or above 0, as its bytes are less than an entry's, the same, or greater; their prefixes are the same.
+  /// Below 0, 0 or above 0, as its bytes are less than another key's, the same, or greater; their prefixes are the same.
   @inline(__always)
-  func compareBehindPrefix(_ entry: BatchEntry) -> Int {
-    let other = unsafe entry.key
+  func compareBehindPrefix(_ other: UnsafeRawBufferPointer) -> Int {
     let common = unsafe min(bytes.count, other.count)
     if common > 8 {
       let order = unsafe memcmp(bytes.baseAddress! + 8, other.baseAddress! + 8, common - 8)
@@ -115,7 +114,7 @@ private struct Node: BitwiseCopyable {
     while unsafe high < count && prefixes[high] == key.prefix { high += 1 }
     while low < high {
       let middle = (low + high) / 2
-      let order = unsafe key.compareBehindPrefix(entries[middle])
+      let order = unsafe key.compareBehindPrefix(entries[middle].key)
       if order == 0 { return (middle, true) }
       if order < 0 { high = middle } else { low = middle + 1 }
     }

@@ -14,7 +14,10 @@ final class Applier: Sendable {
     case tableFiles(directory: String)
   }
 
-  private let database: SharedDatabase
+  /// A finished table file, and the table that it belongs to.
+  typealias TableFilePath = (table: OpenTable, path: String)
+
+  let database: SharedDatabase
   private let offsetKey: [UInt8]
   private let way: Way
   /// The tables by id; a gap is an id that isn't defined.
@@ -61,16 +64,38 @@ final class Applier: Sendable {
   ///
   /// After a throw nothing of it shows.
   func install(_ batches: [IndexedBatch], _ state: CommittedState) throws(StoreError) {
-    let rows = try offsetsRows(batches, state)
+    var definitions: [TableRecord] = []
+    var changes = BatchMerge(batches, .system)
+    while let entry = changes.next() {
+      // Proof: the batches are kept by the caller, and nobody changes them.
+      definitions.append(
+        unsafe try TableRecord(key: RawSpan(_unsafeBytes: entry.key), value: RawSpan(_unsafeBytes: entry.value)))
+    }
+    let rows = offsetsRows(state, definitions)
     switch way {
     case .writeBatch(let log):
       try mappingErrors(to: "the database refused a batch") { () throws(RocksDBError) in
         try write(batches, rows, log)
       }
     case .tableFiles(let directory):
-      try mappingErrors(to: "table files can't be written", ["directory": directory]) { () throws(RocksDBError) in
-        try ingest(batches, rows, directory)
-      }
+      try ingesting(in: directory) { () throws(RocksDBError) in try ingest(batches, rows, directory) }
+    }
+  }
+
+  /// Takes table files with all that led to a state into the database, atomically, with the definitions of all tables.
+  ///
+  /// They are moved; after a throw nothing of them shows, and they are where they were.
+  func take(_ files: [TableFilePath], _ state: CommittedState) throws(StoreError) {
+    guard case .tableFiles(let directory) = way else { preconditionFailure("only changelogs are restored") }
+    let rows = offsetsRows(state, tables.map(\.record))
+    try ingesting(in: directory) { () throws(RocksDBError) in try ingest(files, rows, directory) }
+  }
+
+  /// What failed leaves nothing in the directory of files on their way.
+  private func ingesting(in directory: String, _ body: () throws(RocksDBError) -> Void) throws(StoreError) {
+    do throws(RocksDBError) { try body() } catch {
+      _ = try? StoreDirectory.empty(directory)
+      throw StoreError(error, "table files can't be written", ["directory": directory])
     }
   }
 
@@ -84,9 +109,7 @@ final class Applier: Sendable {
   private typealias OffsetsRow = (key: [UInt8], value: [UInt8])
 
   /// The rows of `offsets` that come with the changes, in key order.
-  private func offsetsRows(
-    _ batches: [IndexedBatch], _ state: CommittedState
-  ) throws(StoreError) -> [OffsetsRow] {
+  private func offsetsRows(_ state: CommittedState, _ definitions: [TableRecord]) -> [OffsetsRow] {
     func row(_ key: [UInt8], _ encode: (inout ByteBuffer) -> Void) -> OffsetsRow {
       var value = ByteBuffer()
       encode(&value)
@@ -96,11 +119,7 @@ final class Applier: Sendable {
       row(offsetKey) { $0.append(bigEndian: state.offset.value) },
       row(OffsetsFamily.commitKey) { OffsetsFamily.encode(state, into: &$0) },
     ]
-    var definitions = BatchMerge(batches, .system)
-    while let entry = definitions.next() {
-      // Proof: the batches are kept by the caller, and nobody changes them.
-      let record = unsafe try TableRecord(
-        key: RawSpan(_unsafeBytes: entry.key), value: RawSpan(_unsafeBytes: entry.value))
+    for record in definitions {
       rows.append(row(OffsetsFamily.tableKey(record.id)) { record.encodeValue(into: &$0) })
     }
     return rows.sorted { $0.key.lexicographicallyPrecedes($1.key) }
@@ -129,24 +148,40 @@ final class Applier: Sendable {
   private func ingest(
     _ batches: [IndexedBatch], _ rows: [OffsetsRow], _ directory: String
   ) throws(RocksDBError) {
-    var files = try database.handle.makeIngestion()
+    var files: [TableFilePath] = []
     for table in tables {
       var changes = BatchMerge(batches, table.id)
-      var isBegun = false
-      while let entry = changes.next() {
-        if !isBegun { try files.beginFile(at: "\(directory)/\(table.id).sst", for: table.family) }
-        isBegun = true
+      guard var entry = changes.next() else { continue }
+      let path = "\(directory)/\(table.id).sst"
+      var file = try database.handle.makeTableFile(at: path, for: table.family)
+      while true {
         // Proof: the batches are kept by the caller, and nobody changes them.
         let key = unsafe RawSpan(_unsafeBytes: entry.key)
         if entry.state == .deleted {
-          try files.delete(key)
+          try file.delete(key)
         } else {
-          unsafe try files.put(key, RawSpan(_unsafeBytes: entry.value))
+          unsafe try file.put(key, RawSpan(_unsafeBytes: entry.value))
         }
+        guard let next = changes.next() else { break }
+        entry = next
       }
+      try file.finish()
+      files.append((table, path))
     }
-    try files.beginFile(at: "\(directory)/offsets.sst", for: database.offsets)
-    for row in rows { try files.put(row.key.rawSpan, row.value.rawSpan) }
-    try files.finish()
+    try ingest(files, rows, directory)
+  }
+
+  /// Takes table files into the database, together with rows of `offsets`.
+  private func ingest(
+    _ files: [TableFilePath], _ rows: [OffsetsRow], _ directory: String
+  ) throws(RocksDBError) {
+    let path = "\(directory)/offsets.sst"
+    var offsets = try database.handle.makeTableFile(at: path, for: database.offsets)
+    for row in rows { try offsets.put(row.key.rawSpan, row.value.rawSpan) }
+    try offsets.finish()
+    var ingestion = try database.handle.makeIngestion()
+    for file in files { try ingestion.add(file.path, to: file.table.family) }
+    try ingestion.add(path, to: database.offsets)
+    try ingestion.finish()
   }
 }

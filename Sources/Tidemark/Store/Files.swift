@@ -34,6 +34,15 @@ enum Files {
     try syncDirectory(of: path)
   }
 
+  /// Removes a file, or a directory with all that is in it; it may be missing.
+  static func removeTree(_ path: String) throws(StoreError) {
+    do {
+      if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+    } catch {
+      throw Self.error(error, "files that aren't needed any more can't be removed", path)
+    }
+  }
+
   /// Makes a file, or the names in a directory, survive a loss of power.
   static func sync(_ path: String) throws(StoreError) {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)

@@ -223,8 +223,9 @@ private struct Opening {
       try barrier.raise(to: writer.endOffset)
       // A crash on the way must find `HEAD` telling of what is applied.
       var head: Head?
-      let restore = Restore(changelog, applier, lagBytes: options.storedLagBytes, since: begin) {
-        () throws(StoreError) in try Head.write(database, directory, over: &head)
+      let restore = Restore(
+        changelog, applier, directory, options.budget, lagBytes: options.storedLagBytes, since: begin
+      ) { () throws(StoreError) in try Head.write(database, directory, over: &head)
       }
       let waitingBytes = try restore.run(&waiting, to: writer.endOffset) { step in
         observer.restored(step)

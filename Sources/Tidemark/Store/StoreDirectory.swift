@@ -9,6 +9,7 @@ internal import Foundation
 /// DIR/BASE         the checkpoint below which the changelog was deleted, if it was
 /// DIR/db/          RocksDB
 /// DIR/ingest/      table files on their way into the database
+/// DIR/restore/     sorted runs of a restore under way (``SortedRuns``)
 /// ```
 struct StoreDirectory: Sendable {
   let path: String
@@ -18,6 +19,7 @@ struct StoreDirectory: Sendable {
   var lock: String { path + "/LOCK" }
   var base: String { path + "/BASE" }
   var ingestion: String { path + "/ingest" }
+  var restore: String { path + "/restore" }
   var current: String { database + "/CURRENT" }
 
   /// Makes the directory, for its owner alone, unless it is there.
@@ -33,13 +35,14 @@ struct StoreDirectory: Sendable {
   /// Makes the directory of table files on their way, without what a crash left there; returns its path.
   @discardableResult
   func emptyIngestion() throws(StoreError) -> String {
-    do {
-      if FileManager.default.fileExists(atPath: ingestion) { try FileManager.default.removeItem(atPath: ingestion) }
-    } catch {
-      throw Files.error(error, "table files that a crash left can't be removed", ingestion)
-    }
-    try StoreDirectory(path: ingestion).create()
+    try Self.empty(ingestion)
     return ingestion
+  }
+
+  /// Makes a directory that is there, or isn't, an empty one.
+  static func empty(_ path: String) throws(StoreError) {
+    try Files.removeTree(path)
+    try StoreDirectory(path: path).create()
   }
 
   var exists: Bool { FileManager.default.fileExists(atPath: path) }
@@ -121,6 +124,7 @@ struct StoreDirectory: Sendable {
       // The database first: without `HEAD` an open would refuse it, with `HEAD` alone too. Neither is ever taken for new.
       if manager.fileExists(atPath: database) { try manager.moveItem(atPath: database, toPath: aside + "/db") }
       if manager.fileExists(atPath: head) { try manager.moveItem(atPath: head, toPath: aside + "/HEAD") }
+      if manager.fileExists(atPath: restore) { try manager.moveItem(atPath: restore, toPath: aside + "/restore") }
     } catch {
       throw Files.error(error, "the database can't be moved aside", path)
     }

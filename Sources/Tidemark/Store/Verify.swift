@@ -124,9 +124,11 @@ private final class Replay {
   private let applier: Applier
   private let changelog: any Changelog
   private let options: StoreOptions
+  private let directory: StoreDirectory
 
   init(_ directory: StoreDirectory, _ changelog: any Changelog, _ options: StoreOptions) throws(StoreError) {
     self.changelog = changelog
+    self.directory = directory
     database = try SharedDatabase(
       try mappingErrors(to: "the scratch store can't be opened", ["directory": directory.path]) {
         () throws(RocksDBError) in
@@ -149,7 +151,7 @@ private final class Replay {
   ) throws(StoreError) -> (state: CommittedState, records: Int) {
     var records = 0
     var waiting = WaitingCommits(database, options, try database.state() ?? start)
-    let restore = Restore(changelog, applier, lagBytes: .max, since: .now)
+    let restore = Restore(changelog, applier, directory, options.budget, lagBytes: .max, since: .now)
     _ = try restore.run(&waiting, to: end) { step in
       records = step.records
       progress(step)

@@ -99,8 +99,6 @@ struct WaitingCommits: ~Copyable {
   var byteCount: Int { sealed.reduce(growing.byteCount) { $0 + $1.byteCount } }
   /// Whether runs should be applied.
   var isDue: Bool { !isEmpty && (byteCount >= limitBytes || budget.asksForCommit) }
-  /// What the runs take that aren't being applied yet.
-  var unbegunBytes: Int { sealed.dropFirst(applyingCount).reduce(growing.byteCount) { $0 + $1.byteCount } }
 
   /// Whether the memory budget is short.
   var asksForSpace: Bool { budget.asksForCommit }
@@ -117,27 +115,18 @@ struct WaitingCommits: ~Copyable {
     if !clean.isEmpty, budget.asksForCommit { clean.removeAll() }
   }
 
-  /// Takes the records of a commit that is in the changelog.
-  ///
-  /// Tables that they define are defined to the applier, too.
-  mutating func add(_ records: RecordSpan, _ state: CommittedState, _ applier: Applier) throws(StoreError) {
-    var known: TableID?
-    try records.forEach { (table, key, value) throws(StoreError) in
-      if table == .system {
-        try applier.define(try TableRecord(key: key, value: value))
-      } else if table != known {
-        guard applier.table(table) != nil else {
-          throw StoreError(.corrupted, "the changelog has a record of a table that it doesn't define", ["table": table])
-        }
-        known = table
-      }
-      growing.add(key, value, in: table)
+  /// Takes the records of commits that are in the changelog.
+  mutating func add(_ records: RecordSorter, _ state: CommittedState) throws(StoreError) {
+    try records.forEach { (table, entry) throws(StoreError) in
+      // Proof: the sorter keeps the entry's memory during the call.
+      unsafe growing.add(
+        RawSpan(_unsafeBytes: entry.key), entry.state == .deleted ? nil : RawSpan(_unsafeBytes: entry.value), in: table)
     }
     growing.count()
     self.state = state
   }
 
-  /// The database has a commit that didn't wait.
+  /// The database has commits that didn't wait.
   mutating func applied(_ state: CommittedState) {
     self.state = state
     appliedState = state

@@ -6,8 +6,10 @@ public struct OpenProgress: Sendable {
   public enum Phase: String, Sendable {
     /// The files on the local disk are checked and opened.
     case recovering
-    /// Changelog records are applied.
+    /// Changelog records are read.
     case restoring
+    /// More records than fit into memory were read, and are brought into table files.
+    case merging
     /// The store can be used.
     case ready
   }
@@ -16,18 +18,20 @@ public struct OpenProgress: Sendable {
   public var phase: Phase
   /// Where restore began: the stored offset.
   public var startOffset: Offset
-  /// The next changelog record to apply.
+  /// The next changelog record to read.
   public var offset: Offset
   /// Where restore ends.
   public var endOffset: Offset
-  /// How many records were applied.
+  /// How much of the merging is done, from 0 to 1.
+  public var mergedShare = 0.0
+  /// How many records were read.
   public var records = 0
   /// How many changelog bytes were read.
   public var bytes = 0
   /// Since the opening began.
   public var elapsed: Duration = .zero
-  /// How many records are applied a second; 0 before the first.
+  /// How many records are read a second; 0 before the first.
   public var recordsPerSecond: Double = 0
-  /// An estimate from the rate and the offsets that are left; `nil` without a rate.
+  /// An estimate of what is left of the phase, from its rate; `nil` without a rate.
   public var timeLeft: Duration?
 }

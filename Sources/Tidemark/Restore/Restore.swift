@@ -1,0 +1,157 @@
+internal import Changelog
+internal import Foundation
+
+/// Replays changelog records into a store.
+///
+/// What is left to replay after a crash most often fits into memory, and waits there like commits do: the store is ready as
+/// soon as it is read. More than that is sorted outside of memory: the changes are written as sorted runs
+/// (``SortedRuns``), while the next are read; at the end the runs are merged, on all cores, into table files that have no
+/// keys in common (``PartWriters``), which the database takes in one step together with the offset. So each row is written
+/// once, nothing is left to compactions, and what a crash interrupts goes on where it was.
+struct Restore {
+  /// What is worth a run of its own.
+  private static let leastBytes = 1 << 20
+
+  private let changelog: any Changelog
+  private let applier: Applier
+  /// Where sorted runs are kept.
+  private let directory: String
+  private let budget: MemoryBudget
+  /// At most how many changelog bytes wait.
+  private let lagBytes: Int
+  private let begin: ContinuousClock.Instant
+  /// Called after the database has changed.
+  private let applied: () throws(StoreError) -> Void
+
+  init(
+    _ changelog: any Changelog, _ applier: Applier, _ directory: StoreDirectory, _ budget: MemoryBudget, lagBytes: Int,
+    since begin: ContinuousClock.Instant,
+    applied: @escaping () throws(StoreError) -> Void = { () throws(StoreError) in }
+  ) {
+    self.changelog = changelog
+    self.applier = applier
+    self.directory = directory.restore
+    self.budget = budget
+    self.lagBytes = lagBytes
+    self.begin = begin
+    self.applied = applied
+  }
+
+  /// Replays up to `end`; the last commits may wait afterwards, as after any commit.
+  ///
+  /// Returns how many changelog bytes wait.
+  func run(
+    _ waiting: inout WaitingCommits, to end: Offset, _ report: (OpenProgress) -> Void
+  ) throws(StoreError) -> Int {
+    var progress = RestoreProgress(from: waiting.state.offset, to: end, since: begin)
+    if waiting.state.offset < end { report(progress.value) }
+    let runs = try SortedRuns(directory, from: waiting.state, changelog, budget)
+    do throws(StoreError) {
+      return try replay(runs, &waiting, to: end, &progress, report)
+    } catch {
+      // Runs aren't synced: a loss of power may have damaged them, and the changelog still has all of it.
+      guard runs.areDamaged else { throw error }
+    }
+    try runs.removeAll(startingAgainFrom: waiting.state)
+    return try replay(runs, &waiting, to: end, &progress, report)
+  }
+
+  private func replay(
+    _ runs: SortedRuns, _ waiting: inout WaitingCommits, to end: Offset, _ progress: inout RestoreProgress,
+    _ report: (OpenProgress) -> Void
+  ) throws(StoreError) -> Int {
+    try runs.defineTables(applier)
+    // A merge that was begun is finished first: its parts count for these runs.
+    if try runs.plan() != nil { try merge(runs, &waiting, &progress, report) }
+    var state = runs.end
+    progress.beginReading(at: state.offset)
+    var sorter = RecordSorter(budget)
+    var waitingBytes = 0
+    try changelog.read(from: state.offset, to: end) { (commit) throws(StoreError) in
+      guard commit.previousReceipt == state.receipt else {
+        throw StoreError(
+          .wrongChangelog, "a commit of the changelog doesn't follow the one before: the changelog was forked",
+          ["offset": commit.baseOffset])
+      }
+      state = CommittedState(
+        offset: commit.endOffset, receipt: commit.receipt, position: commit.position, streamTime: commit.streamTime)
+      try add(commit.records, to: sorter)
+      waitingBytes += commit.byteCount
+      if progress.read(commit) { report(progress.value) }
+      if sorter.byteCount >= limitBytes(of: waiting) || waitingBytes >= lagBytes {
+        try runs.write(sorter, to: state)
+        sorter = RecordSorter(budget)
+        waitingBytes = 0
+        if runs.isFull {
+          try merge(runs, &waiting, &progress, report)
+          progress.beginReading(at: state.offset)
+        }
+      }
+      return .next
+    }
+    guard state.offset == end else {
+      throw StoreError(.corrupted, "the changelog ended before its end", ["offset": state.offset, "end": end])
+    }
+    if runs.isEmpty {
+      if state != waiting.state { try waiting.add(sorter, state) }
+    } else {
+      if sorter.count > 0 || state != runs.end { try runs.write(sorter, to: state) }
+      waitingBytes = 0
+      try merge(runs, &waiting, &progress, report)
+    }
+    progress.finish()
+    report(progress.value)
+    return waitingBytes
+  }
+
+  private func add(_ records: RecordSpan, to sorter: RecordSorter) throws(StoreError) {
+    var known: TableID?
+    try records.forEach { (table, key, value) throws(StoreError) in
+      if table == .system {
+        try applier.define(try TableRecord(key: key, value: value))
+      } else if table != known {
+        guard applier.table(table) != nil else {
+          throw StoreError(.corrupted, "the changelog has a record of a table that it doesn't define", ["table": table])
+        }
+        known = table
+      }
+      sorter.add(key, value, in: table)
+    }
+    sorter.hold()
+  }
+
+  /// How much is sorted together: less where memory is short.
+  private func limitBytes(of waiting: borrowing WaitingCommits) -> Int {
+    waiting.asksForSpace ? min(waiting.limitBytes, Self.leastBytes) : waiting.limitBytes
+  }
+
+  /// Merges the runs into the database.
+  private func merge(
+    _ runs: SortedRuns, _ waiting: inout WaitingCommits, _ progress: inout RestoreProgress,
+    _ report: (OpenProgress) -> Void
+  ) throws(StoreError) {
+    try runs.finishWriting()
+    let plan: MergePlan
+    if let begun = try runs.plan() { plan = begun } else { plan = try runs.makePlan() }
+    var tables: [OpenTable] = []
+    for part in plan.parts {
+      guard let table = applier.table(part.table) else {
+        throw StoreError(.corrupted, "sorted runs have a record of a table that they don't define", ["table": part.table])
+      }
+      tables.append(table)
+    }
+    let writers = PartWriters(
+      runs, plan, applier.database, tables: tables, dropsDeletions: waiting.state.offset == .zero)
+    let files: [Applier.TableFilePath]
+    do throws(StoreError) {
+      files = try writers.run { if progress.merged($0) { report(progress.value) } }
+    } catch {
+      if writers.foundDamage { runs.areDamaged = true }
+      throw error
+    }
+    try applier.take(files, runs.end)
+    waiting.applied(runs.end)
+    try applied()
+    try runs.removeAll(startingAgainFrom: runs.end)
+  }
+}

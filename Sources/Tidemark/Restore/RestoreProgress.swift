@@ -1,0 +1,81 @@
+internal import Changelog
+
+/// How far a restore is; says a few times a second that it should be told.
+struct RestoreProgress {
+  private static let interval: Duration = .milliseconds(200)
+
+  private(set) var value: OpenProgress
+  private let begin: ContinuousClock.Instant
+  /// When reading began, and at which offset.
+  private var readingBegin = ContinuousClock.now
+  private var readingStart: Offset
+  private var mergingBegin: ContinuousClock.Instant?
+  /// How much was merged already when merging was looked at first.
+  private var mergingStart = 0.0
+  private var nextReport = ContinuousClock.now.advanced(by: interval)
+
+  init(from start: Offset, to end: Offset, since begin: ContinuousClock.Instant) {
+    value = OpenProgress(phase: .restoring, startOffset: start, offset: start, endOffset: end)
+    self.begin = begin
+    readingStart = start
+    update()
+  }
+
+  /// Reading begins, at what a former restore has left.
+  mutating func beginReading(at offset: Offset) {
+    value.phase = .restoring
+    value.offset = offset
+    readingStart = offset
+    readingBegin = .now
+    mergingBegin = nil
+    update()
+  }
+
+  /// A commit was read; answers whether to tell.
+  mutating func read(_ commit: borrowing LoggedCommit) -> Bool {
+    value.phase = .restoring
+    value.records += commit.records.count
+    value.bytes += commit.byteCount
+    value.offset = commit.endOffset
+    return isDue()
+  }
+
+  /// So much of what was read is merged, from 0 to 1; answers whether to tell.
+  mutating func merged(_ share: Double) -> Bool {
+    if mergingBegin == nil {
+      (mergingBegin, mergingStart) = (.now, share)
+      value.phase = .merging
+    }
+    value.mergedShare = share
+    return isDue()
+  }
+
+  /// Everything is done.
+  mutating func finish() {
+    value.phase = .ready
+    update()
+  }
+
+  private mutating func isDue() -> Bool {
+    guard ContinuousClock.now >= nextReport else { return false }
+    nextReport = .now.advanced(by: Self.interval)
+    update()
+    return true
+  }
+
+  private mutating func update() {
+    value.elapsed = begin.duration(to: .now)
+    let seconds = readingBegin.duration(to: .now) / .seconds(1)
+    let done = Double(value.offset.value - readingStart.value)
+    switch value.phase {
+    case .merging:
+      let share = value.mergedShare - mergingStart
+      guard let mergingBegin, share > 0 else { return value.timeLeft = nil }
+      value.timeLeft = mergingBegin.duration(to: .now) * ((1 - value.mergedShare) / share)
+    default:
+      guard seconds > 0, done > 0 else { return }
+      value.recordsPerSecond = Double(value.records) / seconds
+      value.timeLeft = .seconds(Double(value.endOffset.value - value.offset.value) * seconds / done)
+    }
+  }
+}

@@ -1,0 +1,133 @@
+internal import Changelog
+internal import Foundation
+
+/// The sorted runs of a restore: files that one after the other lead from the stored state to a later commit.
+///
+/// ```
+/// DIR/restore/N.run     a sorted run
+/// DIR/restore/PLAN      how they are being merged, once they are (``MergePlan``)
+/// DIR/restore/N.sst     a merged part
+/// ```
+///
+/// They survive the death of the process, and the next restore goes on behind them. One thread uses it.
+final class SortedRuns {
+  /// How much of its memory budget a store may take for blocks that are merged.
+  private static let budgetShare = 8
+
+  let directory: String
+  let storage: any LogStorage = POSIXStorage()
+  private(set) var runs: [SortedRun] = []
+  /// Where they lead.
+  private(set) var end: CommittedState
+  private let budget: MemoryBudget
+  private var writing: BackgroundTask?
+  /// Whether one was found damaged when it was read.
+  var areDamaged = false
+
+  /// Finds what a former restore has left that leads on from `start`; all else is removed.
+  init(_ directory: String, from start: CommittedState, _ changelog: any Changelog, _ budget: MemoryBudget)
+    throws(StoreError)
+  {
+    self.directory = directory
+    self.budget = budget
+    end = start
+    guard try storage.list(directory) != nil else { return }
+    while let run = try SortedRun(path(runs.count), storage), run.startOffset == end.offset,
+      run.startReceipt == end.receipt
+    {
+      runs.append(run)
+      end = run.end
+    }
+    // The log may have lost its end since, or be another's by now.
+    if !runs.isEmpty {
+      let isInLog = try end.offset <= changelog.offsets().end
+      let receipt = isInLog ? try changelog.receipt(endingAt: end.offset) : nil
+      if receipt != end.receipt { runs = [] }
+    }
+    if runs.isEmpty { try removeAll(startingAgainFrom: start) }
+  }
+
+  deinit { _ = try? writing?.wait() }
+
+  var isEmpty: Bool { runs.isEmpty && writing == nil }
+
+  /// Whether so many runs are there that they should be merged before there are more.
+  var isFull: Bool {
+    let count = runs.count + (writing == nil ? 0 : 1)
+    return count >= max(8, budget.bytes / Self.budgetShare / (SortedRun.blockBytes * PartWriters.count))
+  }
+
+  private func path(_ index: Int) -> String { "\(directory)/\(index).run" }
+
+  /// Sorts changes, which lead from the last run to a commit, and writes them, on a thread of its own.
+  ///
+  /// Waits for the run before.
+  func write(_ sorter: RecordSorter, to state: CommittedState) throws(StoreError) {
+    try finishWriting()
+    if runs.isEmpty { _ = try storage.createDirectory(directory) }
+    let (path, storage) = (path(runs.count), storage)
+    let start = (offset: end.offset, receipt: end.receipt)
+    writing = BackgroundTask("tidemark-sort") { () throws(StoreError) in
+      var writer = try SortedRunWriter(path, storage)
+      try sorter.forEach { (table, entry) throws(StoreError) in try writer.append(entry, in: table) }
+      try writer.finish(from: start, to: state)
+    }
+    end = state
+  }
+
+  /// Waits for the run that is being written.
+  func finishWriting() throws(StoreError) {
+    guard let task = writing else { return }
+    writing = nil
+    try task.wait()
+    guard let run = try SortedRun(path(runs.count), storage) else {
+      throw StoreError(.inputOutput, "a sorted run isn't what was written", ["file": path(runs.count)])
+    }
+    runs.append(run)
+  }
+
+  /// Has the tables defined that the runs define.
+  func defineTables(_ applier: Applier) throws(StoreError) {
+    for run in runs {
+      var records = SortedRunCursor(run, .system, KeyRange())
+      while try records.advance() {
+        // Proof: the cursor keeps both until its next step.
+        guard let value = unsafe records.value else { continue }
+        try applier.define(
+          unsafe TableRecord(key: RawSpan(_unsafeBytes: records.key), value: RawSpan(_unsafeBytes: value)))
+      }
+    }
+  }
+
+  // MARK: Merging
+
+  private var planPath: String { directory + "/PLAN" }
+
+  /// The plan by which they are being merged; `nil` if that wasn't begun.
+  func plan() throws(StoreError) -> MergePlan? {
+    guard !runs.isEmpty, let bytes = try Files.read(planPath), let plan = MergePlan(decoding: bytes),
+      plan.runCount == runs.count, plan.offset == end.offset, plan.receipt == end.receipt
+    else { return nil }
+    return plan
+  }
+
+  /// Plans how to merge them, for good: after a crash, too.
+  func makePlan() throws(StoreError) -> MergePlan {
+    let plan = MergePlan(runs, leadingTo: end)
+    // Parts of another plan must not be taken for this one's.
+    for name in try storage.list(directory) ?? [] where name.hasSuffix(".sst") {
+      try storage.unlink("\(directory)/\(name)")
+    }
+    try Files.replace(planPath, with: plan.encoded)
+    return plan
+  }
+
+  /// Removes all of them, and what they were merged to; the next begin behind a commit.
+  func removeAll(startingAgainFrom state: CommittedState) throws(StoreError) {
+    try? finishWriting()
+    runs = []
+    end = state
+    areDamaged = false
+    try Files.removeTree(directory)
+  }
+}
