@@ -63,13 +63,15 @@ import TidemarkTesting
         }
       }
     }
+    var options = StoreOptions.tiny
+    options.budget = MemoryBudget(bytes: 8 << 20)
     let end = try log.offsets().end.value
     var stored = Offset.zero
     for step in Int64(1)...3 {
       var faults = RecordingChangelog.Faults()
       faults.read = (Offset(end / 4 * step), StoreError(.inputOutput, "the log can't be read"))
       log.setFaults(faults)
-      _ = storeError(.inputOutput) { _ = try directory.store(log, .tiny) }
+      _ = storeError(.inputOutput) { _ = try directory.store(log, options) }
       let image = try StoredImage(of: directory("store"))
       #expect(try image.isReplay(of: log))
       #expect(image.offset >= stored)
@@ -77,7 +79,7 @@ import TidemarkTesting
     }
     #expect(stored > 3, "the restores got on")
     log.setFaults(RecordingChangelog.Faults())
-    let store = try directory.store(log, .tiny)
+    let store = try directory.store(log, options)
     #expect(try store.snapshot().allBalances().count == 7)
     #expect(try store.verify(in: directory("scratch")).agrees)
   }

@@ -45,7 +45,7 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     var plan = Plan(scale)
     if let records {
-      (plan.writeRecords, plan.contextRecords) = (records, records)
+      (plan.writeRecords, plan.contextRecords, plan.restoreRecords) = (records, records, records)
       if records > Plan(.standard).writeRecords { plan.slicesWrites = false }
     }
     if let settledRecords { (plan.settledRecords, plan.latencyRecords) = (settledRecords, settledRecords) }

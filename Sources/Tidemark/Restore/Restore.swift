@@ -136,7 +136,8 @@ struct Restore {
     var tables: [OpenTable] = []
     for part in plan.parts {
       guard let table = applier.table(part.table) else {
-        throw StoreError(.corrupted, "sorted runs have a record of a table that they don't define", ["table": part.table])
+        throw StoreError(
+          .corrupted, "sorted runs have a record of a table that they don't define", ["table": part.table])
       }
       tables.append(table)
     }

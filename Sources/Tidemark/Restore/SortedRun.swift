@@ -100,7 +100,8 @@ struct SortedRun: Sendable {
     let ofTable = blocks[first..<end]
     // The last that begins at or before the range may reach into it.
     let behind = ofTable.partitionPoint { $0.firstKey.rawSpan.compare(range.lower.rawSpan) <= 0 }
-    let last = range.upper.map { upper in ofTable.partitionPoint { $0.firstKey.rawSpan.compare(upper.rawSpan) < 0 } } ?? end
+    let last =
+      range.upper.map { upper in ofTable.partitionPoint { $0.firstKey.rawSpan.compare(upper.rawSpan) < 0 } } ?? end
     let begin = max(first, behind - 1)
     return ofTable[begin..<max(begin, last)]
   }
