@@ -1,6 +1,6 @@
 # make demo     a million orders through a process that is killed five times
 # make test     all tests, and the benchmarks once, tiny
-# make bench    the benchmarks: 19 minutes on two quiet cores; tables, .build/bench/results.json and charts
+# make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-aggregate CSV=file   `tidemark aggregate` beside sqlite3, on a CSV file with CustomerID and Quantity
 # make lint     formatting and documentation rules

@@ -15,7 +15,7 @@ struct BenchCommand: ParsableCommand {
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "run", abstract: "Runs the benchmarks.")
 
-  @Option(help: "How much is done: smoke (all cases, tiny), standard (20 minutes on two cores), full (hours).")
+  @Option(help: "How much is done: smoke (all cases, tiny), standard (as much as fits into 18 minutes), full (hours).")
   var scale: Scale = .standard
 
   @Option(help: "Where results and charts go.")
@@ -27,7 +27,10 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Run only groups whose title contains this text; may be repeated.")
   var only: [String] = []
 
-  @Option(help: "Rounds of each group, instead of the scale's.")
+  @Option(help: "After so many minutes no round begins, instead of the scale's.")
+  var minutes: Double?
+
+  @Option(help: "Rounds of each group, instead of the scale's, however long they take.")
   var rounds: Int?
 
   @Option(help: "Records of each write run, instead of the scale's.")
@@ -50,6 +53,7 @@ struct RunCommand: ParsableCommand {
     }
     if let settledRecords { (plan.settledRecords, plan.latencyRecords) = (settledRecords, settledRecords) }
     plan.baselineInsertHint = !withoutInsertHint
+    if let minutes { plan.minutes = minutes }
     if let rounds { plan.setRounds(rounds) }
     try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
     let work = directory.map { $0 + "/tidemark-bench" } ?? output + "/work"
@@ -57,7 +61,7 @@ struct RunCommand: ParsableCommand {
     let bench = try Bench(plan, directory: work)
     let groups = bench.groups.filter { group in only.isEmpty || only.contains { group.title.contains($0) } }
     if list {
-      for group in groups { print("\(group.title) (\(group.rounds) rounds)") }
+      for group in groups { print("\(group.title) (\(bench.plan.minutes == nil ? "" : "at most ")\(group.rounds) rounds)") }
       return
     }
     guard !groups.isEmpty else { throw ValidationError("no group's title contains that; --list shows them") }
@@ -67,7 +71,7 @@ struct RunCommand: ParsableCommand {
   private func measure(_ bench: Bench, _ groups: [Group]) throws {
     var machine = Machine()
     print(heading(bench, machine))
-    var runner = Runner(groups)
+    var runner = Runner(groups, minutes: bench.plan.minutes)
     // Now and then, too, so that a run that is cut short leaves what it has.
     try runner.run(groups) { try self.results(bench, machine, $0).write(to: output + "/results.json") }
     machine.loadAfter = Machine.load

@@ -4,7 +4,7 @@ import ArgumentParser
 enum Scale: String, ExpressibleByArgument, CaseIterable, Sendable {
   /// All cases, tiny: whether they work.
   case smoke
-  /// What fits into 20 minutes on two cores.
+  /// As much as fits into 18 minutes.
   case standard
   /// Sizes at which caches and levels count; takes hours.
   case full
@@ -15,12 +15,15 @@ struct Plan: Codable, Sendable {
   var commitSizes = [100, 1000, 10_000, 100_000]
   /// Commit sizes of the cases that are there for comparison only.
   var contextSizes = [100, 10_000]
-  /// Rounds of cases that have neither of the numbers below, and of those that are there for comparison only.
-  var rounds = 28
-  var contextRounds = 20
+  /// After so many minutes no round begins, where each group has had a few; `nil`: all rounds are run.
+  var minutes: Double? = 18
+  /// Rounds of cases that have neither of the numbers below, and of those that are there for comparison only; more than
+  /// `minutes` have room for.
+  var rounds = 40
+  var contextRounds = 28
   /// Records of each write run, of which there are fewer rounds: more than one commit even of the largest size.
   var writeRecords = 200_000
-  var writeRounds = 20
+  var writeRounds = 28
   /// Whether runs that write take turns slice by slice: what they write must stay in memory until their end.
   var slicesWrites = true
   /// Records of each run with one record a commit.
@@ -32,18 +35,18 @@ struct Plan: Codable, Sendable {
   var contextRecords = 60_000
   /// Records, and rounds, of the runs of commits under flushes and compactions.
   var latencyRecords = 1_000_000
-  var latencyRounds = 7
+  var latencyRounds = 10
   /// Records of each run that ends with compactions settled.
   var settledRecords = 500_000
-  var settledRounds = 36
+  var settledRounds = 52
   /// Whether logged writes run until compactions have settled, too; they take as long again.
   var settlesLogged = false
   /// Rows of the databases that are read.
   var rows = 1_000_000
   var reads = 30_000
   /// Reads are short, and opening scatters, so they have more rounds.
-  var readRounds = 60
-  var openRounds = 60
+  var readRounds = 84
+  var openRounds = 84
   var scans = 900
   var scanRows = 100
   /// Entries staged in a transaction that is read.
@@ -79,8 +82,9 @@ struct Plan: Codable, Sendable {
       (getPutRecords, restoreRecords) = (2_000_000, 2_000_000)
     }
   }
-  /// Gives all groups the same number of rounds.
+  /// Gives all groups the same number of rounds, however long they take.
   mutating func setRounds(_ count: Int) {
+    minutes = nil
     (rounds, writeRounds, contextRounds, settledRounds) = (count, count, count, count)
     (latencyRounds, readRounds, openRounds) = (count, count, count)
   }

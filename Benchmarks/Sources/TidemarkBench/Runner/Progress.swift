@@ -13,7 +13,10 @@ struct Progress {
   private var runs = 0
   private let isTerminal = isatty(STDERR_FILENO) == 1
 
-  init(_ groups: [Group]) {
+  private let minutes: Double?
+
+  init(_ groups: [Group], minutes: Double?) {
+    self.minutes = minutes
     total = groups.reduce(0) { $0 + $1.estimatedSeconds * Double($1.rounds + $1.warmUpRounds) }
   }
 
@@ -31,10 +34,11 @@ struct Progress {
   mutating func show(_ contender: Contender) {
     guard let group else { return }
     let part = done + group.estimatedSeconds * Double(runs) / Double(max(runsOfRound, 1))
-    let turn = round < 0 ? "warming up" : "round \(round + 1) of \(group.rounds)"
-    var line = "[\(Int(100 * part / max(total, 0.001)))%] \(group.title), \(turn): \(contender.title)"
     let elapsed = Double(now() - begin) / 1e9
-    let left = part > 0 && elapsed > 1 ? (total - part) / part * elapsed : total
+    var left = part > 0 && elapsed > 1 ? (total - part) / part * elapsed : total
+    if let minutes { left = min(left, max(0, minutes * 60 - elapsed)) }
+    let turn = round < 0 ? "warming up" : "round \(round + 1)" + (minutes == nil ? " of \(group.rounds)" : "")
+    var line = "[\(Int(100 * elapsed / max(elapsed + left, 0.001)))%] \(group.title), \(turn): \(contender.title)"
     line += "; about \(left < 90 ? "\(Int(left)) s" : "\(Int(left / 60) + 1) min") left"
     // A log gets one line a round.
     if isTerminal || runs == 0 { write(line) }

@@ -13,13 +13,22 @@ struct Runner {
 
   private var running: [Running] = []
   private var progress: Progress
+  private let begin = now()
+  /// When no round begins any more, in nanoseconds; `nil`: never.
+  private let limit: Int?
 
-  init(_ groups: [Group]) { progress = Progress(groups) }
+  /// How many rounds a group has at least.
+  private static let leastRounds = 7
+
+  init(_ groups: [Group], minutes: Double?) {
+    limit = minutes.map { Int($0 * 60e9) }
+    progress = Progress(groups, minutes: minutes)
+  }
 
   /// What was measured.
   var series: [Series] { running.flatMap(\.series) }
 
-  /// Runs groups to their end; `checkpoint` is called with what there is now and then.
+  /// Runs groups to their end, or until their time is up; `checkpoint` is called with what there is now and then.
   ///
   /// The rounds of each group are spread over the whole time, so that minutes in which the machine is slower fall on all
   /// groups, and two runs see the same mix. Throws what a contender throws: a case that fails ends the whole run.
@@ -36,6 +45,7 @@ struct Runner {
     }
     var checkpointAt = now()
     for (_, index, round) in rounds.sorted(by: { ($0.at, $0.index) < ($1.at, $1.index) }) {
+      if let limit, now() - begin > limit, round >= Self.leastRounds { continue }
       try run(round, of: index)
       guard now() - checkpointAt > 60_000_000_000 else { continue }
       try checkpoint(self)
