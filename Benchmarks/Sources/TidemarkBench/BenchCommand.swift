@@ -8,7 +8,9 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       In each round each case runs beside its baseline; a ratio is that of the two runs. Results go to a \
       directory as results.json and charts (SVG), and to standard output as tables.
-      """, subcommands: [RunCommand.self, CompareCommand.self, WriteUntilKilledCommand.self],
+      """, subcommands: [
+        RunCommand.self, CompareCommand.self, ScaleCommand.self, WriteUntilKilledCommand.self, ScaleStepCommand.self,
+      ],
     defaultSubcommand: RunCommand.self)
 }
 

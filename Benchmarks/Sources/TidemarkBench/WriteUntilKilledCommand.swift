@@ -34,10 +34,4 @@ struct WriteUntilKilledCommand: ParsableCommand {
       try database.flush()
     }
   }
-
-  private func waitForTheEnd() {
-    FileHandle.standardOutput.write(Data("ready".utf8))
-    // Should the parent die first, the end of its pipe ends this process, too.
-    _ = FileHandle.standardInput.readDataToEndOfFile()
-  }
 }

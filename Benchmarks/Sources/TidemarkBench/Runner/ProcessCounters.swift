@@ -9,6 +9,15 @@ enum ProcessCounters {
     return 0
   }
 
+  /// The greatest resident memory of this process so far.
+  static var peakResidentBytes: Int {
+    guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
+    for line in text.split(separator: "\n") where line.hasPrefix("VmHWM:") {
+      return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 << 10 } ?? 0
+    }
+    return 0
+  }
+
   /// The processor time that RocksDB's background threads have taken, in ticks, and whether all of them sleep.
   ///
   /// All databases of the process share these threads, those of a store too.

@@ -1,0 +1,168 @@
+import Foundation
+
+/// The steps of one size, each a process of its own.
+struct ScaleSeries {
+  let directory: String
+  let keys: Int
+  let budgetBytes: Int
+
+  private var files: StoreFiles { StoreFiles(directory: directory) }
+
+  func measure(opens: Int, kills: Int, _ say: (String) -> Void) throws -> ScaleRow {
+    var row = ScaleRow(keys: keys, budgetBytes: budgetBytes)
+    let userBytes = Double(keys * (RecordKey.byteCount + ValuePool.valueBytes))
+
+    say("writing")
+    let load = try finished(.load).result
+    row.commitsPerSecond = Double(keys) / load.seconds
+    row.commitP99 = Double(load.p99 ?? 0) / 1e6
+    row.commitMax = Double(load.greatest ?? 0) / 1e6
+    row.loadPeakBytes = load.peakBytes
+    row.databaseBytesPerByte = Double(directoryBytes(files.database)) / userBytes
+    row.logBytesPerByte = Double(directoryBytes(files.log)) / userBytes
+
+    say("reading")
+    let read = try finished(.read).result
+    row.readP50 = Double(read.median ?? 0) / 1e3
+    row.readP99 = Double(read.p99 ?? 0) / 1e3
+
+    say("opening after SIGKILL")
+    try copyDatabase()
+    _ = try timeToReady(.tail)
+    var (store, plain): ([Double], [Double]) = ([], [])
+    for _ in 0..<opens {
+      plain.append(try timeToReady(.openPlain))
+      store.append(try timeToReady(.open))
+    }
+    row.openMilliseconds = store.sorted()[opens / 2]
+    row.openPlainMilliseconds = plain.sorted()[opens / 2]
+    try FileManager.default.removeItem(atPath: directory + "/plain")
+
+    say("restoring")
+    try FileManager.default.removeItem(atPath: files.store)
+    let (restore, work) = try finished(.restore)
+    row.restoreSeconds = restore.seconds
+    row.restorePeakBytes = restore.peakBytes
+    let debt = try PlainDatabase(
+      files.database, .readOnly, like: BaselineModel(databasePath: files.database, budgetBytes: budgetBytes)
+    ).debt
+    row.restoreDebtBytes = debt.pendingBytes
+    row.restoreLevel0Files = debt.levelZeroFiles
+
+    if kills > 0 {
+      say("restoring under \(kills) kills")
+      try FileManager.default.removeItem(atPath: files.store)
+      row.kills = kills
+      row.killedWork = try killedWork(kills, restore.seconds) / work
+    }
+    return row
+  }
+
+  /// The processor time of a restore that is killed at random instants of its way.
+  private func killedWork(_ kills: Int, _ seconds: Double) throws -> Double {
+    var random = SeededGenerator(seed: UInt64(now()))
+    let instants = (0..<kills).map { _ in random.unit() * seconds }.sorted()
+    var (work, last) = (0.0, 0.0)
+    for instant in instants {
+      let child = try start(.restore)
+      let isOver = child.waitForEnd(atMost: instant - last)
+      work += try child.end()
+      last = instant
+      if isOver { throw WrongRead(description: "the restore was over before it was killed \(kills) times") }
+    }
+    return try work + finished(.restore).work
+  }
+
+  // MARK: Processes
+
+  /// Runs a step to its end; what it says, and its processor time in seconds.
+  private func finished(_ step: ScaleStepCommand.Step) throws -> (result: StepResult, work: Double) {
+    let child = try start(step)
+    let text = child.output.readDataToEndOfFile()
+    let work = try child.end()
+    guard let result = try? JSONDecoder().decode(StepResult.self, from: text) else {
+      throw WrongRead(description: "the step \(step.rawValue) failed")
+    }
+    return (result, work)
+  }
+
+  /// How long it takes from the start of a process until it says `ready`, in milliseconds; it is killed then.
+  private func timeToReady(_ step: ScaleStepCommand.Step) throws -> Double {
+    let begin = now()
+    let child = try start(step)
+    let word = child.output.readData(ofLength: 5)
+    let end = now()
+    _ = try child.end()
+    guard word == Data("ready".utf8) else { throw WrongRead(description: "the step \(step.rawValue) failed") }
+    return Double(end - begin) / 1e6
+  }
+
+  private func start(_ step: ScaleStepCommand.Step) throws -> StepProcess {
+    try StepProcess([
+      "scale-step", step.rawValue, "--directory", directory, "--keys", "\(keys)", "--budget-bytes", "\(budgetBytes)",
+    ])
+  }
+
+  /// Copies the closed store's database for a plain one; table files are linked.
+  private func copyDatabase() throws {
+    let manager = FileManager.default
+    let plain = directory + "/plain"
+    try manager.createDirectory(atPath: plain, withIntermediateDirectories: true)
+    for name in try manager.contentsOfDirectory(atPath: files.database) {
+      let (from, to) = (files.database + "/" + name, plain + "/" + name)
+      if name.hasSuffix(".sst") { try manager.linkItem(atPath: from, toPath: to) } else { try manager.copyItem(atPath: from, toPath: to) }
+    }
+  }
+}
+
+/// This program, started once more.
+final class StepProcess {
+  let output: FileHandle
+  private let processID: pid_t
+  private let input: FileHandle
+
+  init(_ arguments: [String]) throws {
+    let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let (toChild, fromChild) = (Pipe(), Pipe())
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_adddup2(&actions, toChild.fileHandleForReading.fileDescriptor, STDIN_FILENO)
+    unsafe posix_spawn_file_actions_adddup2(&actions, fromChild.fileHandleForWriting.fileDescriptor, STDOUT_FILENO)
+    for pipe in [toChild, fromChild] {
+      for handle in [pipe.fileHandleForReading, pipe.fileHandleForWriting] {
+        _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
+      }
+    }
+    var texts: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
+    defer { unsafe texts.forEach { unsafe free($0) } }
+    var processID: pid_t = 0
+    guard unsafe posix_spawn(&processID, program, &actions, nil, &texts, environ) == 0 else {
+      throw WrongRead(description: "\(program) doesn't start")
+    }
+    self.processID = processID
+    input = toChild.fileHandleForWriting
+    output = fromChild.fileHandleForReading
+    // The child has its own.
+    try fromChild.fileHandleForWriting.close()
+    try toChild.fileHandleForReading.close()
+  }
+
+  /// Waits until its output ends; `false` if it didn't in so many seconds.
+  func waitForEnd(atMost seconds: Double) -> Bool {
+    var entry = pollfd(fd: output.fileDescriptor, events: Int16(POLLIN), revents: 0)
+    return unsafe poll(&entry, 1, Int32(max(0, seconds * 1000))) > 0
+  }
+
+  /// Kills it if it is there, and answers its processor time in seconds.
+  func end() throws -> Double {
+    kill(processID, SIGKILL)
+    var status: Int32 = 0
+    var usage = rusage()
+    while unsafe wait4(processID, &status, 0, &usage) < 0, errno == EINTR {}
+    try? input.close()
+    try? output.close()
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+  }
+}

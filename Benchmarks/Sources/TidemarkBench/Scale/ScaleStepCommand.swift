@@ -1,0 +1,133 @@
+import ArgumentParser
+import Foundation
+import Histogram
+import Tidemark
+
+/// A process of ``ScaleCommand``: one step on one directory, so that its memory and its start are its own.
+struct ScaleStepCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "scale-step", shouldDisplay: false)
+
+  enum Step: String, ExpressibleByArgument {
+    /// Writes the rows.
+    case load
+    /// Writes some more, says `ready` and waits for its end.
+    case tail
+    /// Opens the store, reads a row, says `ready` and waits for its end.
+    case open
+    /// The same with a plain database.
+    case openPlain
+    /// Opens the store, reads a row and closes it.
+    case restore
+    /// Reads rows at random.
+    case read
+  }
+
+  static let recordsPerCommit = 10_000
+  static let tailRecords = 10_000
+  static let tailRecordsPerCommit = 100
+  private static let reads = 200_000
+
+  @Argument var step: Step
+  @Option var directory: String
+  @Option var keys: Int
+  @Option var budgetBytes: Int
+
+  func run() throws {
+    let files = StoreFiles(directory: directory)
+    switch step {
+    case .load:
+      let begin = now()
+      let store = try files.open(.file(.os), budgetBytes: budgetBytes)
+      let latencies = LatencyRecorder()
+      try write(store, from: 0, count: keys, recordsPerCommit: Self.recordsPerCommit, latencies)
+      let commitsEnd = now()
+      try store.close()
+      try report(
+        StepResult(
+          seconds: Double(commitsEnd - begin) / 1e9, closingSeconds: Double(now() - commitsEnd) / 1e9,
+          median: latencies.histogram.valueAtPercentile(50), p99: latencies.histogram.valueAtPercentile(99),
+          greatest: latencies.histogram.max))
+    case .tail:
+      let store = try files.open(.file(.os), budgetBytes: budgetBytes)
+      try write(
+        store, from: keys, count: Self.tailRecords, recordsPerCommit: Self.tailRecordsPerCommit, LatencyRecorder())
+      waitForTheEnd()
+      try store.close()
+    case .open:
+      let store = try files.open(.file(.os), budgetBytes: budgetBytes)
+      try read(0, try store.snapshot())
+      waitForTheEnd()
+      try store.close()
+    case .openPlain:
+      let plain = try PlainDatabase(
+        directory + "/plain", .existing, like: BaselineModel(databasePath: files.database, budgetBytes: budgetBytes))
+      guard try plain.get(RecordKey(number: 0)) != nil else { throw WrongRead(description: "a row is missing") }
+      waitForTheEnd()
+    case .restore:
+      let begin = now()
+      let store = try files.open(.file(.os), budgetBytes: budgetBytes)
+      for number in [0, keys / 2, keys - 1] { try read(number, try store.snapshot()) }
+      let end = now()
+      try store.close()
+      try report(StepResult(seconds: Double(end - begin) / 1e9))
+    case .read:
+      let store = try files.open(.file(.os), budgetBytes: budgetBytes)
+      let snapshot = try store.snapshot()
+      let latencies = LatencyRecorder()
+      var random = SeededGenerator(seed: 5)
+      let begin = now()
+      for _ in 0..<Self.reads {
+        let number = Int(random.next() % UInt64(keys))
+        try latencies.time { try read(number, snapshot) }
+      }
+      let end = now()
+      try store.close()
+      try report(
+        StepResult(
+          seconds: Double(end - begin) / 1e9, median: latencies.histogram.valueAtPercentile(50),
+          p99: latencies.histogram.valueAtPercentile(99), greatest: latencies.histogram.max))
+    }
+  }
+
+  private func write(
+    _ store: StateStore, from start: Int, count: Int, recordsPerCommit: Int, _ latencies: LatencyRecorder
+  ) throws {
+    var transaction = try store.begin()
+    for first in stride(from: start, to: start + count, by: recordsPerCommit) {
+      let end = min(first + recordsPerCommit, start + count)
+      for number in first..<end {
+        try transaction.put(
+          RecordKey(number: UInt64(number)), ValuePool.offset(for: UInt64(number)), in: recordTable)
+      }
+      try latencies.time { try transaction.commit([inputPartition: Offset(Int64(end))]) }
+    }
+  }
+
+  private func read(_ number: Int, _ snapshot: Snapshot) throws {
+    let found = try snapshot.withBytes(RecordKey(number: UInt64(number)), in: recordTable) { $0.byteCount }
+    guard found == ValuePool.valueBytes else { throw WrongRead(description: "row \(number) is missing") }
+  }
+
+  private func report(_ result: StepResult) throws {
+    FileHandle.standardOutput.write(try JSONEncoder().encode(result))
+  }
+}
+
+/// Says `ready` to the parent, and waits to be killed.
+func waitForTheEnd() {
+  FileHandle.standardOutput.write(Data("ready".utf8))
+  // Should the parent die first, the end of its pipe ends this process, too.
+  _ = FileHandle.standardInput.readDataToEndOfFile()
+}
+
+/// What a step says of itself.
+struct StepResult: Codable {
+  var seconds: Double
+  var closingSeconds: Double?
+  /// Of a commit or a read, in nanoseconds.
+  var median: UInt64?
+  var p99: UInt64?
+  var greatest: UInt64?
+  /// The greatest resident memory of the process, in bytes.
+  var peakBytes = ProcessCounters.peakResidentBytes
+}
