@@ -31,12 +31,23 @@ package enum Bank {
     return options
   }
 
+  /// So little memory that a restore has many runs.
+  package static var restoreOptions: StoreOptions {
+    var options = options
+    options.storedLagBytes = 1 << 30
+    options.waitingBytes = 16 << 10
+    options.budget = MemoryBudget(bytes: 64 << 20)
+    return options
+  }
+
   package static func log(_ directory: String) throws(StoreError) -> FileLog {
     try FileLog.open(
       directory + "/changelog", changelog, options: FileLogOptions(durability: .os, segmentBytes: 48 << 10))
   }
 
-  package static func open(_ directory: String) throws(StoreError) -> StateStore {
+  package static func open(
+    _ directory: String, _ options: StoreOptions = Bank.options
+  ) throws(StoreError) -> StateStore {
     try StateStore.open(directory + "/store", tables: tables, changelog: try log(directory), options: options)
   }
 }

@@ -1,8 +1,8 @@
-// BankProcess <directory> <seed> <round> run | hold
+// BankProcess <directory> <seed> <round> run | hold | restore
 //
 // `run` opens the bank, says `ready <position>`, and applies transfers until it is killed, with `ack <position>` after
-// each commit. `hold` says `ready` and keeps the store open until its standard input ends. What is wrong it says as
-// `violation: …`, and ends with 1.
+// each commit. `hold` says `ready` and keeps the store open until its standard input ends. `restore` opens the bank with
+// little memory, says `ready` and ends. What is wrong it says as `violation: …`, and ends with 1.
 
 import Foundation
 import Synchronization
@@ -22,11 +22,17 @@ func orElseEnd(_ body: () throws -> Void) {
 
 let arguments = CommandLine.arguments
 guard arguments.count == 5, let seed = UInt64(arguments[2]), let round = UInt64(arguments[3]) else {
-  say("violation: BankProcess <directory> <seed> <round> run | hold")
+  say("violation: BankProcess <directory> <seed> <round> run | hold | restore")
   exit(2)
 }
 
 orElseEnd {
+  if arguments[4] == "restore" {
+    let store = try Bank.open(arguments[1], Bank.restoreOptions)
+    say("ready 0")
+    try store.close()
+    exit(0)
+  }
   let store = try Bank.open(arguments[1])
   let progress = Progress()
   var teller = try Teller(store, seed: seed, round: round, progress)

@@ -13,6 +13,14 @@ func restore(_ backup: String, to directory: String, _ changelog: some Changelog
   return try StateStore.open(directory, tables: [spent, orders], changelog: changelog)
 }
 
+/// Opens a store and says how far it is.
+func openTelling(_ directory: String, _ changelog: some Changelog) throws -> StateStore {
+  try StateStore.open(directory, tables: [spent, orders], changelog: changelog) { progress in
+    let left = progress.timeLeft.map { ", \($0) left" } ?? ""
+    print(progress.phase, progress.records, "records", progress.mergedShare, "merged", left)
+  }
+}
+
 /// Rebuilds a damaged database; answers where the damaged files are kept.
 func rebuild(_ directory: String, _ changelog: some Changelog) throws -> String {
   let aside = try StateStore.setAside(directory)

@@ -44,6 +44,51 @@ import Tidemark
     try store.close()
   }
 
+  /// Restores from nothing that are killed again and again, and go on each time.
+  ///
+  /// Seen to fail with: runs that get their name before they are whole.
+  @Test func aKilledRestoreGoesOn() throws {
+    let seed = testSeed("killed restore")
+    var draw = Draw(seed)
+    let directory = try TemporaryDirectory()
+    let teller = try BankChild(directory.path, seed: seed, round: 0, "run")
+    let patience = ContinuousClock.now.advanced(by: .seconds(60))
+    var transfers: Int64 = 0
+    while transfers < 3000, let line = teller.line(until: patience) {
+      let words = line.split(separator: " ")
+      if words.first == "ack" { transfers = Int64(words[1]) ?? 0 }
+    }
+    teller.kill()
+    #expect(transfers >= 3000)
+    let fileManager = FileManager.default
+    var killedWithRuns = 0
+    for life in 0..<3 {
+      try fileManager.removeItem(atPath: directory("store"))
+      for round in 0..<10 {
+        let child = try BankChild(directory.path, seed: seed, round: round, "restore")
+        // Reached while it sorts, or once it merges.
+        let sign = draw.below(4) == 0 ? "PLAN" : "\(draw.below(20)).run"
+        var line: String?
+        while line == nil, !fileManager.fileExists(atPath: directory("store/restore/" + sign)) {
+          line = child.line(until: .now.advanced(by: .microseconds(100)))
+        }
+        child.kill()
+        line = line ?? child.line(until: patience)
+        if let line, line != "ready 0" { throw Violation(description: line) }
+        if line != nil { break }
+        if fileManager.fileExists(atPath: directory("store/restore/0.run")) { killedWithRuns += 1 }
+      }
+      let store = try Bank.open(directory.path, life == 0 ? Bank.options : Bank.restoreOptions)
+      let audit = Audit(try store.snapshot())
+      try audit.wholly(seed: seed)
+      #expect(audit.applied ?? 0 >= transfers)
+      #expect(try store.verify(in: directory("scratch")).agrees)
+      try store.close()
+    }
+    #expect(killedWithRuns > 0)
+    print("\(killedWithRuns) restores were killed with runs on disk")
+  }
+
   private struct Outcome {
     var isReady = false
     var start: Int64 = 0

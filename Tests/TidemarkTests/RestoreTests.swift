@@ -21,7 +21,7 @@ import TidemarkTesting
   private var large: StoreOptions {
     var options = StoreOptions()
     options.waitingBytes = 16 << 10
-    options.budget = MemoryBudget(bytes: 64 << 20)
+    options.budget = MemoryBudget(bytes: 512 << 20)
     return options
   }
 

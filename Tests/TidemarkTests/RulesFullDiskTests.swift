@@ -93,6 +93,34 @@ import Tidemark
     #expect(try StoredImage(of: directory("disk/store")).isReplay(of: log))
   }
 
+  /// Seen to fail with: a restore that doesn't look how much room there is.
+  @Test func aRestoreForWhichThereIsNoRoomSaysSoAndGoesOn() throws {
+    let log = try directory.log()
+    do {
+      let store = try directory.store(log)
+      for number in 0..<400 { try commit(number, to: store) }
+    }
+    var options = StoreOptions()
+    options.waitingBytes = 64 << 10
+    var refusals = 0
+    for kibibytes in [600, 1200, 1800, 2200, 2600, 3000] {
+      try FileManager.default.createDirectory(atPath: disk.path + "/store", withIntermediateDirectories: true)
+      try disk.fill(leaving: kibibytes << 10)
+      do {
+        try directory.store(log, options, "disk/store").close()
+      } catch let error as StoreError {
+        #expect(error.kind == .outOfSpace, "\(error)")
+        if error.metadata.contains(where: { $0.name == "needed bytes, about" }) { refusals += 1 }
+      }
+      try disk.makeRoom()
+      let store = try directory.store(log, options, "disk/store")
+      try check(store, rows: 400)
+      try store.close()
+      try FileManager.default.removeItem(atPath: disk.path + "/store")
+    }
+    #expect(refusals > 0, "what can't succeed isn't begun")
+  }
+
   /// Both on one disk, which fills up again and again, with flushes on their own.
   ///
   /// Seen to fail with: a commit that is taken for done when its append throws.

@@ -8,9 +8,10 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       In each round each case runs beside its baseline; a ratio is that of the two runs. Results go to a \
       directory as results.json and charts (SVG), and to standard output as tables.
-      """, subcommands: [
-        RunCommand.self, CompareCommand.self, ScaleCommand.self, WriteUntilKilledCommand.self, ScaleStepCommand.self,
-      ],
+      """,
+    subcommands: [
+      RunCommand.self, CompareCommand.self, ScaleCommand.self, WriteUntilKilledCommand.self, ScaleStepCommand.self,
+    ],
     defaultSubcommand: RunCommand.self)
 }
 
@@ -63,7 +64,9 @@ struct RunCommand: ParsableCommand {
     let bench = try Bench(plan, directory: work)
     let groups = bench.groups.filter { group in only.isEmpty || only.contains { group.title.contains($0) } }
     if list {
-      for group in groups { print("\(group.title) (\(bench.plan.minutes == nil ? "" : "at most ")\(group.rounds) rounds)") }
+      for group in groups {
+        print("\(group.title) (\(bench.plan.minutes == nil ? "" : "at most ")\(group.rounds) rounds)")
+      }
       return
     }
     guard !groups.isEmpty else { throw ValidationError("no group's title contains that; --list shows them") }

@@ -2,18 +2,27 @@ internal import Foundation
 
 /// Work on a thread of its own.
 ///
-/// Proof of `@unchecked Sendable`: `failure` is written before the semaphore is signalled, and read after the wait.
+/// Proof of `@unchecked Sendable`: `body` and `failure` are the thread's until the semaphore is signalled, and whoever waits
+/// has them then.
 final class BackgroundTask: @unchecked Sendable {
   private let isDone = DispatchSemaphore(value: 0)
+  private var body: (@Sendable () throws(StoreError) -> Void)?
   private var failure: StoreError?
 
   init(_ name: String, _ body: @escaping @Sendable () throws(StoreError) -> Void) {
+    self.body = body
     let thread = Thread { [self] in
-      do throws(StoreError) { try body() } catch { failure = error }
+      run()
       isDone.signal()
     }
     thread.name = name
     thread.start()
+  }
+
+  /// Does the work, and lets go of all that it holds: whoever waited may want to open a database that it has open.
+  private func run() {
+    do throws(StoreError) { try body?() } catch { failure = error }
+    body = nil
   }
 
   /// Waits until it is done; throws what it threw.

@@ -14,8 +14,8 @@ struct Restore {
 
   private let changelog: any Changelog
   private let applier: Applier
-  /// Where sorted runs are kept.
-  private let directory: String
+  /// The store's, where sorted runs are kept.
+  private let directory: StoreDirectory
   private let budget: MemoryBudget
   /// At most how many changelog bytes wait.
   private let lagBytes: Int
@@ -30,7 +30,7 @@ struct Restore {
   ) {
     self.changelog = changelog
     self.applier = applier
-    self.directory = directory.restore
+    self.directory = directory
     self.budget = budget
     self.lagBytes = lagBytes
     self.begin = begin
@@ -45,7 +45,7 @@ struct Restore {
   ) throws(StoreError) -> Int {
     var progress = RestoreProgress(from: waiting.state.offset, to: end, since: begin)
     if waiting.state.offset < end { report(progress.value) }
-    let runs = try SortedRuns(directory, from: waiting.state, changelog, budget)
+    let runs = try SortedRuns(directory.restore, from: waiting.state, changelog, budget)
     do throws(StoreError) {
       return try replay(runs, &waiting, to: end, &progress, report)
     } catch {
@@ -79,6 +79,7 @@ struct Restore {
       waitingBytes += commit.byteCount
       if progress.read(commit) { report(progress.value) }
       if sorter.byteCount >= limitBytes(of: waiting) || waitingBytes >= lagBytes {
+        if runs.isEmpty { try checkRoom(for: sorter.byteCount, of: state.offset, from: waiting.state.offset, to: end) }
         try runs.write(sorter, to: state)
         sorter = RecordSorter(budget)
         waitingBytes = 0
@@ -118,6 +119,15 @@ struct Restore {
       sorter.add(key, value, in: table)
     }
     sorter.hold()
+  }
+
+  /// Throws unless the runs of the whole way fit on the disk, going by a first run of so many bytes.
+  private func checkRoom(for count: Int, of offset: Offset, from start: Offset, to end: Offset) throws(StoreError) {
+    let expected = Int(Double(count) / Double(offset.value - start.value) * Double(end.value - start.value))
+    guard let free = Files.freeBytes(at: directory.path), free < expected else { return }
+    throw StoreError(
+      .outOfSpace, "the disk has too little room for the restore; make room and open the store again",
+      ["directory": directory.path, "free bytes": free, "needed bytes, about": expected])
   }
 
   /// How much is sorted together: less where memory is short.

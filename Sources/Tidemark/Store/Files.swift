@@ -43,6 +43,12 @@ enum Files {
     }
   }
 
+  /// How many bytes may still be written where a path leads; `nil` if that can't be told.
+  static func freeBytes(at path: String) -> Int? {
+    var status = statvfs()
+    return unsafe statvfs(path, &status) == 0 ? Int(clamping: status.f_bavail) * Int(clamping: status.f_frsize) : nil
+  }
+
   /// Makes a file, or the names in a directory, survive a loss of power.
   static func sync(_ path: String) throws(StoreError) {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)

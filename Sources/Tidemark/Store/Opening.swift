@@ -374,10 +374,12 @@ struct StoredState {
       to: "the database can't be read; nothing was changed; rebuild the store from its changelog, or put back a copy",
       ["directory": directory.path]
     ) { () throws(RocksDBError) -> RocksDB.Database? in
-      let families = try RocksDB.Database.columnFamilyNames(at: directory.database)
-      guard families.contains(OffsetsFamily.name) else { return nil }
+      guard try RocksDB.Database.columnFamilyNames(at: directory.database).contains(OffsetsFamily.name) else {
+        return nil
+      }
+      // The tables are left out: opening would read of each of their files.
       return try RocksDB.Database.openReadOnly(
-        directory.database, options: settings(options), columnFamilies: families)
+        directory.database, options: settings(options), columnFamilies: [OffsetsFamily.name])
     }
     guard let handle else { return nil }
     return try read(try SharedDatabase(handle), directory)

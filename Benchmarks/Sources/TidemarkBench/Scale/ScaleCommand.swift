@@ -87,7 +87,8 @@ struct ScaleRow: Codable {
   static func table(_ rows: [ScaleRow]) -> String {
     var table = TextTable(
       [
-        "keys", "records/s", "commit p99", "max", "peak", "db B/B", "log B/B", "read p50", "p99", "open", "bare", "beyond",
+        "keys", "records/s", "commit p99", "max", "peak", "db B/B", "log B/B", "read p50", "p99", "open", "bare",
+        "beyond",
         "restored/s", "peak", "debt", "killed", "work",
       ], textColumns: 0)
     for row in rows {
