@@ -53,6 +53,7 @@ rocksdb::DBOptions databaseDefaults() {
   options.paranoid_checks = true;        // else RocksDB ignores errors of flushes
   options.avoid_flush_during_shutdown = true;
   options.max_open_files = 4096;         // else opening reads index and filter of each table file there is
+  options.max_file_opening_threads = 2;  // for those few; making 16 threads takes longer
   options.max_log_file_size = 1 << 20;
   options.keep_log_file_num = 2;
   options.stats_dump_period_sec = 0;

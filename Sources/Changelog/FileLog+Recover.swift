@@ -23,9 +23,9 @@ extension FileLog {
     try checkStart(segments)
     let start = Offset(max(first, try directory.recoveryPoint() ?? 0))
     var cursor = try LogCursor(directory, segments, near: start, windowBytes: 1 << 20)
-    for base in segments.dropFirst() where base <= start.value {
+    for (former, base) in zip(segments, segments.dropFirst()) where base <= start.value {
       // What lies below the recovery point isn't scanned, but must be there.
-      if try receipt(endingAt: Offset(base)) == nil {
+      if try !directory.hasBatch(endingAt: base, inSegment: former) {
         throw damage(directory.path(base, "log"), position: 0, Offset(base), "no commit ends where the segment starts")
       }
     }

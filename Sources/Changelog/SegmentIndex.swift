@@ -90,7 +90,7 @@ final class SegmentIndex: Sendable {
 
 extension LogDirectory {
   /// Where to start looking for `offset` in a segment: the batch of the last index entry that isn't beyond it, if that
-  /// batch is what the entry says, else the start of the segment.
+  /// batch's header is what the entry says, else the start of the segment.
   func lookUp(_ offset: Int64, inSegment base: Int64) throws(StoreError) -> (position: Int, baseOffset: Int64) {
     let start = (position: 0, baseOffset: base)
     guard let index = try storage.open(path(base, "index"), .read) else { return start }
@@ -144,11 +144,34 @@ extension LogDirectory {
     _ entry: (offset: Int32, position: Int32), inSegment base: Int64
   ) throws(StoreError) -> (position: Int, baseOffset: Int64)? {
     guard entry.position > 0, let log = try storage.open(path(base, "log"), .read) else { return nil }
-    var scanner = SegmentScanner(log, path(base, "log"), at: Int(entry.position), windowBytes: 1 << 14)
-    guard case .batch = try scanner.next(), let commit = try? CommitBatch(scanner.batch),
-      commit.endOffset.value - 1 == base + Int64(entry.offset), commit.baseOffset.value >= base
+    var window = FileWindow(RecordBatchHeader.byteCount)
+    guard let header = try header(at: Int(entry.position), of: log, &window),
+      header.endOffset - 1 == base + Int64(entry.offset), header.baseOffset >= base
     else { return nil }
-    return (Int(entry.position), commit.baseOffset.value)
+    return (Int(entry.position), header.baseOffset)
+  }
+
+  private func header(
+    at position: Int, of log: any LogFile, _ window: inout FileWindow
+  ) throws(StoreError) -> RecordBatchHeader? {
+    let range = position..<position + RecordBatchHeader.byteCount
+    guard try window.load(range, of: log), let header = RecordBatchHeader(window.bytes(range)) else { return nil }
+    return header.implausibility == nil ? header : nil
+  }
+
+  /// Whether a batch of a segment ends at `offset`, by the headers behind the last index entry: what opening looks at in
+  /// each segment, however large commits are.
+  func hasBatch(endingAt offset: Int64, inSegment base: Int64) throws(StoreError) -> Bool {
+    guard let log = try storage.open(path(base, "log"), .read) else { return false }
+    var position = try lookUp(offset - 1, inSegment: base).position
+    var window = FileWindow(1 << 12)
+    while let header = try header(at: position, of: log, &window), header.baseOffset >= base {
+      position += header.totalBytes
+      if header.endOffset < offset { continue }
+      let size = try log.size()
+      return header.endOffset == offset && position <= size
+    }
+    return false
   }
 
   private func indexEntry(
