@@ -22,7 +22,7 @@ struct MergePlan: Equatable {
   private static let leastPartBytes = 8 << 20
   private static let greatestPartBytes = 64 << 20
   /// Into how many parts a small merge is divided, so that all cores have work to the end.
-  private static let partCount = 16
+  private static let partCount = 32
 
   let runCount: Int
   let offset: Offset

@@ -13,6 +13,8 @@ internal import Foundation
 final class SortedRuns {
   /// How much of its memory budget a store may take for blocks that are merged.
   private static let budgetShare = 8
+  /// Each is an open file while it is merged.
+  private static let greatestCount = 256
 
   let directory: String
   let storage: any LogStorage = POSIXStorage()
@@ -54,7 +56,8 @@ final class SortedRuns {
   /// Whether so many runs are there that they should be merged before there are more.
   var isFull: Bool {
     let count = runs.count + (writing == nil ? 0 : 1)
-    return count >= max(8, budget.bytes / Self.budgetShare / (SortedRun.blockBytes * PartWriters.count))
+    let room = budget.bytes / Self.budgetShare / (SortedRun.blockBytes * PartWriters.count)
+    return count >= min(max(8, room), Self.greatestCount)
   }
 
   private func path(_ index: Int) -> String { "\(directory)/\(index).run" }

@@ -323,10 +323,11 @@ final class Engine: Sendable {
 
   /// Waits where compactions are behind: table files that are taken in go past the brakes that RocksDB has for writes.
   ///
-  /// As long as RocksDB would slow writes down, each application takes twice its time; while it would stop them, none
-  /// begins. Commits then wait in turn (``keepPace(_:)``).
+  /// As long as RocksDB would slow writes down, applications wait (``WaitingCommits/patience(isStalled:)``); while it would
+  /// stop them, none begins. Commits then wait in turn (``keepPace(_:)``).
   private func letCompactionsCatchUp() {
-    observer.waitWhileStalled(atMost: waiting.withLock { $0.lastApplication }) {
+    let patience = waiting.withLock { $0.patience(isStalled: observer.stalledFamilies > 0) }
+    observer.waitWhileStalled(atMost: patience) {
       signals.isStopping || !health.takesWrites
     }
   }

@@ -1,4 +1,5 @@
 internal import Changelog
+internal import Glibc
 internal import RocksDB
 
 /// A snapshot of the database.
@@ -58,6 +59,9 @@ struct WaitingCommits: ~Copyable {
 
   /// Bytes a second.
   private static let trickleRate = 2e6
+  /// After how many applications that begin while RocksDB would slow writes down the time that they wait has doubled.
+  private static let stalledDoubling = 4.0
+  private static let greatestStall = 16.0
 
   private let database: SharedDatabase
   private let budget: MemoryBudget
@@ -81,7 +85,9 @@ struct WaitingCommits: ~Copyable {
   /// Since when runs should be applied.
   private var dueSince: ContinuousClock.Instant?
   /// How long the last application took.
-  private(set) var lastApplication: Duration = .zero
+  private var lastApplication: Duration = .zero
+  /// How many applications in turn began while RocksDB would slow writes down.
+  private var stalledApplications = 0.0
 
   init(_ database: SharedDatabase, _ options: StoreOptions, _ state: CommittedState) {
     self.database = database
@@ -183,6 +189,16 @@ struct WaitingCommits: ~Copyable {
   }
 
   // MARK: Applying
+
+  /// How long the next application should wait for compactions at most.
+  ///
+  /// Each makes a file more in level 0, and at some number of them none may begin before compactions end, which takes many
+  /// seconds in a large database. So each waits longer than the one before: up to 16 times the time that one takes, rather
+  /// than a long time at once.
+  mutating func patience(isStalled: Bool) -> Duration {
+    stalledApplications = isStalled ? stalledApplications + 1 : 0
+    return isStalled ? lastApplication * min(exp2(stalledApplications / Self.stalledDoubling), Self.greatestStall) : .zero
+  }
 
   /// Begins to bring all runs into the database; `nil` if it lacks nothing.
   ///
