@@ -165,8 +165,10 @@ extension LogDirectory {
     guard let log = try storage.open(path(base, "log"), .read) else { return false }
     var position = try lookUp(offset - 1, inSegment: base).position
     var window = FileWindow(1 << 12)
-    while let header = try header(at: position, of: log, &window), header.baseOffset >= base {
+    var expected: Int64?
+    while let header = try header(at: position, of: log, &window), header.baseOffset == expected ?? header.baseOffset {
       position += header.totalBytes
+      expected = header.endOffset
       if header.endOffset < offset { continue }
       let size = try log.size()
       return header.endOffset == offset && position <= size

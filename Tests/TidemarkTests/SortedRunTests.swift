@@ -121,6 +121,20 @@ import Testing
     #expect(equal(found, sorted(model)))
   }
 
+  /// Seen to fail with: a sort that goes a level deeper each eight bytes.
+  @Test func longKeysThatShareMostOfTheirBytesAreSorted() throws {
+    let start = [UInt8](repeating: 7, count: 300_000)
+    let changes: [Change] =
+      [5, 3, 5, 1, 3].enumerated().map { (1, start + [$0.element], [UInt8($0.offset)]) } + [(1, start, nil)]
+    var model = Changes()
+    apply(changes, to: &model)
+    var found: [Change] = []
+    try sorter(changes).forEach { (table, entry) throws(StoreError) in
+      found.append((table.value, unsafe Array(entry.key), entry.state == .deleted ? nil : unsafe Array(entry.value)))
+    }
+    #expect(equal(found, sorted(model)))
+  }
+
   @Test func aSorterCountsInTheBudgetUntilItIsGone() {
     let before = budget.heldByTransactions
     do {

@@ -77,6 +77,12 @@ final class StoreObserver: Sendable {
       ])
   }
 
+  /// What a restore had sorted is damaged.
+  func discardedRuns(_ error: StoreError) {
+    logger.warning(
+      "what a restore had sorted is damaged; the changelog is read again", metadata: ["error": "\(error)"])
+  }
+
   func opened(_ engine: Engine, in duration: Duration) {
     let restored = restore.withLock { $0 }
     let offset = engine.committed.offset

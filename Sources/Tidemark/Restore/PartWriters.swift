@@ -21,7 +21,6 @@ final class PartWriters: Sendable {
   private let dropsDeletions: Bool
   private let nextPart = Atomic<Int>(0)
   private let isFailed = Atomic<Bool>(false)
-  private let damageFlag = Atomic<Bool>(false)
   private let doneBytes = Atomic<Int>(0)
   private let files = Mutex<[(part: Int, path: String)]>([])
 
@@ -58,9 +57,6 @@ final class PartWriters: Sendable {
     return files.withLock { $0 }.sorted { $0.part < $1.part }.map { (tables[$0.part], $0.path) }
   }
 
-  /// Whether a run was damaged.
-  var foundDamage: Bool { damageFlag.load(ordering: .relaxed) }
-
   /// Writes one part after the other, as long as there are any that nobody else does.
   private func work(_ report: () -> Void = {}) throws(StoreError) {
     while !isFailed.load(ordering: .relaxed) {
@@ -69,7 +65,6 @@ final class PartWriters: Sendable {
       do throws(StoreError) {
         if let path = try write(part) { files.withLock { $0.append((part, path)) } }
       } catch {
-        if error.kind == .corrupted { damageFlag.store(true, ordering: .relaxed) }
         isFailed.store(true, ordering: .relaxed)
         throw error
       }

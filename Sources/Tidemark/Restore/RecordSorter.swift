@@ -5,7 +5,8 @@ internal import Glibc
 /// last.
 ///
 /// Sorted are the next eight bytes of the keys, as numbers beside the addresses of the entries; where they are the same,
-/// those behind them in turn. So the keys themselves, which lie anywhere in memory, are looked at a few times only.
+/// those behind them in turn, up to a depth. So the keys themselves, which lie anywhere in memory, are looked at a few times
+/// only.
 ///
 /// Proof of `@unchecked Sendable`: one thread fills it and hands it over.
 final class RecordSorter: @unchecked Sendable {
@@ -15,6 +16,8 @@ final class RecordSorter: @unchecked Sendable {
   }
 
   private static let windowBytes = 8
+  /// From this many same bytes on keys are compared as a whole.
+  private static let greatestDepth = 64
 
   // Unchecked here and below. Proof: one thread at a time uses it, and what it calls can't get at it.
   @safe @exclusivity(unchecked) private var arena = Arena()
@@ -112,7 +115,8 @@ final class RecordSorter: @unchecked Sendable {
       unsafe items.sort { endedCount($0) < endedCount($1) }
     }
     guard let longer = unsafe items.firstIndex(where: { endedCount($0) > next }) else { return }
-    let rest = unsafe UnsafeMutableBufferPointer(rebasing: items[longer...])
+    var rest = unsafe UnsafeMutableBufferPointer(rebasing: items[longer...])
+    if next >= greatestDepth { return unsafe rest.sort { $0.entry.compareKeys($1.entry) < 0 } }
     for index in rest.indices { unsafe rest[index].window = window(of: rest[index].entry.key, at: next) }
     unsafe sort(rest, from: next)
   }

@@ -20,12 +20,16 @@ struct Restore {
   /// At most how many changelog bytes wait.
   private let lagBytes: Int
   private let begin: ContinuousClock.Instant
+  /// Called when sorted runs turned out to be damaged, and the changelog is read again.
+  private let discarded: (StoreError) -> Void
   /// Called after the database has changed.
   private let applied: () throws(StoreError) -> Void
 
   init(
     _ changelog: any Changelog, _ applier: Applier, _ directory: StoreDirectory, _ budget: MemoryBudget, lagBytes: Int,
     since begin: ContinuousClock.Instant,
+    discarded: @escaping (StoreError) -> Void = { _ in
+    },
     applied: @escaping () throws(StoreError) -> Void = { () throws(StoreError) in }
   ) {
     self.changelog = changelog
@@ -34,6 +38,7 @@ struct Restore {
     self.budget = budget
     self.lagBytes = lagBytes
     self.begin = begin
+    self.discarded = discarded
     self.applied = applied
   }
 
@@ -49,10 +54,12 @@ struct Restore {
     do throws(StoreError) {
       return try replay(runs, &waiting, to: end, &progress, report)
     } catch {
-      // Runs aren't synced: a loss of power may have damaged them, and the changelog still has all of it.
+      // The changelog still has all that they have.
       guard runs.areDamaged else { throw error }
+      discarded(error)
     }
     try runs.removeAll(startingAgainFrom: waiting.state)
+    progress = RestoreProgress(from: waiting.state.offset, to: end, since: begin)
     return try replay(runs, &waiting, to: end, &progress, report)
   }
 
@@ -62,7 +69,7 @@ struct Restore {
   ) throws(StoreError) -> Int {
     try runs.defineTables(applier)
     // A merge that was begun is finished first: its parts count for these runs.
-    if try runs.plan() != nil { try merge(runs, &waiting, &progress, report) }
+    if try runs.plan() != nil || runs.isFull { try merge(runs, &waiting, &progress, report) }
     var state = runs.end
     progress.beginReading(at: state.offset)
     var sorter = RecordSorter(budget)
@@ -78,9 +85,9 @@ struct Restore {
       try add(commit.records, to: sorter)
       waitingBytes += commit.byteCount
       if progress.read(commit) { report(progress.value) }
-      if sorter.byteCount >= limitBytes(of: waiting) || waitingBytes >= lagBytes {
-        if runs.isEmpty { try checkRoom(for: sorter.byteCount, of: state.offset, from: waiting.state.offset, to: end) }
+      if sorter.byteCount >= limitBytes(of: waiting, runs) || waitingBytes >= lagBytes {
         try runs.write(sorter, to: state)
+        if runs.runs.count == 1 { try checkRoom(runs, to: end) }
         sorter = RecordSorter(budget)
         waitingBytes = 0
         if runs.isFull {
@@ -121,18 +128,26 @@ struct Restore {
     sorter.hold()
   }
 
-  /// Throws unless the runs of the whole way fit on the disk, going by a first run of so many bytes.
-  private func checkRoom(for count: Int, of offset: Offset, from start: Offset, to end: Offset) throws(StoreError) {
-    let expected = Int(Double(count) / Double(offset.value - start.value) * Double(end.value - start.value))
-    guard let free = Files.freeBytes(at: directory.path), free < expected else { return }
+  /// Throws if the disk has not even half the room that the runs take, going by the first of them.
+  ///
+  /// What runs out on the way is an error as well, and the next open goes on there: so better a try too many.
+  private func checkRoom(_ runs: SortedRuns, to end: Offset) throws(StoreError) {
+    guard let first = runs.runs.first, let free = Files.freeBytes(at: directory.path) else { return }
+    let share = Double(first.end.offset.value - first.startOffset.value) / Double(end.value - first.startOffset.value)
+    let count = min(1 / share, Double(SortedRuns.greatestCount))
+    let needed = Double(first.byteCount) * (count - 1)
+    guard Double(free) < needed / 2 else { return }
     throw StoreError(
       .outOfSpace, "the disk has too little room for the restore; make room and open the store again",
-      ["directory": directory.path, "free bytes": free, "needed bytes, about": expected])
+      ["directory": directory.path, "free bytes": free, "needed bytes, about": Int(needed)])
   }
 
   /// How much is sorted together: less where memory is short.
-  private func limitBytes(of waiting: borrowing WaitingCommits) -> Int {
-    waiting.asksForSpace ? min(waiting.limitBytes, Self.leastBytes) : waiting.limitBytes
+  ///
+  /// Behind the first run more, as nothing is going to wait in memory then: fewer runs are merged.
+  private func limitBytes(of waiting: borrowing WaitingCommits, _ runs: SortedRuns) -> Int {
+    if waiting.asksForSpace { return min(waiting.limitBytes, Self.leastBytes) }
+    return runs.isEmpty ? waiting.limitBytes : 2 * waiting.limitBytes
   }
 
   /// Merges the runs into the database.
@@ -153,14 +168,16 @@ struct Restore {
     }
     let writers = PartWriters(
       runs, plan, applier.database, tables: tables, dropsDeletions: waiting.state.offset == .zero)
-    let files: [Applier.TableFilePath]
+    let memory = runs.mergingBytes
+    budget.hold(memory)
+    defer { budget.release(memory) }
     do throws(StoreError) {
-      files = try writers.run { if progress.merged($0) { report(progress.value) } }
+      try applier.take(try writers.run { if progress.merged($0) { report(progress.value) } }, runs.end)
     } catch {
-      if writers.foundDamage { runs.areDamaged = true }
+      // Also a part that a former restore has left.
+      if error.kind == .corrupted { runs.areDamaged = true }
       throw error
     }
-    try applier.take(files, runs.end)
     waiting.applied(runs.end)
     try applied()
     try runs.removeAll(startingAgainFrom: runs.end)

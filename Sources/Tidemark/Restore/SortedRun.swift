@@ -35,6 +35,10 @@ struct SortedRun: Sendable {
   let end: CommittedState
   let recordCount: Int
   let blocks: [Block]
+  /// The file's size.
+  let byteCount: Int
+  /// What a cursor takes.
+  let greatestBlockBytes: Int
 
   /// Opens a run; `nil` if there is no file, or not a whole one: what was being written when a process died.
   init?(_ path: String, _ storage: any LogStorage) throws(StoreError) {
@@ -69,11 +73,13 @@ struct SortedRun: Sendable {
     guard position == indexStart else { return nil }
     self.path = path
     self.file = file
+    byteCount = size
     startOffset = Offset(offset)
     startReceipt = Receipt(receipt)
     end = state
     recordCount = Int(clamping: records)
     self.blocks = blocks
+    greatestBlockBytes = blocks.reduce(0) { max($0, $1.byteCount) }
   }
 
   private static func read(_ file: any LogFile, _ range: Range<Int>) throws(StoreError) -> [UInt8] {
@@ -185,7 +191,7 @@ struct SortedRunWriter: ~Copyable {
 
   /// Ends the run, which leads from one commit to another, and gives it its name.
   ///
-  /// It survives the death of the process. After a loss of power it may be damaged, which its reader finds.
+  /// It survives a loss of power on return, but for its name, which ``SortedRuns`` sees to.
   consuming func finish(from start: (offset: Offset, receipt: Receipt), to end: CommittedState) throws(StoreError) {
     try endBlock()
     var state = ByteBuffer()
@@ -203,6 +209,7 @@ struct SortedRunWriter: ~Copyable {
     tail.append(bigEndian: checksum)
     tail.append(bigEndian: SortedRun.magic)
     try file.writeAll(tail.bytes, at: position)
+    try file.sync()
     try storage.rename(Self.temporary(path), to: path)
   }
 }
@@ -215,7 +222,7 @@ struct SortedRunCursor: ~Copyable {
   private let range: KeyRange
   /// Those to come.
   private var blocks: ArraySlice<SortedRun.Block>
-  private var block = ByteBuffer(capacity: 16)
+  private var block: ByteBuffer
   private var base: UnsafeRawPointer?
   /// Where the next record starts in the block.
   private var next = 0
@@ -230,6 +237,7 @@ struct SortedRunCursor: ~Copyable {
     path = run.path
     self.range = range
     blocks = run.blocks(of: table, in: range)
+    block = ByteBuffer(capacity: run.greatestBlockBytes)
   }
 
   /// Goes to the first or the next change; `false` at the end.

@@ -13,8 +13,8 @@ internal import Foundation
 final class SortedRuns {
   /// How much of its memory budget a store may take for blocks that are merged.
   private static let budgetShare = 8
-  /// Each is an open file while it is merged.
-  private static let greatestCount = 256
+  /// How many there may be before they are merged: each is an open file.
+  static let greatestCount = max(16, min(256, Files.openFilesLimit / 8))
 
   let directory: String
   let storage: any LogStorage = POSIXStorage()
@@ -34,16 +34,20 @@ final class SortedRuns {
     self.budget = budget
     end = start
     guard try storage.list(directory) != nil else { return }
-    while let run = try SortedRun(path(runs.count), storage), run.startOffset == end.offset,
-      run.startReceipt == end.receipt
+    while runs.count < Self.greatestCount, let run = try SortedRun(path(runs.count), storage),
+      run.startOffset == end.offset, run.startReceipt == end.receipt
     {
       runs.append(run)
       end = run.end
     }
     // The log may have lost its end since, or be another's by now.
     if !runs.isEmpty {
-      let isInLog = try end.offset <= changelog.offsets().end
-      let receipt = isInLog ? try changelog.receipt(endingAt: end.offset) : nil
+      var receipt: Receipt?
+      if try end.offset <= changelog.offsets().end {
+        do throws(StoreError) { receipt = try changelog.receipt(endingAt: end.offset) } catch {
+          if error.kind != .invalidArgument { throw error }
+        }
+      }
       if receipt != end.receipt { runs = [] }
     }
     if runs.isEmpty { try removeAll(startingAgainFrom: start) }
@@ -56,9 +60,11 @@ final class SortedRuns {
   /// Whether so many runs are there that they should be merged before there are more.
   var isFull: Bool {
     let count = runs.count + (writing == nil ? 0 : 1)
-    let room = budget.bytes / Self.budgetShare / (SortedRun.blockBytes * PartWriters.count)
-    return count >= min(max(8, room), Self.greatestCount)
+    return count >= Self.greatestCount || (count >= 8 && mergingBytes >= budget.bytes / Self.budgetShare)
   }
+
+  /// How much memory it takes to merge them.
+  var mergingBytes: Int { runs.reduce(0) { $0 + $1.greatestBlockBytes } * PartWriters.count }
 
   private func path(_ index: Int) -> String { "\(directory)/\(index).run" }
 
@@ -68,12 +74,13 @@ final class SortedRuns {
   func write(_ sorter: RecordSorter, to state: CommittedState) throws(StoreError) {
     try finishWriting()
     if runs.isEmpty { _ = try storage.createDirectory(directory) }
-    let (path, storage) = (path(runs.count), storage)
+    let (path, directory, storage) = (path(runs.count), directory, storage)
     let start = (offset: end.offset, receipt: end.receipt)
     writing = BackgroundTask("tidemark-sort") { () throws(StoreError) in
       var writer = try SortedRunWriter(path, storage)
       try sorter.forEach { (table, entry) throws(StoreError) in try writer.append(entry, in: table) }
       try writer.finish(from: start, to: state)
+      try storage.syncDirectory(directory)
     }
     end = state
   }
@@ -92,13 +99,20 @@ final class SortedRuns {
   /// Has the tables defined that the runs define.
   func defineTables(_ applier: Applier) throws(StoreError) {
     for run in runs {
-      var records = SortedRunCursor(run, .system, KeyRange())
-      while try records.advance() {
-        // Proof: the cursor keeps both until its next step.
-        guard let value = unsafe records.value else { continue }
-        try applier.define(
-          unsafe TableRecord(key: RawSpan(_unsafeBytes: records.key), value: RawSpan(_unsafeBytes: value)))
+      do throws(StoreError) { try Self.defineTables(run, applier) } catch {
+        if error.kind == .corrupted { areDamaged = true }
+        throw error
       }
+    }
+  }
+
+  private static func defineTables(_ run: SortedRun, _ applier: Applier) throws(StoreError) {
+    var records = SortedRunCursor(run, .system, KeyRange())
+    while try records.advance() {
+      // Proof: the cursor keeps both until its next step.
+      guard let value = unsafe records.value else { continue }
+      try applier.define(
+        unsafe TableRecord(key: RawSpan(_unsafeBytes: records.key), value: RawSpan(_unsafeBytes: value)))
     }
   }
 
@@ -121,6 +135,7 @@ final class SortedRuns {
     for name in try storage.list(directory) ?? [] where name.hasSuffix(".sst") {
       try storage.unlink("\(directory)/\(name)")
     }
+    try storage.syncDirectory(directory)
     try Files.replace(planPath, with: plan.encoded)
     return plan
   }
@@ -128,6 +143,8 @@ final class SortedRuns {
   /// Removes all of them, and what they were merged to; the next begin behind a commit.
   func removeAll(startingAgainFrom state: CommittedState) throws(StoreError) {
     try? finishWriting()
+    // Nothing counts without it, so it goes first.
+    try storage.unlink(planPath)
     runs = []
     end = state
     areDamaged = false

@@ -43,6 +43,13 @@ enum Files {
     }
   }
 
+  /// How many files the process may have open.
+  static var openFilesLimit: Int {
+    var limit = rlimit()
+    return unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+      ? Int(clamping: limit.rlim_cur) : 1024
+  }
+
   /// How many bytes may still be written where a path leads; `nil` if that can't be told.
   static func freeBytes(at path: String) -> Int? {
     var status = statvfs()

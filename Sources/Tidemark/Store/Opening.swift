@@ -224,7 +224,8 @@ private struct Opening {
       // A crash on the way must find `HEAD` telling of what is applied.
       var head: Head?
       let restore = Restore(
-        changelog, applier, directory, options.budget, lagBytes: options.storedLagBytes, since: begin
+        changelog, applier, directory, options.budget, lagBytes: options.storedLagBytes, since: begin,
+        discarded: observer.discardedRuns
       ) { () throws(StoreError) in try Head.write(database, directory, over: &head)
       }
       let waitingBytes = try restore.run(&waiting, to: writer.endOffset) { step in

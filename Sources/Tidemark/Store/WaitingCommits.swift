@@ -197,7 +197,8 @@ struct WaitingCommits: ~Copyable {
   /// than a long time at once.
   mutating func patience(isStalled: Bool) -> Duration {
     stalledApplications = isStalled ? stalledApplications + 1 : 0
-    return isStalled ? lastApplication * min(exp2(stalledApplications / Self.stalledDoubling), Self.greatestStall) : .zero
+    return isStalled
+      ? lastApplication * min(exp2(stalledApplications / Self.stalledDoubling), Self.greatestStall) : .zero
   }
 
   /// Begins to bring all runs into the database; `nil` if it lacks nothing.
