@@ -46,7 +46,7 @@ import Tidemark
 
   /// Restores from nothing that are killed again and again, and go on each time.
   ///
-  /// Seen to fail with: runs that get their name before they are whole.
+  /// Seen to fail with: runs of former processes that are skipped.
   @Test func aKilledRestoreGoesOn() throws {
     let seed = testSeed("killed restore")
     var draw = Draw(seed)

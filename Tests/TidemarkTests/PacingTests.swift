@@ -64,6 +64,32 @@ import TidemarkTesting
     #expect(trickle.map { $0 < .seconds(60) } == true, "\(trickle as Any)")
   }
 
+  /// Seen to fail with: a patience that is always the same; one that isn't given up again.
+  @Test func applicationsWaitLongerTheLongerCompactionsAreBehind() throws {
+    let store = try directory.store(try directory.log(), .lazy)
+    let engine = try store.opened()
+    var state = engine.committed
+    var waiting = WaitingCommits(engine.database, .lazy, state)
+    var changes = IndexedBatch()
+    state.offset = Offset(state.offset.value + 1)
+    waiting.add(&changes, state)
+    let application = try #require(waiting.beginApplication())
+    waiting.end(application)
+    #expect(waiting.patience(isStalled: false) == .zero)
+    let first = waiting.patience(isStalled: true)
+    #expect(first > .zero)
+    var last = first
+    for _ in 0..<15 {
+      let next = waiting.patience(isStalled: true)
+      #expect(next > last)
+      last = next
+    }
+    let greatest = waiting.patience(isStalled: true)
+    #expect(greatest == last && last > first * 10 && last < first * 16, "but not without end")
+    #expect(waiting.patience(isStalled: false) == .zero)
+    #expect(waiting.patience(isStalled: true) == first)
+  }
+
   /// Seen to fail with: a request that stays until there is something to flush, and the thread turned without a pause.
   @Test func whatWasAskedForIsDoneOnce() {
     let signals = MaintenanceSignals()
