@@ -73,9 +73,11 @@ import TidemarkTesting
     var changes = IndexedBatch()
     state.offset = Offset(state.offset.value + 1)
     waiting.add(&changes, state)
-    let application = try #require(waiting.beginApplication())
-    waiting.end(application)
-    #expect(waiting.patience(isStalled: false) == .zero)
+    let application = waiting.beginApplication()
+    if let application { waiting.end(application) }
+    #expect(application != nil)
+    let none = waiting.patience(isStalled: false)
+    #expect(none == .zero)
     let first = waiting.patience(isStalled: true)
     #expect(first > .zero)
     var last = first
@@ -86,8 +88,8 @@ import TidemarkTesting
     }
     let greatest = waiting.patience(isStalled: true)
     #expect(greatest == last && last > first * 10 && last < first * 16, "but not without end")
-    #expect(waiting.patience(isStalled: false) == .zero)
-    #expect(waiting.patience(isStalled: true) == first)
+    let (over, again) = (waiting.patience(isStalled: false), waiting.patience(isStalled: true))
+    #expect(over == .zero && again == first)
   }
 
   /// Seen to fail with: a request that stays until there is something to flush, and the thread turned without a pause.
