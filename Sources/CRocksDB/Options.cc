@@ -52,7 +52,7 @@ int openFilesLimit() {
   rlimit limit{};
   const rlim_t most = 4096;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return most;
-  return static_cast<int>(std::min(most, limit.rlim_cur / 2));
+  return static_cast<int>(std::min(most, limit.rlim_cur / 4));
 }
 
 rocksdb::DBOptions databaseDefaults() {

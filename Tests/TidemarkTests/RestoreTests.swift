@@ -13,7 +13,7 @@ import TidemarkTesting
   private var small: StoreOptions {
     var options = StoreOptions()
     options.waitingBytes = 16 << 10
-    options.budget = MemoryBudget(bytes: 8 << 20)
+    options.budget = MemoryBudget(bytes: 4 << 20)
     return options
   }
 
@@ -46,6 +46,13 @@ import TidemarkTesting
     }
     defer { try? store.close() }
     return try store.snapshot().allBalances()
+  }
+
+  /// The stored offset, as `HEAD` has it; 0 before there is one.
+  private func storedOffset() throws -> Int64 {
+    let head = try String(contentsOfFile: directory("store/HEAD"), encoding: .utf8)
+    let line = try #require(head.split(separator: "\n").first { $0.hasPrefix("offset ") })
+    return line == "offset -" ? 0 : try #require(Int64(line.dropFirst(7)))
   }
 
   private var runs: [String] {
@@ -85,6 +92,7 @@ import TidemarkTesting
       if step < 6 {
         _ = storeError(.inputOutput) { _ = try directory.store(log, options) }
         #expect(isMergedOften || !runs.isEmpty)
+        if step == 5 { #expect(try (storedOffset() > 3) == isMergedOften) }
       } else {
         let store = try directory.store(log, options) { last = $0 }
         #expect(try store.verify(in: directory("scratch")).agrees)

@@ -40,6 +40,26 @@ import Tidemark
     try store.close()
   }
 
+  /// Seen to fail with: a target that isn't looked at.
+  @Test func aBusyStoreIsStoredSoThatARestartTakesNoLongerThanItShould() throws {
+    var options = StoreOptions.lazy
+    // Before a replay has told how fast it is: 200,000 bytes.
+    options.restartTarget = .milliseconds(2)
+    let store = try directory.store(try directory.log(), options)
+    let before = try store.info()
+    for number in 0..<100 {
+      try store.write { try $0.put(("a", Int64(number)), String(repeating: "x", count: 1000), in: orders) }
+    }
+    let predicted = try store.info().predictedRestart
+    #expect(predicted > .milliseconds(1) && predicted < .milliseconds(2))
+    for number in 0..<150 {
+      try store.write { try $0.put(("b", Int64(number)), String(repeating: "x", count: 1000), in: orders) }
+    }
+    try #require(try eventually { try store.info().storedOffset > before.committedOffset })
+    try store.flush()
+    #expect(try store.info().predictedRestart == .zero)
+  }
+
   /// Seen to fail with: maintenance that looks at the time only.
   @Test func aBusyStoreIsStoredWithinTheBytes() throws {
     var options = StoreOptions.lazy

@@ -12,6 +12,7 @@ final class StoreGauges: Sendable {
   private let oldestSnapshotAge: Meter
   private let storedLagRecords: Meter
   private let storedLagBytes: Meter
+  private let predictedRestart: Meter
   private let durableLagRecords: Meter
   private let stalledTables: Meter
   private let usedBudgetBytes: Meter
@@ -30,6 +31,7 @@ final class StoreGauges: Sendable {
     oldestSnapshotAge = labels.gauge("oldest-snapshot-age")
     storedLagRecords = labels.gauge("stored-lag-records")
     storedLagBytes = labels.gauge("stored-lag-bytes")
+    predictedRestart = labels.gauge("predicted-restart")
     durableLagRecords = labels.gauge("durable-lag-records")
     stalledTables = labels.gauge("write-stalled-tables")
     usedBudgetBytes = labels.gauge("memory-budget-used-bytes")
@@ -67,6 +69,7 @@ final class StoreGauges: Sendable {
     storedLagRecords.set(max(0, committed.value - stored.value))
     let bytes = engine.signals.lagBytes(stored: stored)
     storedLagBytes.set(stored < committed ? bytes : 0)
+    predictedRestart.set(engine.predictedRestart(storedOffset: stored) / .seconds(1))
   }
 
   private func publishDatabase(_ database: SharedDatabase, applications: Int) {
@@ -85,7 +88,7 @@ final class StoreGauges: Sendable {
   func close() {
     let all = [
       uncommittedBytes, waitingBytes, openCursors, snapshots, oldestSnapshotAge, storedLagRecords, storedLagBytes,
-      durableLagRecords,
+      predictedRestart, durableLagRecords,
       stalledTables, usedBudgetBytes, cacheBytes, runningFlushes, runningCompactions, pendingCompactionBytes,
       memtableBytes, tableFileBytes,
     ]

@@ -57,7 +57,8 @@ final class StoreObserver: Sendable {
   func restored(_ progress: OpenProgress) {
     let isReady = progress.phase == .ready
     let (records, logs) = restore.withLock { state in
-      let records = progress.records - state.records
+      // Fewer where a restore begins again.
+      let records = max(0, progress.records - state.records)
       state.records = progress.records
       state.startOffset = progress.startOffset
       let logs = !isReady && state.lastMessage.duration(to: .now) >= progressInterval

@@ -7,10 +7,11 @@ internal import struct Synchronization.Atomic
 ///
 /// Parts that a former restore has written are not written again.
 final class PartWriters: Sendable {
-  /// How many parts are written at once.
-  static let count = min(max(ProcessInfo.processInfo.activeProcessorCount, 1), 8)
+  /// How many parts are written at once, where memory allows.
+  static let greatestCount = min(max(ProcessInfo.processInfo.activeProcessorCount, 1), 8)
 
   private let runs: [SortedRun]
+  private let count: Int
   private let plan: MergePlan
   private let directory: String
   private let storage: any LogStorage
@@ -28,6 +29,7 @@ final class PartWriters: Sendable {
     _ runs: SortedRuns, _ plan: MergePlan, _ database: SharedDatabase, tables: [OpenTable], dropsDeletions: Bool
   ) {
     self.runs = runs.runs
+    count = runs.writerCount
     self.plan = plan
     directory = runs.directory
     storage = runs.storage
@@ -40,7 +42,7 @@ final class PartWriters: Sendable {
   ///
   /// Calls `report` now and then on this thread, with how much of the work is done, from 0 to 1.
   func run(_ report: (Double) -> Void) throws(StoreError) -> [(table: OpenTable, path: String)] {
-    let others = (1..<Self.count).map { _ in
+    let others = (1..<count).map { _ in
       BackgroundTask("tidemark-merge") { [self] () throws(StoreError) in try work() }
     }
     var failure: StoreError?

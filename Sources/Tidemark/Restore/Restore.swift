@@ -104,6 +104,7 @@ struct Restore {
       if state != waiting.state { try waiting.add(sorter, state) }
     } else {
       if sorter.count > 0 || state != runs.end { try runs.write(sorter, to: state) }
+      sorter = RecordSorter(budget)
       waitingBytes = 0
       try merge(runs, &waiting, &progress, report)
     }
@@ -156,22 +157,14 @@ struct Restore {
     _ report: (OpenProgress) -> Void
   ) throws(StoreError) {
     try runs.finishWriting()
-    let plan: MergePlan
-    if let begun = try runs.plan() { plan = begun } else { plan = try runs.makePlan() }
-    var tables: [OpenTable] = []
-    for part in plan.parts {
-      guard let table = applier.table(part.table) else {
-        throw StoreError(
-          .corrupted, "sorted runs have a record of a table that they don't define", ["table": part.table])
-      }
-      tables.append(table)
-    }
-    let writers = PartWriters(
-      runs, plan, applier.database, tables: tables, dropsDeletions: waiting.state.offset == .zero)
-    let memory = runs.mergingBytes
+    let memory = runs.cursorBytes * runs.writerCount
     budget.hold(memory)
     defer { budget.release(memory) }
     do throws(StoreError) {
+      let plan: MergePlan
+      if let begun = try runs.plan() { plan = begun } else { plan = try runs.makePlan() }
+      let writers = PartWriters(
+        runs, plan, applier.database, tables: try tables(of: plan), dropsDeletions: waiting.state.offset == .zero)
       try applier.take(try writers.run { if progress.merged($0) { report(progress.value) } }, runs.end)
     } catch {
       // Also a part that a former restore has left.
@@ -181,5 +174,18 @@ struct Restore {
     waiting.applied(runs.end)
     try applied()
     try runs.removeAll(startingAgainFrom: runs.end)
+  }
+
+  /// The tables of a plan's parts.
+  private func tables(of plan: MergePlan) throws(StoreError) -> [OpenTable] {
+    var tables: [OpenTable] = []
+    for part in plan.parts {
+      guard let table = applier.table(part.table) else {
+        throw StoreError(
+          .corrupted, "sorted runs have a record of a table that they don't define", ["table": part.table])
+      }
+      tables.append(table)
+    }
+    return tables
   }
 }

@@ -6,9 +6,10 @@ struct RestoreProgress {
 
   private(set) var value: OpenProgress
   private let begin: ContinuousClock.Instant
-  /// When reading began, and at which offset.
+  /// When reading began, at which offset, and how many records were read before.
   private var readingBegin = ContinuousClock.now
   private var readingStart: Offset
+  private var earlierRecords = 0
   private var mergingBegin: ContinuousClock.Instant?
   /// How much was merged already when merging was looked at first.
   private var mergingStart = 0.0
@@ -25,8 +26,11 @@ struct RestoreProgress {
   mutating func beginReading(at offset: Offset) {
     value.phase = .restoring
     value.offset = offset
+    value.mergedShare = 0
+    value.timeLeft = nil
     readingStart = offset
     readingBegin = .now
+    earlierRecords = value.records
     mergingBegin = nil
     update()
   }
@@ -68,13 +72,14 @@ struct RestoreProgress {
     let seconds = readingBegin.duration(to: .now) / .seconds(1)
     let done = Double(value.offset.value - readingStart.value)
     switch value.phase {
+    case .ready where mergingBegin != nil: value.timeLeft = .zero
     case .merging:
       let share = value.mergedShare - mergingStart
       guard let mergingBegin, share > 0 else { return value.timeLeft = nil }
       value.timeLeft = mergingBegin.duration(to: .now) * ((1 - value.mergedShare) / share)
     default:
       guard seconds > 0, done > 0 else { return }
-      value.recordsPerSecond = Double(value.records) / seconds
+      value.recordsPerSecond = Double(value.records - earlierRecords) / seconds
       value.timeLeft = .seconds(Double(value.endOffset.value - value.offset.value) * seconds / done)
     }
   }

@@ -265,8 +265,13 @@ struct SortedRunCursor: ~Copyable {
     guard let place = blocks.popFirst() else { return false }
     block.removeAll()
     let file = file
-    unsafe try block.append(upTo: place.byteCount) { (buffer) throws(StoreError) in
-      unsafe try file.read(into: buffer, at: place.position)
+    do throws(StoreError) {
+      unsafe try block.append(upTo: place.byteCount) { (buffer) throws(StoreError) in
+        unsafe try file.read(into: buffer, at: place.position)
+      }
+    } catch {
+      // As good as damaged: the changelog has it, too.
+      throw damage(place.position, cause: error)
     }
     var reader = ByteReader(block.bytes)
     guard let count = reader.integer(UInt32.self), let checksum = reader.integer(UInt32.self),
@@ -294,8 +299,9 @@ struct SortedRunCursor: ~Copyable {
     }
   }
 
-  private func damage(_ position: Int) -> StoreError {
+  private func damage(_ position: Int, cause: StoreError? = nil) -> StoreError {
     StoreError(
-      .corrupted, "a sorted run of an unfinished restore is damaged", ["file": path, "position": position])
+      .corrupted, "a sorted run of an unfinished restore is damaged", ["file": path, "position": position],
+      cause: cause)
   }
 }

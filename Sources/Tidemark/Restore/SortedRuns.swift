@@ -9,7 +9,7 @@ internal import Foundation
 /// DIR/restore/N.sst     a merged part
 /// ```
 ///
-/// They survive the death of the process, and the next restore goes on behind them. One thread uses it.
+/// They survive the death of the process and a loss of power, and the next restore goes on behind them. One thread uses it.
 final class SortedRuns {
   /// How much of its memory budget a store may take for blocks that are merged.
   private static let budgetShare = 8
@@ -60,11 +60,17 @@ final class SortedRuns {
   /// Whether so many runs are there that they should be merged before there are more.
   var isFull: Bool {
     let count = runs.count + (writing == nil ? 0 : 1)
-    return count >= Self.greatestCount || (count >= 8 && mergingBytes >= budget.bytes / Self.budgetShare)
+    return count >= Self.greatestCount || (count >= 2 && cursorBytes >= room)
   }
 
-  /// How much memory it takes to merge them.
-  var mergingBytes: Int { runs.reduce(0) { $0 + $1.greatestBlockBytes } * PartWriters.count }
+  /// How much memory merging may take.
+  private var room: Int { budget.bytes / Self.budgetShare }
+
+  /// How much memory a cursor over each of them takes.
+  var cursorBytes: Int { runs.reduce(0) { $0 + $1.greatestBlockBytes } }
+
+  /// How many parts may be merged at once.
+  var writerCount: Int { max(1, min(PartWriters.greatestCount, room / max(cursorBytes, 1))) }
 
   private func path(_ index: Int) -> String { "\(directory)/\(index).run" }
 
@@ -73,7 +79,7 @@ final class SortedRuns {
   /// Waits for the run before.
   func write(_ sorter: RecordSorter, to state: CommittedState) throws(StoreError) {
     try finishWriting()
-    if runs.isEmpty { _ = try storage.createDirectory(directory) }
+    if runs.isEmpty, try storage.createDirectory(directory) { try Files.syncDirectory(of: directory) }
     let (path, directory, storage) = (path(runs.count), directory, storage)
     let start = (offset: end.offset, receipt: end.receipt)
     writing = BackgroundTask("tidemark-sort") { () throws(StoreError) in

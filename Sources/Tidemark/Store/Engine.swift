@@ -12,6 +12,9 @@ final class Engine: Sendable {
   let observer: StoreObserver
   let health: Health
   let signals: MaintenanceSignals
+  private let replayRate: ReplayRate
+  /// At most how many changelog bytes should lag.
+  private let lagLimitBytes: Int
   private let barrier: LogBarrier
   /// What was declared at open.
   let tables: OpenTables
@@ -52,6 +55,8 @@ final class Engine: Sendable {
     observer = parts.observer
     health = parts.health
     signals = parts.signals
+    replayRate = parts.replayRate
+    lagLimitBytes = parts.options.lagLimitBytes(parts.replayRate)
     self.tables = OpenTables(tables)
     barrier = parts.barrier
     shared = Mutex(Shared())
@@ -145,14 +150,14 @@ final class Engine: Sendable {
       streamTime: commit.streamTime)
     if changelog == nil {
       try write(changes, state)
-      signals.committed(bytes: commit.records.byteCount, flushAt: options.storedLagBytes)
+      signals.committed(bytes: commit.records.byteCount, flushAt: lagLimitBytes)
       return
     }
     waiting.withLock { waiting in
       waiting.add(&changes, state)
       usage.setWaiting(bytes: waiting.byteCount)
       // Here, so that an application knows which commits it has.
-      signals.committed(bytes: commit.records.byteCount, flushAt: options.storedLagBytes)
+      signals.committed(bytes: commit.records.byteCount, flushAt: lagLimitBytes)
       if waiting.isDue { signals.requestFlush() }
     }
   }
@@ -330,6 +335,11 @@ final class Engine: Sendable {
     observer.waitWhileStalled(atMost: patience) {
       signals.isStopping || !health.takesWrites
     }
+  }
+
+  /// How long the replay after a crash would take, from the stored offset on.
+  func predictedRestart(storedOffset: Offset) -> Duration {
+    storedOffset < committed.offset ? replayRate.duration(of: signals.lagBytes(stored: storedOffset)) : .zero
   }
 
   /// Runs `body` while the database has all that was committed before, and nothing changes it.

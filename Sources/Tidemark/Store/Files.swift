@@ -53,7 +53,10 @@ enum Files {
   /// How many bytes may still be written where a path leads; `nil` if that can't be told.
   static func freeBytes(at path: String) -> Int? {
     var status = statvfs()
-    return unsafe statvfs(path, &status) == 0 ? Int(clamping: status.f_bavail) * Int(clamping: status.f_frsize) : nil
+    guard unsafe statvfs(path, &status) == 0 else { return nil }
+    let (bytes, overflows) = Int(clamping: status.f_bavail).multipliedReportingOverflow(
+      by: Int(clamping: status.f_frsize))
+    return overflows ? .max : bytes
   }
 
   /// Makes a file, or the names in a directory, survive a loss of power.

@@ -14,6 +14,7 @@ struct OpenedParts: ~Copyable {
   let barrier: LogBarrier
   let applier: Applier
   let waiting: WaitingCommits
+  let replayRate: ReplayRate
 }
 
 extension StateStore {
@@ -217,6 +218,7 @@ private struct Opening {
     let state: CommittedState
     if let stored = try database.state() { state = stored } else { state = try initialize(database, applier) }
     var waiting = WaitingCommits(database, options, state)
+    var replayRate = ReplayRate()
     if let changelog {
       // R3 also for what restore applies: it may come from a log whose end was never synced.
       try writer.sync()
@@ -231,15 +233,17 @@ private struct Opening {
       let waitingBytes = try restore.run(&waiting, to: writer.endOffset) { step in
         observer.restored(step)
         progress(step)
+        if step.phase == .ready { replayRate = ReplayRate(step) }
       }
       // What waits lags like what is committed.
-      if waitingBytes > 0 { signals.committed(bytes: waitingBytes, flushAt: options.storedLagBytes) }
+      if waitingBytes > 0 { signals.committed(bytes: waitingBytes, flushAt: options.lagLimitBytes(replayRate)) }
     } else {
       try leaveMemtablesOut(database)
     }
     let parts = OpenedParts(
       directory: directory, options: options, database: database, changelog: changelog, writer: writer,
-      observer: observer, health: health, signals: signals, barrier: barrier, applier: applier, waiting: waiting)
+      observer: observer, health: health, signals: signals, barrier: barrier, applier: applier, waiting: waiting,
+      replayRate: replayRate)
     let engine = try defineTables(declared, parts)
     try engine.writeHead()
     options.budget.join(engine)

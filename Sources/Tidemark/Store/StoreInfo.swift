@@ -34,6 +34,8 @@ public struct StoreInfo: Sendable {
   public let committedOffset: Offset
   /// The offset that table files hold: a crash right now replays from here.
   public let storedOffset: Offset
+  /// How long that replay would take, about; opening the database comes on top.
+  public let predictedRestart: Duration
   /// The receipt of the last commit.
   public let receipt: Receipt
   /// How far each input partition was consumed.
@@ -63,6 +65,7 @@ extension StateStore {
         estimatedRows: number("rocksdb.estimate-num-keys"), tableFileBytes: number("rocksdb.live-sst-files-size"),
         memtableBytes: number("rocksdb.cur-size-all-mem-tables"))
     }
+    let stored = try handle.state(tier: .persisted)?.offset ?? .zero
     let effective = try mappingErrors(to: "the effective options can't be read") { () throws(RocksDBError) in
       try handle.handle.effectiveOptions()
     }
@@ -70,7 +73,7 @@ extension StateStore {
       directory: engine.directory.path, changelog: engine.changelog?.identity,
       changelogOffsets: try engine.changelog?.offsets(), epoch: engine.writer.epoch,
       committedOffset: committed.offset,
-      storedOffset: try handle.state(tier: .persisted)?.offset ?? .zero, receipt: committed.receipt,
+      storedOffset: stored, predictedRestart: engine.predictedRestart(storedOffset: stored), receipt: committed.receipt,
       position: committed.position, streamTime: committed.streamTime, tables: tables,
       budgetBytes: engine.options.budget.bytes, usedBudgetBytes: engine.options.budget.usedBytes,
       effectiveOptions: effective)

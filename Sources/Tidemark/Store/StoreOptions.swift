@@ -13,6 +13,13 @@ public struct StoreOptions: Sendable {
   public var storedLagBytes = 64 << 20
   /// The stored offset lags the committed one by at most this time, also when the store is quiet.
   public var storedLagTime: Duration = .seconds(30)
+  /// How long the replay after a crash should take at most, beyond opening the database; `nil`: as long as
+  /// ``storedLagBytes`` takes.
+  ///
+  /// A target, not a promise: what is committed while table files are written comes on top. The store goes by how fast it
+  /// replayed when it was opened, and by 100 MB a second before that told. ``StoreInfo/predictedRestart`` says what a crash
+  /// would cost.
+  public var restartTarget: Duration?
   /// Commits wait in memory, where everybody reads them, and are brought into the database together from this many bytes
   /// on (keys, values and their index), beside commits under way; at most a sixteenth of the memory budget.
   ///

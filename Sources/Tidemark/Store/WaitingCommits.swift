@@ -62,6 +62,7 @@ struct WaitingCommits: ~Copyable {
   /// After how many applications that begin while RocksDB would slow writes down the time that they wait has doubled.
   private static let stalledDoubling = 4.0
   private static let greatestStall = 16.0
+  private static let longestStall: Duration = .seconds(2)
 
   private let database: SharedDatabase
   private let budget: MemoryBudget
@@ -193,12 +194,12 @@ struct WaitingCommits: ~Copyable {
   /// How long the next application should wait for compactions at most.
   ///
   /// Each makes a file more in level 0, and at some number of them none may begin before compactions end, which takes many
-  /// seconds in a large database. So each waits longer than the one before: up to 16 times the time that one takes, rather
-  /// than a long time at once.
+  /// seconds in a large database. So each waits longer than the one before: up to 16 times the time that one takes and two
+  /// seconds, rather than a long time at once.
   mutating func patience(isStalled: Bool) -> Duration {
     stalledApplications = isStalled ? stalledApplications + 1 : 0
-    return isStalled
-      ? lastApplication * min(exp2(stalledApplications / Self.stalledDoubling), Self.greatestStall) : .zero
+    let factor = min(exp2(stalledApplications / Self.stalledDoubling), Self.greatestStall)
+    return isStalled ? min(lastApplication * factor, Self.longestStall) : .zero
   }
 
   /// Begins to bring all runs into the database; `nil` if it lacks nothing.

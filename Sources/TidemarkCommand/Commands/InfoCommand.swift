@@ -58,6 +58,7 @@ struct InfoCommand: ParsableCommand {
     row("committed offset", "\(info.committedOffset), receipt \(info.receipt)")
     if let time = info.streamTime { row("stream time", EventTime.text(time)) }
     row("stored offset", "\(info.storedOffset), lag \(info.committedOffset.value - info.storedOffset.value)")
+    row("replay if killed", "about \(Int((info.predictedRestart / .milliseconds(1)).rounded(.up))) ms")
     if let changelog = info.changelog { row("changelog", "\(changelog), epoch \(info.epoch)") }
     if let offsets = info.changelogOffsets {
       row("changelog offsets", "start \(offsets.start), durable \(offsets.durable), end \(offsets.end)")
@@ -111,6 +112,7 @@ struct InfoCommand: ParsableCommand {
     var inputs: [Input]
     var committedOffset: Int64
     var storedOffset: Int64
+    var predictedRestartMilliseconds: Double
     var receipt: String
     var changelog: String?
     var epoch: Int32
@@ -140,7 +142,8 @@ struct InfoCommand: ParsableCommand {
           skipped: leftOut.firstSkipped)
       },
       committedOffset: info.committedOffset.value, storedOffset: info.storedOffset.value,
-      receipt: info.receipt.description, changelog: info.changelog?.description, epoch: info.epoch,
+      predictedRestartMilliseconds: info.predictedRestart / .milliseconds(1), receipt: info.receipt.description,
+      changelog: info.changelog?.description, epoch: info.epoch,
       changelogStart: info.changelogOffsets?.start.value, changelogDurable: info.changelogOffsets?.durable.value,
       changelogEnd: info.changelogOffsets?.end.value,
       position: Dictionary(

@@ -80,13 +80,24 @@ final class ProgressLine {
     switch (style, progress.phase) {
     case (.none, _): return
     case (.json, _):
+      let merged = progress.phase == .merging ? #","mergedShare":\#(progress.mergedShare)"# : ""
       write(
-        #"{"event":"\#(progress.phase.rawValue)","replayedRecords":\#(progress.records),"milliseconds":\#(milliseconds)}"#
-          + "\n")
+        #"{"event":"\#(progress.phase.rawValue)","replayedRecords":\#(progress.records),"#
+          + #""milliseconds":\#(milliseconds)\#(merged)}"# + "\n")
     case (_, .ready):
       guard progress.records > 0 else { return }
       clear()
       write("restored \(grouped(progress.records)) records from the changelog in \(milliseconds) ms\n")
+    case (_, .merging):
+      let left = progress.timeLeft.map { "  \(duration($0 / .seconds(1))) left" } ?? ""
+      let line = "merging: \(percent(progress.mergedShare))\(left)"
+      if style == .bar {
+        write("\r\u{1B}[2K" + line)
+        isDrawn = true
+      } else if ContinuousClock.now >= nextAt {
+        nextAt = .now.advanced(by: interval)
+        write(line + "\n")
+      }
     case (.bar, _):
       let left = progress.timeLeft.map { "  \(duration($0 / .seconds(1))) left" } ?? ""
       write("\r\u{1B}[2Krestoring: \(grouped(progress.records)) records\(left)")

@@ -7,7 +7,8 @@ struct ScaleCommand: ParsableCommand {
     commandName: "scale", abstract: "Measures stores of growing size.",
     discussion: """
       For each number of keys, in processes of their own: commits, reads of a closed and reopened store, process start to \
-      first read after SIGKILL (and the same for the bare database), and the restore of all from the changelog. \
+      first read after SIGKILL (and the same for the bare database), commits while a checkpoint is taken, and the restore \
+      of all from the changelog. \
       With --kills the restore is done once more, and killed at that many random instants on its way.
 
       Examples:
@@ -74,6 +75,9 @@ struct ScaleRow: Codable {
   /// Process start to first read after SIGKILL, in milliseconds: the middle of all starts.
   var openMilliseconds = 0.0
   var openPlainMilliseconds = 0.0
+  /// How long a checkpoint takes, and the rate of commits meanwhile to that without.
+  var checkpointSeconds = 0.0
+  var checkpointRatio = 0.0
   var restoreSeconds = 0.0
   var restorePeakBytes = 0
   /// What the restored database leaves to compactions.
@@ -89,7 +93,7 @@ struct ScaleRow: Codable {
       [
         "keys", "records/s", "commit p99", "max", "peak", "db B/B", "log B/B", "read p50", "p99", "open", "bare",
         "beyond",
-        "restored/s", "peak", "debt", "killed", "work",
+        "checkpoint", "beside", "restored/s", "peak", "debt", "killed", "work",
       ], textColumns: 0)
     for row in rows {
       table.append([
@@ -98,6 +102,7 @@ struct ScaleRow: Codable {
         "\(row.readP50.fixed(1)) µs", "\(row.readP99.fixed(1)) µs", "\(row.openMilliseconds.fixed(0)) ms",
         "\(row.openPlainMilliseconds.fixed(0)) ms",
         "\((row.openMilliseconds - row.openPlainMilliseconds).fixed(0)) ms",
+        "\(row.checkpointSeconds.fixed(2)) s", row.checkpointRatio.fixed(2),
         "\(Int(Double(row.keys) / row.restoreSeconds))", mebibytes(row.restorePeakBytes),
         "\(mebibytes(row.restoreDebtBytes)), \(row.restoreLevel0Files)", row.kills.map { "\($0)" } ?? "",
         row.killedWork.map { $0.fixed(2) } ?? "",

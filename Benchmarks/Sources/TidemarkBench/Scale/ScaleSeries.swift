@@ -56,6 +56,11 @@ struct ScaleSeries {
       row.kills = killed.kills
       row.killedWork = killed.work / work
     }
+
+    say("committing beside checkpoints")
+    let checkpoints = try finished(.checkpoint).result
+    row.checkpointSeconds = checkpoints.seconds
+    row.checkpointRatio = checkpoints.ratio ?? 0
     return row
   }
 

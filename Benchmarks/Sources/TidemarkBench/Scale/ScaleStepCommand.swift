@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Histogram
+import Synchronization
 import Tidemark
 
 /// A process of ``ScaleCommand``: one step on one directory, so that its memory and its start are its own.
@@ -20,12 +21,15 @@ struct ScaleStepCommand: ParsableCommand {
     case restore
     /// Reads rows at random.
     case read
+    /// Changes rows, with and without a checkpoint being taken.
+    case checkpoint
   }
 
   static let recordsPerCommit = 10_000
   static let tailRecords = 10_000
   static let tailRecordsPerCommit = 100
   private static let reads = 200_000
+  private static let checkpoints = 7
 
   @Argument var step: Step
   @Option var directory: String
@@ -86,7 +90,45 @@ struct ScaleStepCommand: ParsableCommand {
         StepResult(
           seconds: Double(end - begin) / 1e9, median: latencies.histogram.valueAtPercentile(50),
           p99: latencies.histogram.valueAtPercentile(99), greatest: latencies.histogram.max))
+    case .checkpoint:
+      let store = try files.open(.file(.os), budgetBytes: budgetBytes)
+      var (ratios, durations): ([Double], [Double]) = ([], [])
+      var random = SeededGenerator(seed: 6)
+      var window = 0.5
+      for round in 0..<Self.checkpoints {
+        // By turns one before the other.
+        let alone = round.isMultiple(of: 2) ? try commitRate(store, &random) { $0 >= window } : nil
+        let checkpoint = BackgroundCheckpoint(store, directory + "/checkpoint")
+        let beside = try commitRate(store, &random) { _ in checkpoint.isDone }
+        window = try checkpoint.wait()
+        try FileManager.default.removeItem(atPath: directory + "/checkpoint")
+        durations.append(window)
+        ratios.append(beside / (try alone ?? commitRate(store, &random) { $0 >= window }))
+      }
+      try store.close()
+      try report(
+        StepResult(seconds: durations.sorted()[Self.checkpoints / 2], ratio: ratios.sorted()[Self.checkpoints / 2]))
     }
+  }
+
+  /// Changes rows, 1,000 a commit, until it is over, and answers how many commits there were a second.
+  private func commitRate(
+    _ store: StateStore, _ random: inout SeededGenerator, until isOver: (_ seconds: Double) -> Bool
+  ) throws -> Double {
+    let begin = now()
+    var commits = 0.0
+    var seconds = 0.0
+    var transaction = try store.begin()
+    repeat {
+      for _ in 0..<1000 {
+        let number = random.next() % UInt64(keys)
+        try transaction.put(RecordKey(number: number), ValuePool.offset(for: number), in: recordTable)
+      }
+      try transaction.commit()
+      commits += 1
+      seconds = Double(now() - begin) / 1e9
+    } while !isOver(seconds)
+    return commits / seconds
   }
 
   private func write(
@@ -113,6 +155,34 @@ struct ScaleStepCommand: ParsableCommand {
   }
 }
 
+/// A checkpoint that is taken on a thread of its own.
+private final class BackgroundCheckpoint: @unchecked Sendable {
+  // Proof: written by the thread before the semaphore is signalled, and read after it; `done` is an atomic.
+  private var outcome: Result<Double, any Error> = .success(0)
+  private let done = Atomic<Bool>(false)
+  private let semaphore = DispatchSemaphore(value: 0)
+
+  init(_ store: StateStore, _ directory: String) {
+    Thread.detachNewThread { [self] in
+      let begin = now()
+      outcome = Result {
+        _ = try store.checkpoint(to: directory)
+        return Double(now() - begin) / 1e9
+      }
+      done.store(true, ordering: .releasing)
+      semaphore.signal()
+    }
+  }
+
+  var isDone: Bool { done.load(ordering: .acquiring) }
+
+  /// Waits for it, and answers how many seconds it took.
+  func wait() throws -> Double {
+    semaphore.wait()
+    return try outcome.get()
+  }
+}
+
 /// Says `ready` to the parent, and waits to be killed.
 func waitForTheEnd() {
   FileHandle.standardOutput.write(Data("ready".utf8))
@@ -128,6 +198,8 @@ struct StepResult: Codable {
   var median: UInt64?
   var p99: UInt64?
   var greatest: UInt64?
+  /// The commits beside a checkpoint to those without.
+  var ratio: Double?
   /// The greatest resident memory of the process, in bytes.
   var peakBytes = ProcessCounters.peakResidentBytes
 }
