@@ -2,6 +2,7 @@
 # make test     all tests, and the benchmarks once, tiny
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
+# make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
 # make bench-aggregate CSV=file   `tidemark aggregate` beside sqlite3, on a CSV file with CustomerID and Quantity
 # make lint     formatting and documentation rules
 # make format   formats the sources
@@ -11,7 +12,7 @@ SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: demo test build bench bench-smoke bench-aggregate lint format deps clean
+.PHONY: demo test build bench bench-smoke bench-scale bench-aggregate lint format deps clean
 
 demo: deps
 	swift build -c release --product tidemark
@@ -32,6 +33,11 @@ bench: deps
 bench-smoke: deps
 	swift build --package-path Benchmarks --product TidemarkBench
 	Benchmarks/.build/debug/TidemarkBench --scale smoke --output .build/bench-smoke
+	Benchmarks/.build/debug/TidemarkBench scale --keys 20000 --opens 1 --kills 2 --output .build/bench-smoke
+
+bench-scale: deps
+	swift build -c release --package-path Benchmarks --product TidemarkBench
+	Benchmarks/.build/release/TidemarkBench scale --kills 20
 
 bench-aggregate: build
 	Benchmarks/aggregate.sh "$(CSV)"
