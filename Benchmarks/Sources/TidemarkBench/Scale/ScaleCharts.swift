@@ -7,11 +7,11 @@ extension ScaleRow {
       ("committed", "M records/s", rows.map { $0.commitsPerSecond / 1e6 }),
       ("p99 of a read", "µs", rows.map(\.readP99)),
       (
-        "first read after SIGKILL, beyond the bare database", "ms",
+        "restart, beyond the bare database", "ms",
         rows.map { max(0, $0.openMilliseconds - $0.openPlainMilliseconds) }
       ),
       ("restored", "M records/s", rows.map { Double($0.keys) / $0.restoreSeconds / 1e6 }),
-      ("on disk for each byte committed: database", "bytes", rows.map(\.databaseBytesPerByte)),
+      ("database on disk, a byte committed", "bytes", rows.map(\.databaseBytesPerByte)),
       ("resident memory while restoring", "MiB", rows.map { Double($0.restorePeakBytes) / 1_048_576 }),
     ]
     let (width, height) = (360.0, 210.0)
