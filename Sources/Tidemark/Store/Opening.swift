@@ -314,10 +314,15 @@ private struct Opening {
     try mappingErrors(to: "the store's first rows can't be written") { () throws(RocksDBError) in
       try database.handle.write(batch, log: changelog == nil ? .synced : .off)
     }
-    try applier.install([], state)
-    try mappingErrors(to: "the store's first rows can't be flushed") { () throws(RocksDBError) in
-      try database.handle.flush(wait: true)
+    func flush() throws(StoreError) {
+      try mappingErrors(to: "the store's first rows can't be flushed") { () throws(RocksDBError) in
+        try database.handle.flush(wait: true)
+      }
     }
+    // Before the state, which may be durable at once, and which says that the other rows are there.
+    try flush()
+    try applier.install([], state)
+    if changelog == nil { try flush() }
     return state
   }
 
