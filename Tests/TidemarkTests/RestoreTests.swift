@@ -76,7 +76,7 @@ import TidemarkTesting
     try store.write { try $0.put("more", 1, in: balances) }
   }
 
-  /// Seen to fail with: a restore that begins at the stored offset, though there are runs; one that skips a run.
+  /// Seen to fail with: a restore that begins at the stored offset, though there are runs.
   @Test(arguments: [true, false]) func whatIsReadIsNotReadAgain(_ isMergedOften: Bool) throws {
     var random = SeededGenerator(seed: testSeed("interrupted restore, merged often: \(isMergedOften)"))
     let log = RecordingChangelog(try directory.log())
@@ -149,7 +149,7 @@ import TidemarkTesting
 
   /// A merge that was interrupted goes on with the parts that it lacks.
   ///
-  /// Seen to fail with: a plan that is made anew, which removes the parts; parts of another plan that count.
+  /// Seen to fail with: a plan that is made anew, which removes the parts; parts that are written whether they are there or not.
   @Test func partsThatAreWrittenAreNotWrittenAgain() throws {
     var random = SeededGenerator(seed: testSeed("interrupted merge"))
     let log = RecordingChangelog(try directory.log())
