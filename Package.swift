@@ -27,7 +27,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "CChecksum"),
-    .target(name: "CPrefetch"),
+    .target(name: "CIntrinsics"),
     .target(name: "Changelog", dependencies: ["CChecksum"], swiftSettings: swiftSettings),
     .target(
       name: "CRocksDB",
@@ -37,7 +37,7 @@ let package = Package(
     .target(
       name: "Tidemark",
       dependencies: [
-        "Changelog", "CPrefetch", "RocksDB", .product(name: "Logging", package: "swift-log"),
+        "Changelog", "CIntrinsics", "RocksDB", .product(name: "Logging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
       ],
       swiftSettings: swiftSettings),

@@ -49,6 +49,44 @@ import Testing
     }
   }
 
+  /// Batches of all sizes are merged, so that leaves are split while changes of theirs are pending.
+  @Test(arguments: 0..<8) func mergedBatchesAgreeWithADictionary(_ round: Int) throws {
+    var random = SeededGenerator(seed: testSeed("merged batches round \(round)"))
+    let merged = IndexedBatch()
+    var model: [[UInt8]: [UInt8]?] = [:]
+    let other = TableID(7)
+    var otherModel: [[UInt8]: [UInt8]?] = [:]
+    let keys = [3, 40, 400, 5000][round % 4]
+    for _ in 0..<40 {
+      let batch = IndexedBatch()
+      for _ in 0..<[0, 1, 3, 5, 200][Int.random(in: 0..<5, using: &random)] {
+        let key = randomKey(&random, of: keys)
+        let value: [UInt8]? =
+          Bool.random(using: &random)
+          ? nil : [UInt8](repeating: .random(in: 0...255, using: &random), count: .random(in: 0..<60, using: &random))
+        let isOther = Int.random(in: 0..<4, using: &random) == 0
+        if isOther { otherModel[key] = .some(value) } else { model[key] = .some(value) }
+        if let value {
+          batch.put(key.rawSpan, value.rawSpan, in: isOther ? other : table)
+        } else {
+          batch.delete(key.rawSpan, in: isOther ? other : table)
+        }
+      }
+      merged.merge(batch)
+      #expect(merged.count == model.count + otherModel.count)
+    }
+    for key in otherModel.keys {
+      let found: [UInt8]?? = merged.find(key.rawSpan, in: other).map { entry in
+        entry.state == .deleted ? nil : unsafe Array(entry.value)
+      }
+      #expect(found == otherModel[key])
+    }
+    #expect(
+      entries(merged).elementsEqual(model.sorted { $0.key.lexicographicallyPrecedes($1.key) }) {
+        $0.0 == $1.key && $0.1 == $1.value
+      })
+  }
+
   @Test(arguments: 0..<12) func aRandomHistoryAgreesWithADictionary(_ round: Int) throws {
     var random = SeededGenerator(seed: testSeed("indexed batch round \(round)"))
     let batch = IndexedBatch()

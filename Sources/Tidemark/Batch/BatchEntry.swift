@@ -1,4 +1,4 @@
-internal import CPrefetch
+internal import CIntrinsics
 
 // A changed key, in an arena. Integers are in the machine's order.
 //

@@ -122,14 +122,23 @@ final class IndexedBatch: @unchecked Sendable {
     trees.grow(toHave: index)
     let key = unsafe SearchKey(key)
     var path = KeyTree.Path()
-    if let entry = trees[index].find(key, &path) {
+    trees[index].descend(to: key, &path)
+    return entry(of: key, at: &path, valueRoom: valueRoom, in: index)
+  }
+
+  /// The same, of a key that the way in its tree was gone down to.
+  @inline(__always)
+  private func entry(
+    of key: SearchKey, at path: inout KeyTree.Path, valueRoom: Int, in tree: Int
+  ) -> (entry: BatchEntry, isAdded: Bool) {
+    if let entry = trees[tree].find(key, at: &path) {
       if !savepoints.isEmpty {
         formerEntries.append(FormerEntry(entry: entry, state: entry.state, place: entry.place))
       }
       return (entry, false)
     }
     let entry = unsafe BatchEntry(key.bytes, valueRoom: valueRoom, in: &arena)
-    trees[index].insert(key.prefix, entry, at: &path, &nodes)
+    trees[tree].insert(key.prefix, entry, at: &path, &nodes)
     count += 1
     generation &+= 1
     if !savepoints.isEmpty {
@@ -138,13 +147,46 @@ final class IndexedBatch: @unchecked Sendable {
     return (entry, true)
   }
 
-  /// Makes the changes of another batch, which are later ones.
+  // MARK: Merging
+
+  /// A change that is about to be made: the way to its leaf is gone, and the leaf's memory is on its way.
+  private struct Pending {
+    var entry: BatchEntry?
+    var path = KeyTree.Path()
+  }
+
+  /// Makes the changes of another batch, which are later ones; there must be no savepoint.
   func merge(_ other: IndexedBatch) {
-    for id in 0..<other.trees.count {
-      let table = TableID(UInt32(id))
-      other.forEach(in: table) { key, value in
-        if let value { put(key, value, in: table) } else { delete(key, in: table) }
+    precondition(savepoints.isEmpty)
+    var pending = InlineArray<4, Pending>(repeating: Pending())
+    for tree in 0..<other.trees.count {
+      trees.grow(toHave: tree)
+      var position = other.trees[tree].first
+      var (place, left) = (0, pending.count)
+      while left > 0 {
+        if let entry = pending[place].entry { change(like: entry, at: &pending[place].path, in: tree) }
+        pending[place].entry = nil
+        if let next = position {
+          let entry = next.entry
+          unsafe trees[tree].descend(to: SearchKey(entry.key), &pending[place].path)
+          pending[place].entry = entry
+          position = next.next
+        } else {
+          left -= 1
+        }
+        place = (place + 1) % pending.count
       }
+    }
+  }
+
+  @inline(__always)
+  private func change(like other: BatchEntry, at path: inout KeyTree.Path, in tree: Int) {
+    let key = unsafe SearchKey(other.key)
+    if other.state == .deleted {
+      entry(of: key, at: &path, valueRoom: 0, in: tree).entry.state = .deleted
+    } else {
+      let value = unsafe other.value
+      unsafe entry(of: key, at: &path, valueRoom: value.count, in: tree).entry.set(value, inPlace: true, in: &arena)
     }
   }
 

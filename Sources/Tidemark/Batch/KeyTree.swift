@@ -12,7 +12,7 @@
 //
 // The idea of prefixes in the nodes: Goetz Graefe, "Modern B-Tree Techniques" (2011), "poor man's normalized keys".
 
-internal import CPrefetch
+internal import CIntrinsics
 internal import Glibc
 
 /// A key to be looked for.
@@ -103,9 +103,8 @@ private struct Node: BitwiseCopyable {
   /// How many of its keys are below `key`, and whether the next is `key`.
   @inline(__always)
   func search(_ key: SearchKey) -> (index: Int, isFound: Bool) {
-    let prefixes = unsafe prefixes
-    var low = unsafe Self.countBelow(key.prefix, prefixes, count)
-    let count = count
+    let (prefixes, count) = unsafe (prefixes, count)
+    var low = unsafe tidemark_count_below(prefixes, count, key.prefix)
     guard low < count, unsafe prefixes[low] == key.prefix else { return (low, false) }
     // The rest of the key is compared next, and the value read or written.
     unsafe entries[low].prefetch()
@@ -119,20 +118,6 @@ private struct Node: BitwiseCopyable {
       if order < 0 { high = middle } else { low = middle + 1 }
     }
     return (low, false)
-  }
-
-  /// How many of `count` ascending numbers are below `limit`; without branches that could be guessed wrong.
-  @inline(__always)
-  private static func countBelow(_ limit: UInt64, _ numbers: UnsafePointer<UInt64>, _ count: Int) -> Int {
-    var first = 0
-    var left = count
-    while left > 1 {
-      let half = left / 2
-      first = unsafe numbers[first + half - 1] < limit ? first + half : first
-      left -= half
-    }
-    if left == 1 { first += unsafe numbers[first] < limit ? 1 : 0 }
-    return first
   }
 
   /// Of an inner node: the child that `key` belongs to, and the number of separators before it.
@@ -196,8 +181,12 @@ struct KeyTree: ~Copyable {
     @inline(__always)
     private func prefetchAhead() {
       let ahead = index + 4
-      if ahead < leaf.count { unsafe leaf.entries[ahead].prefetch() }
       if index == 0, let next = leaf.next { next.prefetch() }
+      if ahead < leaf.count {
+        unsafe leaf.entries[ahead].prefetch()
+      } else if let next = leaf.next, ahead - leaf.count < next.count {
+        unsafe next.entries[ahead - leaf.count].prefetch()
+      }
     }
 
     /// The position before; `nil` at the start.
@@ -207,10 +196,12 @@ struct KeyTree: ~Copyable {
     }
   }
 
-  /// Where a key was looked for: what an insertion goes by.
+  /// The way to where a key is, or belongs: what an insertion goes by.
   struct Path {
     fileprivate var leaf: Node?
     fileprivate var index = 0
+    /// The tree's when the way was found; one of another shape has other ways.
+    fileprivate var shape = -1
     /// The inner nodes on the way, and which child was taken; a tree of 12 levels has more keys than memory.
     fileprivate var steps = InlineArray<12, Step>(repeating: Step(node: nil, child: 0))
 
@@ -226,6 +217,8 @@ struct KeyTree: ~Copyable {
   private var root: Node?
   /// How many levels of inner nodes are above the leaves.
   private var height = 0
+  /// Counts the nodes that were added: what makes paths invalid.
+  private var shape = 0
 
   /// The entry of a key.
   @inline(__always)
@@ -242,17 +235,36 @@ struct KeyTree: ~Copyable {
   /// The entry of a key; without one, the way to where it belongs.
   @inline(__always)
   borrowing func find(_ key: SearchKey, _ path: inout Path) -> BatchEntry? {
-    guard var node = root else { return nil }
+    descend(to: key, &path)
+    return find(key, at: &path)
+  }
+
+  /// Goes down to the leaf of a key, and asks for its memory, which may take as long as all else together: the leaf is
+  /// better searched after something else was done.
+  @inline(__always)
+  borrowing func descend(to key: SearchKey, _ path: inout Path) {
+    path.shape = shape
+    guard var node = root else {
+      path.leaf = nil
+      return
+    }
     for level in 0..<height {
       let (child, index) = node.child(for: key)
       path.steps[level] = Path.Step(node: node, child: index)
       node = child
       node.prefetch()
     }
-    let (index, isFound) = node.search(key)
     path.leaf = node
+  }
+
+  /// The entry of a key that the way was gone down to.
+  @inline(__always)
+  borrowing func find(_ key: SearchKey, at path: inout Path) -> BatchEntry? {
+    if path.shape != shape { descend(to: key, &path) }
+    guard let leaf = path.leaf else { return nil }
+    let (index, isFound) = leaf.search(key)
     path.index = index
-    return unsafe isFound ? node.entries[index] : nil
+    return unsafe isFound ? leaf.entries[index] : nil
   }
 
   /// Adds an entry where a search ended that didn't find its key.
@@ -262,6 +274,7 @@ struct KeyTree: ~Copyable {
       let leaf = Self.makeLeaf(&nodes)
       leaf.insert(prefix, entry, at: 0)
       root = leaf
+      shape += 1
       return
     }
     if leaf.count < Node.capacity { return leaf.insert(prefix, entry, at: path.index) }
@@ -272,6 +285,7 @@ struct KeyTree: ~Copyable {
   private mutating func split(
     _ leaf: Node, adding prefix: UInt64, _ entry: BatchEntry, at path: inout Path, _ nodes: inout Arena
   ) {
+    shape += 1
     let right = Self.makeLeaf(&nodes)
     right.next = leaf.next
     right.previous = leaf
@@ -343,6 +357,7 @@ struct KeyTree: ~Copyable {
   /// Adds the entry at a position of another tree, whose key is greater than all here.
   mutating func append(_ position: Position, _ nodes: inout Arena) {
     var path = Path()
+    path.shape = shape
     if var node = root {
       for level in 0..<height {
         path.steps[level] = Path.Step(node: node, child: node.count)
@@ -389,6 +404,7 @@ struct KeyTree: ~Copyable {
   mutating func removeAll() {
     root = nil
     height = 0
+    shape += 1
   }
 }
 
