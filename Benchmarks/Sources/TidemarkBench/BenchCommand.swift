@@ -10,7 +10,8 @@ struct BenchCommand: ParsableCommand {
       directory as results.json and charts (SVG), and to standard output as tables.
       """,
     subcommands: [
-      RunCommand.self, CompareCommand.self, ScaleCommand.self, WriteUntilKilledCommand.self, ScaleStepCommand.self,
+      RunCommand.self, CompareCommand.self, ScaleCommand.self, RunPartCommand.self, WriteUntilKilledCommand.self,
+      ScaleStepCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 }
@@ -36,6 +37,9 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Rounds of each group, instead of the scale's, however long they take.")
   var rounds: Int?
 
+  @Option(help: "Among how many processes the rounds are divided, instead of the scale's number.")
+  var processes: Int?
+
   @Option(help: "Records of each write run, instead of the scale's.")
   var records: Int?
 
@@ -58,11 +62,14 @@ struct RunCommand: ParsableCommand {
     plan.baselineInsertHint = !withoutInsertHint
     if let minutes { plan.minutes = minutes }
     if let rounds { plan.setRounds(rounds) }
+    if let processes { plan.processes = processes }
+    if let rounds { plan.processes = min(plan.processes, rounds) }
+    guard plan.processes > 0 else { throw ValidationError("--processes and --rounds are at least 1") }
     try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
     let work = directory.map { $0 + "/tidemark-bench" } ?? output + "/work"
     defer { try? FileManager.default.removeItem(atPath: work) }
     let bench = try Bench(plan, directory: work)
-    let groups = bench.groups.filter { group in only.isEmpty || only.contains { group.title.contains($0) } }
+    let groups = bench.groups(only)
     if list {
       for group in groups {
         print("\(group.title) (\(bench.plan.minutes == nil ? "" : "at most ")\(group.rounds) rounds)")
@@ -70,18 +77,28 @@ struct RunCommand: ParsableCommand {
       return
     }
     guard !groups.isEmpty else { throw ValidationError("no group's title contains that; --list shows them") }
-    try measure(bench, groups)
+    try measure(bench)
   }
 
-  private func measure(_ bench: Bench, _ groups: [Group]) throws {
+  private func measure(_ bench: Bench) throws {
     var machine = Machine()
     print(heading(bench, machine))
-    var runner = Runner(groups, minutes: bench.plan.minutes)
-    // Now and then, too, so that a run that is cut short leaves what it has.
-    try runner.run(groups) { try self.results(bench, machine, $0).write(to: output + "/results.json") }
-    machine.loadAfter = Machine.load
-    let results = self.results(bench, machine, runner)
-    try results.write(to: output + "/results.json")
+    let plan = bench.plan
+    let begin = now()
+    var measured: [Measurements] = []
+    var results: Results {
+      Results(
+        scale: scale.rawValue, machine: machine, plan: plan, options: bench.options, rows: measured.map(Row.init))
+    }
+    for process in 0..<plan.processes {
+      let minutesLeft = plan.minutes.map { $0 - Double(now() - begin) / 60e9 }
+      let part = plan.part(process, minutes: minutesLeft.map { max($0, 0) / Double(plan.processes - process) })
+      let command = RunPartCommand.Work(plan: part, process: process, directory: bench.directory, only: only)
+      measured.add(try command.runInProcess())
+      machine.loadAfter = Machine.load
+      // A run that is cut short leaves what it has.
+      try results.write(to: output + "/results.json")
+    }
     print(results.text + "\n\n" + Results.legend)
     print("\nresults: \(output)/results.json")
     for path in try results.drawCharts(in: output) { print("chart: \(path)") }
@@ -89,12 +106,6 @@ struct RunCommand: ParsableCommand {
     if only.isEmpty, let bar = results.barsWithoutRow.first {
       throw ValidationError("the bar of \(bar.group), \(bar.name) has no row")
     }
-  }
-
-  private func results(_ bench: Bench, _ machine: Machine, _ runner: Runner) -> Results {
-    Results(
-      scale: scale.rawValue, machine: machine, plan: bench.plan, options: bench.options,
-      rows: Row.rows(of: runner.series))
   }
 
   private func heading(_ bench: Bench, _ machine: Machine) -> String {

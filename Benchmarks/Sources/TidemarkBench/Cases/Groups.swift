@@ -1,6 +1,10 @@
 extension Bench {
-  /// All groups, in the order in which they run.
-  var groups: [Group] {
+  /// The groups whose titles contain one of some texts, or all, in the order in which they run.
+  func groups(_ only: [String]) -> [Group] {
+    groups.filter { group in only.isEmpty || only.contains { group.title.contains($0) } }
+  }
+
+  private var groups: [Group] {
     writeGroups + singleGroups + [latencyGroup] + contextGroups + readGroups + getPutGroups + openGroups + settledGroups
   }
 
@@ -42,7 +46,7 @@ extension Bench {
 
   private var latencyGroup: Group {
     Group(
-      title: "commits under flushes and compactions", rounds: plan.latencyRounds, warmUpRounds: 0,
+      title: "commits under flushes and compactions", rounds: plan.latencyRounds,
       estimatedSeconds: seconds(plan.latencyRecords, 6000)
     ) { [self] in
       WriteCases(bench: self, workload: Workload(.uniq, count: plan.latencyRecords)).latencyContenders(1000)
@@ -54,7 +58,7 @@ extension Bench {
       let sizes = plan.contextSizes
       let estimate = Double(sizes.count) * 4.5 * seconds(plan.contextRecords, 4200)
       return Group(
-        title: "other ways to write, \(distribution)", rounds: plan.contextRounds, warmUpRounds: 0,
+        title: "other ways to write, \(distribution)", rounds: plan.contextRounds,
         isSliced: plan.slicesWrites, estimatedSeconds: estimate
       ) { [self] in
         WriteCases(bench: self, workload: Workload(distribution, count: plan.contextRecords))
@@ -69,12 +73,12 @@ extension Bench {
         WriteCases(bench: self, workload: Workload(distribution, count: plan.settledRecords), settles: true)
       }
       let unlogged = Group(
-        title: "writes until compactions have settled, \(distribution)", rounds: plan.settledRounds, warmUpRounds: 0,
+        title: "writes until compactions have settled, \(distribution)", rounds: plan.settledRounds,
         estimatedSeconds: 2 * seconds(plan.settledRecords, 3000)
       ) { prepare().unloggedContenders([10_000]) }
       let logged = Group(
         title: "logged writes until compactions have settled, \(distribution)", rounds: plan.settledRounds,
-        warmUpRounds: 0, estimatedSeconds: 3 * seconds(plan.settledRecords, 3000)
+        estimatedSeconds: 3 * seconds(plan.settledRecords, 3000)
       ) { prepare().loggedContenders([10_000]) }
       return plan.settlesLogged ? [unlogged, logged] : [unlogged]
     }
@@ -83,7 +87,7 @@ extension Bench {
   private var readGroups: [Group] {
     let gets = Distribution.allCases.map { distribution in
       Group(
-        title: "committed reads, \(distribution)", rounds: plan.readRounds,
+        title: "committed reads, \(distribution)", rounds: plan.readRounds, warmUpRounds: 1,
         estimatedSeconds: 3 * seconds(plan.reads, 3500)
       ) { [self] in
         let reads = Workload(reading: distribution, of: plan.rows, count: plan.reads)
@@ -91,7 +95,8 @@ extension Bench {
       }
     }
     let overRuns = Group(
-      title: "committed reads over 64 runs", rounds: plan.readRounds, estimatedSeconds: 3 * seconds(plan.reads, 3500)
+      title: "committed reads over 64 runs", rounds: plan.readRounds, warmUpRounds: 1,
+      estimatedSeconds: 3 * seconds(plan.reads, 3500)
     ) { [self] in
       let sides = try LoadedSides(self)
       try sides.commitRuns(64)
@@ -99,13 +104,15 @@ extension Bench {
       return ReadCases(bench: self, sides: sides, workload: reads).getContenders
     }
     let staged = Group(
-      title: "reads in a transaction", rounds: plan.readRounds, estimatedSeconds: 9 * seconds(plan.reads, 1500)
+      title: "reads in a transaction", rounds: plan.readRounds, warmUpRounds: 1,
+      estimatedSeconds: 9 * seconds(plan.reads, 1500)
     ) { [self] in
       let reads = Workload(reading: .uniq, of: plan.rows, count: max(plan.reads, plan.scans))
       return ReadCases(bench: self, sides: try sharedSides(), workload: reads).stagedContenders
     }
     let beside = Group(
-      title: "staging beside reads", rounds: plan.readRounds, estimatedSeconds: 3 * seconds(plan.stagingRecords, 300)
+      title: "staging beside reads", rounds: plan.readRounds, warmUpRounds: 1,
+      estimatedSeconds: 3 * seconds(plan.stagingRecords, 300)
     ) { [self] in
       let records = Workload(reading: .uniq, of: plan.rows, count: plan.stagingRecords)
       return ReaderCases(

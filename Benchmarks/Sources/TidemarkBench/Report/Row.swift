@@ -48,26 +48,23 @@ struct Row: Sendable {
     }
   }
 
-  /// The rows of finished series.
-  static func rows(of all: [Series]) -> [Row] { all.map(Row.init) }
-
-  init(_ series: Series) {
-    let contender = series.contender
-    group = series.group
-    name = contender.name
-    against = series.against
-    distribution = contender.distribution
-    recordsPerCommit = contender.recordsPerCommit
-    rounds = series.samples.count
-    operations = series.samples.first?.operations ?? 0
-    roundNanosecondsPerRecord = series.samples.map(\.nanosecondsPerOperation)
+  init(_ measured: Measurements) {
+    group = measured.group
+    name = measured.name
+    against = measured.against
+    distribution = measured.distribution
+    recordsPerCommit = measured.recordsPerCommit
+    let ratios = measured.ratios
+    rounds = measured.samples.count
+    operations = measured.samples.first?.operations ?? 0
+    roundNanosecondsPerRecord = measured.samples.map(\.nanosecondsPerOperation)
     nanosecondsPerRecord = median(roundNanosecondsPerRecord) ?? 0
-    ratio = pseudomedian(series.ratios)
-    medianRatio = median(series.ratios)
-    ratioRange = series.ratios.min().flatMap { least in series.ratios.max().map { [least, $0] } }
-    roundRatios = series.ratios.isEmpty ? nil : series.ratios
-    latency = Latency(of: contender.latencyOf, series.latencies.histogram)
-    func middle(_ value: (Sample) -> Double?) -> Double? { median(series.samples.compactMap(value)) }
+    ratio = pseudomedian(ratios)
+    medianRatio = median(ratios)
+    ratioRange = ratios.min().flatMap { least in ratios.max().map { [least, $0] } }
+    roundRatios = ratios.isEmpty ? nil : ratios
+    latency = Latency(of: measured.latencyOf, measured.latencies)
+    func middle(_ value: (Sample) -> Double?) -> Double? { median(measured.samples.compactMap(value)) }
     writeAmplification = middle { sample in
       guard let written = sample.writtenBytes, let user = sample.userBytes, user > 0 else { return nil }
       return Double(written) / Double(user)

@@ -24,8 +24,8 @@ struct Contender {
 struct Group {
   let title: String
   let rounds: Int
-  /// Rounds before those, which don't count: the first finds cold caches, a slow clock and no memory of the process's own.
-  var warmUpRounds = 1
+  /// Rounds before those, which don't count: the first reads find cold caches.
+  var warmUpRounds = 0
   /// Whether the runs of a turn go on slice by slice, beside each other: not where they leave work to other threads.
   var isSliced = false
   /// A guess at the time that one round takes, before there is a better one.
@@ -35,7 +35,7 @@ struct Group {
 }
 
 /// What one run of a contender took and left.
-struct Sample {
+struct Sample: Codable {
   var nanoseconds: UInt64
   /// How many records, reads or rows.
   var operations: Int

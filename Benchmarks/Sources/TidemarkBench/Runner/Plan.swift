@@ -15,8 +15,12 @@ struct Plan: Codable, Sendable {
   var commitSizes = [100, 1000, 10_000, 100_000]
   /// Commit sizes of the cases that are there for comparison only.
   var contextSizes = [100, 10_000]
-  /// After so many minutes no round begins, where each group has had a few; `nil`: all rounds are run.
+  /// After so many minutes no round begins, where each group has had ``leastRounds``; `nil`: all rounds are run.
   var minutes: Double? = 18
+  var leastRounds = 7
+  /// Among how many processes, one after the other, the rounds are divided: some of what scatters is the same for all
+  /// rounds of a process, as where its memory lies.
+  var processes = 5
   /// Rounds of cases that have neither of the numbers below, and of those that are there for comparison only; more than
   /// `minutes` have room for.
   var rounds = 40
@@ -66,7 +70,8 @@ struct Plan: Codable, Sendable {
     switch scale {
     case .standard: break
     case .smoke:
-      setRounds(1)
+      setRounds(2)
+      processes = 2
       settlesLogged = true
       (writeRecords, contextRecords, settledRecords, latencyRecords) = (2000, 1000, 5000, 5000)
       (singleRecords, syncedRecords) = (200, 200)
@@ -75,6 +80,7 @@ struct Plan: Codable, Sendable {
     case .full:
       (writeRecords, contextRecords, settledRecords, latencyRecords) = (2_000_000, 2_000_000, 20_000_000, 20_000_000)
       setRounds(7)
+      processes = 1
       contextSizes = commitSizes
       settlesLogged = true
       slicesWrites = false
@@ -82,10 +88,28 @@ struct Plan: Codable, Sendable {
       (getPutRecords, restoreRecords) = (2_000_000, 2_000_000)
     }
   }
+
   /// Gives all groups the same number of rounds, however long they take.
   mutating func setRounds(_ count: Int) {
     minutes = nil
-    (rounds, writeRounds, contextRounds, settledRounds) = (count, count, count, count)
-    (latencyRounds, readRounds, openRounds) = (count, count, count)
+    changeRounds { _ in count }
+  }
+
+  private mutating func changeRounds(_ change: (Int) -> Int) {
+    for count in [
+      \Plan.rounds, \.writeRounds, \.contextRounds, \.settledRounds, \.latencyRounds, \.readRounds, \.openRounds,
+    ] {
+      self[keyPath: count] = change(self[keyPath: count])
+    }
+  }
+
+  /// What one of the processes does in so many minutes.
+  func part(_ number: Int, minutes: Double?) -> Plan {
+    func share(_ count: Int) -> Int { count / processes + (number < count % processes ? 1 : 0) }
+    var part = self
+    part.minutes = minutes
+    part.leastRounds = share(leastRounds)
+    part.changeRounds(share)
+    return part
   }
 }

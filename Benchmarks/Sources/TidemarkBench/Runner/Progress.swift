@@ -14,9 +14,13 @@ struct Progress {
   private let isTerminal = isatty(STDERR_FILENO) == 1
 
   private let minutes: Double?
+  /// This process's number, and how many take turns.
+  private let process: Int
+  private let processes: Int
 
-  init(_ groups: [Group], minutes: Double?) {
+  init(_ groups: [Group], minutes: Double?, process: Int, of processes: Int) {
     self.minutes = minutes
+    (self.process, self.processes) = (process, processes)
     total = groups.reduce(0) { $0 + $1.estimatedSeconds * Double($1.rounds + $1.warmUpRounds) }
   }
 
@@ -34,11 +38,17 @@ struct Progress {
   mutating func show(_ contender: Contender) {
     guard let group else { return }
     let part = done + group.estimatedSeconds * Double(runs) / Double(max(runsOfRound, 1))
-    let elapsed = Double(now() - begin) / 1e9
+    var elapsed = Double(now() - begin) / 1e9
     var left = part > 0 && elapsed > 1 ? (total - part) / part * elapsed : total
     if let minutes { left = min(left, max(0, minutes * 60 - elapsed)) }
-    let turn = round < 0 ? "warming up" : "round \(round + 1)" + (minutes == nil ? " of \(group.rounds)" : "")
-    var line = "[\(Int(100 * elapsed / max(elapsed + left, 0.001)))%] \(group.title), \(turn): \(contender.title)"
+    // The other processes take as long.
+    let each = elapsed + left
+    elapsed += Double(process) * each
+    left += Double(processes - 1 - process) * each
+    var turn = round < 0 ? "warming up" : "round \(round + 1)" + (minutes == nil ? " of \(group.rounds)" : "")
+    if processes > 1 { turn += " of process \(process + 1) of \(processes)" }
+    let share = min(1, elapsed / max(elapsed + left, 0.001))
+    var line = "[\(Int(100 * share))%] \(group.title), \(turn): \(contender.title)"
     line += "; about \(left < 90 ? "\(Int(left)) s" : "\(Int(left / 60) + 1) min") left"
     // A log gets one line a round.
     if isTerminal || runs == 0 { write(line) }

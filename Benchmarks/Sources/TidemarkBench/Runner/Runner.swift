@@ -14,42 +14,42 @@ struct Runner {
   private var running: [Running] = []
   private var progress: Progress
   private let begin = now()
+  /// Which of the processes this is.
+  private let process: Int
+  private let leastRounds: Int
   /// When no round begins any more, in nanoseconds; `nil`: never.
   private let limit: Int?
 
-  /// How many rounds a group has at least.
-  private static let leastRounds = 7
-
-  init(_ groups: [Group], minutes: Double?) {
-    limit = minutes.map { Int($0 * 60e9) }
-    progress = Progress(groups, minutes: minutes)
+  init(_ groups: [Group], _ plan: Plan, process: Int) {
+    self.process = process
+    leastRounds = plan.leastRounds
+    limit = plan.minutes.map { Int($0 * 60e9) }
+    progress = Progress(groups, minutes: plan.minutes, process: process, of: plan.processes)
   }
 
   /// What was measured.
-  var series: [Series] { running.flatMap(\.series) }
+  var measurements: [Measurements] { running.flatMap(\.series).map(Measurements.init) }
 
-  /// Runs groups to their end, or until their time is up; `checkpoint` is called with what there is now and then.
+  /// Runs groups to their end, or until their time is up.
   ///
   /// The rounds of each group are spread over the whole time, so that minutes in which the machine is slower fall on all
   /// groups, and two runs see the same mix. Throws what a contender throws: a case that fails ends the whole run.
-  mutating func run(_ groups: [Group], checkpoint: (Runner) throws -> Void) throws {
+  mutating func run(_ groups: [Group]) throws {
     for (index, group) in groups.enumerated() {
       let series = Series.all(of: try group.prepare(), group: group.title)
-      running.append(Running(group: group, series: series, random: SeededGenerator(seed: UInt64(series.count))))
-      for round in -group.warmUpRounds..<0 { try run(round, of: index) }
+      let seed = UInt64(process * 1000 + series.count)
+      running.append(Running(group: group, series: series, random: SeededGenerator(seed: seed)))
+      // The first of a process finds code that was never run, and a slow clock.
+      for round in -max(group.warmUpRounds, index == 0 ? 1 : 0)..<0 { try run(round, of: index) }
     }
     let rounds = groups.indices.flatMap { index in
       (0..<groups[index].rounds).map {
         (at: (Double($0) + 0.5) / Double(groups[index].rounds), index: index, round: $0)
       }
     }
-    var checkpointAt = now()
     for (_, index, round) in rounds.sorted(by: { ($0.at, $0.index) < ($1.at, $1.index) }) {
-      if let limit, now() - begin > limit, round >= Self.leastRounds { continue }
+      if let limit, now() - begin > limit, round >= leastRounds { continue }
       try run(round, of: index)
-      guard now() - checkpointAt > 60_000_000_000 else { continue }
-      try checkpoint(self)
-      checkpointAt = now()
     }
   }
 

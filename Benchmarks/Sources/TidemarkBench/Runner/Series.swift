@@ -1,4 +1,54 @@
-/// The runs of a case beside one baseline, or those of a baseline.
+import Histogram
+
+/// What was measured of a case beside one baseline, or of a baseline: processes hand it on, and it adds up.
+struct Measurements: Codable {
+  let group: String
+  let name: String
+  let against: String?
+  let distribution: Distribution
+  let recordsPerCommit: Int?
+  let latencyOf: String?
+  private(set) var latencies: Histogram<UInt64>
+  private(set) var samples: [Sample]
+  /// The baseline's time divided by the case's, in each round.
+  private(set) var ratios: [Double]
+
+  init(_ series: Series) {
+    let contender = series.contender
+    (group, name, against) = (series.group, contender.name, series.against)
+    (distribution, recordsPerCommit) = (contender.distribution, contender.recordsPerCommit)
+    latencyOf = contender.latencyOf
+    (latencies, samples, ratios) = (series.latencies.histogram, series.samples, series.ratios)
+  }
+
+  /// Adds what another process measured of the same.
+  mutating func add(_ other: Measurements) {
+    latencies.add(other.latencies)
+    samples += other.samples
+    ratios += other.ratios
+  }
+
+  /// Whether it is of the same case beside the same baseline.
+  func isOfSame(as other: Measurements) -> Bool {
+    group == other.group && name == other.name && against == other.against && distribution == other.distribution
+      && recordsPerCommit == other.recordsPerCommit
+  }
+}
+
+extension [Measurements] {
+  /// Adds what another process measured, of the same cases or of more.
+  mutating func add(_ others: [Measurements]) {
+    for other in others {
+      if let index = firstIndex(where: { $0.isOfSame(as: other) }) {
+        self[index].add(other)
+      } else {
+        append(other)
+      }
+    }
+  }
+}
+
+/// The runs of a case beside one baseline, or those of a baseline, in this process.
 ///
 /// A case with two baselines has two series.
 struct Series {
