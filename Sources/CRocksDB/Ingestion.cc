@@ -1,5 +1,6 @@
 // Table files written outside of the database, and taken into it in one step.
 #include "Handles.h"
+#include "rocksdb/sst_file_reader.h"
 #include "rocksdb/sst_file_writer.h"
 
 using rocksdb::Status;
@@ -17,6 +18,14 @@ struct RDBTableFile {
     database->db->GetEnv()->DeleteFile(path).PermitUncheckedError();
   }
 };
+
+RDBStatus rdb_verify_table_file(const char* path) {
+  return guarded([&] {
+    rocksdb::SstFileReader reader{rocksdb::Options()};
+    Status status = reader.Open(path);
+    return status.ok() ? reader.VerifyChecksum() : status;
+  });
+}
 
 RDBStatus rdb_table_file_create(RDBDatabase* database, const RDBFamily* family, const char* path, RDBTableFile** out) {
   return guarded([&] {

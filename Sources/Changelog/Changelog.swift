@@ -28,12 +28,52 @@ public protocol Changelog: Sendable {
   /// commit. `nil` if no commit ends there. O(1) in the length of the changelog.
   func receipt(endingAt offset: Offset) throws(StoreError) -> Receipt?
 
+  /// Where the last commit ends that a point of the history includes; 0 if it includes none.
+  ///
+  /// Throws `invalidArgument` if the commits of the point were deleted.
+  func end(at point: ChangelogPoint) throws(StoreError) -> Offset
+
   /// Deletes commits below `offset`, as far as that is possible without touching others, and keeps at least the commit
   /// that ends there. Call it only for what a verified checkpoint covers.
   ///
   /// Returns the start of the changelog afterwards.
   @discardableResult
   func deleteCommits(below offset: Offset) throws(StoreError) -> Offset
+}
+
+extension Changelog {
+  /// Found by reading from the start.
+  public func end(at point: ChangelogPoint) throws(StoreError) -> Offset {
+    let start = try offsets().start
+    var end = start
+    try read(from: end, to: nil) { commit in
+      guard point.includes(end: commit.endOffset, timestamp: commit.timestamp) else { return .stop }
+      end = commit.endOffset
+      return .next
+    }
+    if end == start, start > .zero, point != .offset(end) { throw point.deletedError(start) }
+    return end
+  }
+}
+
+/// A point of a changelog's history.
+public enum ChangelogPoint: Hashable, Sendable {
+  /// All commits that end at or before an offset.
+  case offset(Offset)
+  /// All commits before the first that was appended later than that, by the writers' wall clocks.
+  case time(Timestamp)
+
+  /// Whether it includes a commit; those before it are.
+  public func includes(end: Offset, timestamp: Timestamp) -> Bool {
+    switch self {
+    case .offset(let last): end <= last
+    case .time(let last): timestamp <= last
+    }
+  }
+
+  func deletedError(_ start: Offset) -> StoreError {
+    StoreError(.invalidArgument, "the commits of that time were deleted; the changelog begins later", ["start": start])
+  }
 }
 
 /// The offsets of a changelog at one moment.

@@ -86,6 +86,38 @@ extension FileLog {
         records: commit.records))
   }
 
+  /// Where the last commit ends that a point of the history includes.
+  ///
+  /// Found through the indexes; by time, at most one segment is read. Where clocks went back, a time finds the commit in the
+  /// last segment that began before it.
+  public func end(at point: ChangelogPoint) throws(StoreError) -> Offset {
+    let segments = try directory.segments()
+    try checkNothingIsMissing(first: segments.first)
+    guard let first = segments.first else { return .zero }
+    let near: Offset
+    switch point {
+    case .offset(let offset): near = offset
+    case .time(let time):
+      var segment = segments.count - 1
+      while segment > 0, try directory.firstTimestamp(ofSegment: segments[segment]).map({ $0 > time }) ?? true {
+        segment -= 1
+      }
+      near = Offset(segments[segment])
+    }
+    var cursor = try LogCursor(directory, segments, near: near, windowBytes: 1 << 18)
+    var tail = LogTail(log: self)
+    var end = cursor.expected
+    let last = writer?.endOffset
+    while end < last ?? Offset(.max), try tail.advance(&cursor) {
+      guard point.includes(end: cursor.expected, timestamp: cursor.batch.header.baseTimestamp) else { break }
+      end = cursor.expected
+    }
+    if end.value == first, first > 0, point != .offset(end) {
+      throw point.deletedError(end)
+    }
+    return end
+  }
+
   /// The receipt of the commit that ends at `offset`.
   ///
   /// Found through the index; reads at most some index interval and the commit.

@@ -49,7 +49,7 @@ public final class FileLog: Changelog, Sendable {
   }
 
   /// Makes a directory and those above it that are missing, so that their names survive a loss of power.
-  private static func createDirectory(_ path: String, _ storage: any LogStorage) throws(StoreError) {
+  static func createDirectory(_ path: String, _ storage: any LogStorage) throws(StoreError) {
     if try storage.list(path) != nil { return }
     let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     if !parent.isEmpty { try createDirectory(parent, storage) }

@@ -151,6 +151,13 @@ extension LogDirectory {
     return (Int(entry.position), header.baseOffset)
   }
 
+  /// When the first batch of a segment was appended; `nil` if it has none.
+  func firstTimestamp(ofSegment base: Int64) throws(StoreError) -> Timestamp? {
+    guard let log = try storage.open(path(base, "log"), .read) else { return nil }
+    var window = FileWindow(RecordBatchHeader.byteCount)
+    return try header(at: 0, of: log, &window)?.baseTimestamp
+  }
+
   private func header(
     at position: Int, of log: any LogFile, _ window: inout FileWindow
   ) throws(StoreError) -> RecordBatchHeader? {

@@ -36,6 +36,8 @@ public struct StoreError: Error, Sendable, Equatable {
     case failed
     /// The format on disk is newer than this version, or uses what it doesn't know.
     case unsupported
+    /// The caller's own progress closure threw.
+    case cancelled
     /// Permission is missing.
     case permissionDenied
     /// The file system failed in another way.

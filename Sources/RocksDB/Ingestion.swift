@@ -23,6 +23,11 @@ public struct TableFile: ~Copyable {
     unsafe try check(key.lend { unsafe rdb_table_file_delete(handle, $0, $1) })
   }
 
+  /// Reads every block of a finished file, of any database, and compares its checksum.
+  public static func verifyChecksums(at path: String) throws(RocksDBError) {
+    unsafe try check(rdb_verify_table_file(path))
+  }
+
   /// Ends the file, which has a key at least; it is durable on return, but for its name.
   public consuming func finish() throws(RocksDBError) { unsafe try check(rdb_table_file_finish(handle)) }
 }

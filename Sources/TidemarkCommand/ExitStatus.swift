@@ -176,6 +176,7 @@ extension ExitStatus {
       case .wrongChangelog: .wrongChangelog
       case .permissionDenied: .noPermission
       case .inputOutput: .inputOutput
+      case .cancelled: .interrupted
       }
   }
 }

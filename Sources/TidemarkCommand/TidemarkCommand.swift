@@ -15,6 +15,7 @@ struct TidemarkCommand: ParsableCommand {
         tidemark top 10 --by "sum(amount)" --state ./state
         tidemark verify --state ./state
         tidemark checkpoint /backup/state-1 --state ./state
+        tidemark fork ./before --time 2026-11-20T14:00:00Z --state ./state
         tidemark log --follow --state ./state
         tidemark demo
 
@@ -31,7 +32,7 @@ struct TidemarkCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       AggregateCommand.self, GetCommand.self, ScanCommand.self, TopCommand.self, InfoCommand.self, VerifyCommand.self,
-      RebuildCommand.self, CheckpointCommand.self, RestoreCommand.self, LogCommand.self, DemoCommand.self,
-      TortureCommand.self,
+      RebuildCommand.self, CheckpointCommand.self, RestoreCommand.self, ForkCommand.self, LogCommand.self,
+      DemoCommand.self, TortureCommand.self,
     ])
 }

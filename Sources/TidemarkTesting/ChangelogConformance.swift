@@ -31,6 +31,7 @@ public struct ChangelogConformance {
     try checkEmpty()
     try checkReadsWhatWasAppended()
     try checkReceipts()
+    try checkPoints()
     try checkReadingFromTheMiddle()
     try checkOneWriter()
     try checkTooLarge()
@@ -82,6 +83,23 @@ public struct ChangelogConformance {
       expected = appended.receipt
     }
     try equal(writer.lastReceipt, expected, "last receipt")
+    try writer.close()
+  }
+
+  /// A point of the history includes the commits that end by its offset, or that were appended by its time.
+  public func checkPoints() throws {
+    let log = try make()
+    try equal(try log.end(at: .offset(7)), 0, "end at a point of an empty changelog")
+    let writer = try log.openWriter()
+    var last: Offset = 0
+    for number in 0..<10 {
+      let appended = try writer.append(Sample(number).commit())
+      try equal(try log.end(at: .offset(appended.endOffset.advanced(by: -1))), last, "end before the end of a commit")
+      try equal(try log.end(at: .offset(appended.endOffset)), appended.endOffset, "end at the end of a commit")
+      last = appended.endOffset
+    }
+    try equal(try log.end(at: .time(.max)), last, "end in the future")
+    try equal(try log.end(at: .time(.min)), 0, "end before the first commit")
     try writer.close()
   }
 

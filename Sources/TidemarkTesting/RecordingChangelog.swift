@@ -100,6 +100,9 @@ public final class RecordingChangelog: Changelog {
   public func receipt(endingAt offset: Offset) throws(StoreError) -> Receipt? { try base.receipt(endingAt: offset) }
 
   /// Asks the wrapped changelog.
+  public func end(at point: ChangelogPoint) throws(StoreError) -> Offset { try base.end(at: point) }
+
+  /// Asks the wrapped changelog.
   @discardableResult
   public func deleteCommits(below offset: Offset) throws(StoreError) -> Offset {
     try base.deleteCommits(below: offset)

@@ -67,4 +67,49 @@ import Testing
     #expect(try aggregate(file, in: directory("other")).status == 0)
     #expect(try rows(directory("other")) == rows(state))
   }
+
+  /// Seen to fail with: a fork whose checkpoint is looked for under the name that it had while it was made.
+  @Test func aForkIsTheStateAsItWas() throws {
+    let file = try directory.write(orders(1000), to: "orders.csv")
+    #expect(try aggregate(file).status == 0)
+    let then = try rows(state)
+    _ = try directory.write(orders(2000), to: "orders.csv")
+    let offset = try storedOffset()
+    #expect(try aggregate(file).status == 0)
+    let now = try rows(state)
+    #expect(then != now)
+
+    let forked = try tidemark("fork", directory("fork"), "--offset", "\(offset)", "--state", state)
+    #expect(forked.status == 0, "\(forked.error)")
+    #expect(forked.output.contains("offset \(offset)"))
+    #expect(try rows(directory("fork")) == then)
+    #expect(try tidemark("fork", directory("same"), "--state", state).status == 0)
+    #expect(try rows(directory("same")) == now)
+    #expect(try tidemark("fork", directory("future"), "--time", "9000-01-01", "--state", state).status == 0)
+    #expect(try rows(directory("future")) == now)
+    // Each goes on for itself.
+    #expect(try aggregate(file, in: directory("fork")).status == 0)
+    #expect(try rows(directory("fork")) == now)
+    #expect(try tidemark("rebuild", "--state", directory("fork")).status == 0)
+    #expect(try tidemark("verify", "--state", directory("fork")).status == 0)
+    #expect(try rows(directory("fork")) == now)
+    #expect(try tidemark("verify", "--state", state).status == 0)
+
+    for (arguments, status) in [
+      (["--time", "yesterday"], 64), (["--time", "1999-01-01"], 64), (["--offset", "3", "--time", "2026-01-01"], 64),
+      (["--offset", "0"], 64), (["--from", directory("nowhere")], 78),
+    ] as [([String], Int32)] {
+      let refused = try run(commandPath(), ["fork", directory("refused")] + arguments + ["--state", state])
+      #expect(refused.status == status, "\(arguments): \(refused.error)")
+      #expect(!FileManager.default.fileExists(atPath: directory("refused")))
+    }
+    #expect(try tidemark("fork", directory("fork"), "--state", state).status == 64)
+  }
+
+  /// Where the state's store ends.
+  private func storedOffset() throws -> Int64 {
+    let head = try String(contentsOfFile: state + "/store/HEAD", encoding: .utf8)
+    let line = try #require(head.split(separator: "\n").first { $0.hasPrefix("offset ") })
+    return try #require(Int64(line.dropFirst(7)))
+  }
 }

@@ -172,6 +172,35 @@ import TidemarkTesting
     try rebuilt.close()
   }
 
+  @Test func thePastIsForkedAndOldAnswersAreGiven() throws {
+    let changelog = try FileLog.open(directory.path, TopicPartition("state", 0))
+    let store = try StateStore.open(directory("store"), tables: [spent, orders], changelog: changelog)
+    try fill(store, 0..<50)
+    let expected = try consistentReport(store)
+    try store.close()
+    let forked = try fork(changelog, at: .max, to: directory("fork"))
+    #expect(try consistentReport(forked) == expected)
+    try forked.close()
+    try FileManager.default.copyItem(atPath: directory("store"), toPath: directory("old"))
+    let again = try StateStore.open(directory("store"), tables: [spent, orders], changelog: changelog)
+    try fill(again, 100..<120)
+    let latest = try again.snapshot().offset
+    try again.close()
+    let offsets = Offsets()
+    let served = try openServing(directory("old"), changelog) { offsets.append($0.offset) }
+    #expect(offsets.all.count == 2 && offsets.all[0] < latest && offsets.all[1] == latest)
+    let first = try backUpWhatIsNew(served, to: directory.path, named: "backup-1")
+    try fill(served, 50..<60)
+    #expect(try backUpWhatIsNew(served, to: directory.path, named: "backup-2").offset > first.offset)
+    try served.close()
+  }
+
+  /// What a closure was given; on this thread alone.
+  private final class Offsets: @unchecked Sendable {
+    private(set) var all: [Offset] = []
+    func append(_ offset: Offset) { all.append(offset) }
+  }
+
   @Test func aStoreWithoutAChangelogHasNothingToRestoreFrom() throws {
     func kind(_ body: () throws -> Void) -> StoreError.Kind? {
       do { try body() } catch { return (error as? StoreError)?.kind }

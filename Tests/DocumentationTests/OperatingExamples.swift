@@ -1,9 +1,16 @@
+import Foundation
 import Tidemark
 
 /// Takes a backup while the store runs, and lets the changelog delete what it covers.
 func backUp(_ store: StateStore, to directory: String) throws -> Offset {
   let checkpoint = try store.checkpoint(to: directory)
   return try store.deleteChangelog(coveredBy: checkpoint.directory)
+}
+
+/// Takes a backup on another disk, beside earlier ones.
+func backUpWhatIsNew(_ store: StateStore, to parent: String, named name: String) throws -> Checkpoint {
+  let earlier = try FileManager.default.contentsOfDirectory(atPath: parent).map { parent + "/" + $0 }
+  return try store.checkpoint(to: parent + "/" + name, sharingFilesOf: earlier)
 }
 
 /// Makes a store of a backup; the changelog gives what was committed after it.
@@ -19,6 +26,29 @@ func openTelling(_ directory: String, _ changelog: some Changelog) throws -> Sta
     let left = progress.timeLeft.map { ", \($0) left" } ?? ""
     print(progress.phase, progress.records, "records", progress.mergedShare, "merged", left)
   }
+}
+
+/// Opens a store; readers have an older state until it is ready.
+func openServing(
+  _ directory: String, _ changelog: some Changelog, _ serve: @escaping @Sendable (Snapshot) -> Void
+) throws -> StateStore {
+  let store = try StateStore.open(
+    directory, tables: [spent, orders], changelog: changelog,
+    whileRestoring: { old in
+      print("answers are of offset \(old.offset), position \(old.position)")
+      serve(old)
+    })
+  serve(try store.snapshot())
+  return store
+}
+
+/// Makes a store of the state as it was at a time, to look at or to go on from.
+func fork(_ changelog: FileLog, at time: Timestamp, to directory: String) throws -> StateStore {
+  let past = try StateStore.restore(to: directory + "/past", from: changelog, upTo: .time(time))
+  let log = try changelog.fork(to: directory + "/changelog", TopicPartition("orders-state", 0), at: past.offset)
+  let base = try past.fork(to: directory + "/base", changelog: log)
+  try base.copy(to: directory + "/store")
+  return try StateStore.open(directory + "/store", tables: [spent, orders], changelog: log)
 }
 
 /// Opens a store that should be back 200 milliseconds after any crash, beyond what opening RocksDB takes.

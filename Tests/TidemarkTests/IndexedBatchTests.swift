@@ -50,6 +50,8 @@ import Testing
   }
 
   /// Batches of all sizes are merged, so that leaves are split while changes of theirs are pending.
+  ///
+  /// Seen to fail with: ways to leaves that count though a node was added.
   @Test(arguments: 0..<8) func mergedBatchesAgreeWithADictionary(_ round: Int) throws {
     var random = SeededGenerator(seed: testSeed("merged batches round \(round)"))
     let merged = IndexedBatch()

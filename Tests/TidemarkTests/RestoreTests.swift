@@ -1,7 +1,9 @@
 import Foundation
 import Testing
-import Tidemark
 import TidemarkTesting
+
+@testable import Changelog
+@testable import Tidemark
 
 /// Restores of more than fits into memory, interrupted and damaged on their way.
 @Suite struct RestoreTests {
@@ -101,6 +103,100 @@ import TidemarkTesting
     }
     #expect(
       records < 400 * 40 / 3, "the last open read \(records) records of 16,000, and what the former ones have stays")
+  }
+
+  /// Whoever is told of progress may stop the restore, at any time; the next one goes on there.
+  ///
+  /// Seen to fail with: a failure of the merge that is dropped.
+  @Test(arguments: [OpenProgress.Phase.restoring, .merging])
+  func aRestoreIsCancelled(_ phase: OpenProgress.Phase) throws {
+    var random = SeededGenerator(seed: testSeed("cancelled restore"))
+    let log = try directory.log()
+    let written = try fill(log, commits: 400, &random)
+    struct Enough: Error {}
+    var told = 0
+    let error = storeError(.cancelled) {
+      _ = try directory.store(log, large) { progress in
+        if progress.phase != phase { return }
+        told += 1
+        throw Enough()
+      }
+    }
+    #expect(error?.cause?.contains("Enough") == true)
+    #expect(told > 0)
+    #expect(try storedOffset() == 0)
+    let store = try directory.store(log, large)
+    #expect(try store.snapshot().allBalances() == written)
+    #expect(try store.verify(in: directory("scratch")).agrees)
+    _ = storeError(.cancelled) { _ = try store.verify(in: directory("scratch")) { _ in throw Enough() } }
+    #expect(!FileManager.default.fileExists(atPath: directory("scratch")))
+  }
+
+  /// What is stored can be read before the rest is restored, and says where it stands.
+  ///
+  /// Seen to fail with: a call where there is nothing to restore, none once table files have taken in more.
+  @Test func whatIsStoredIsReadWhileTheRestIsRestored() throws {
+    var random = SeededGenerator(seed: testSeed("reads while restoring"))
+    let log = try directory.log()
+    func open(_ options: StoreOptions, _ shown: (Snapshot) -> Void) throws -> StateStore {
+      try withoutActuallyEscaping(shown) { shown in
+        try StateStore.open(
+          directory("store"), tables: [balances, orders], changelog: log, options: options, whileRestoring: shown)
+      }
+    }
+    var first: [String: Int64] = [:]
+    do {
+      let store = try directory.store(log)
+      try store.write { for key in 0..<20 { try $0.put("key\(key)", 7, in: balances) } }
+      try store.close()
+      first = try open(.lazy) { _ in Issue.record("there was nothing to restore") }.snapshot().allBalances()
+    }
+    try directory.copy("store", to: "old")
+    do {
+      let store = try directory.store(log)
+      for number in 0..<300 {
+        try store.write { transaction in
+          for _ in 0..<40 {
+            try transaction.put("key\(Int.random(in: 0..<5000, using: &random))", Int64(number), in: balances)
+          }
+        }
+      }
+      try store.close()
+    }
+    for options in [StoreOptions.lazy, small] {
+      try FileManager.default.removeItem(atPath: directory("store"))
+      try directory.copy("old", to: "store")
+      var shown: [Snapshot] = []
+      let store = try open(options) { shown.append($0) }
+      let offsets = shown.map(\.offset)
+      #expect(offsets == offsets.sorted() && Set(offsets).count == offsets.count)
+      #expect(options.waitingBytes == small.waitingBytes ? shown.count > 1 : shown.count == 1)
+      #expect(try shown[0].allBalances() == first)
+      #expect(try shown[0].get("key3", in: balances) == 7)
+      #expect(try store.snapshot().offset == log.offsets().end)
+      shown = []
+      try store.close()
+    }
+  }
+
+  /// Seen to fail with: turns for whoever comes first to the lock.
+  @Test func turnsAreTakenInTheOrderInWhichTheyAreAskedFor() {
+    let turns = Turns(1)
+    let order: Mutex<[Int]> = Mutex([])
+    let done = DispatchGroup()
+    turns.take {
+      for number in 0..<6 {
+        done.enter()
+        Thread.detachNewThread {
+          turns.take { order.withLock { $0.append(number) } }
+          done.leave()
+        }
+        #expect(eventually { turns.waitingCount == number + 1 })
+      }
+    }
+    done.wait()
+    #expect(order.withLock { $0 } == Array(0..<6))
+    #expect(turns.waitingCount == 0)
   }
 
   /// Seen to fail with: blocks whose checksum isn't looked at; damage that ends the restore.

@@ -82,7 +82,7 @@ extension StoreOptions {
 extension TemporaryDirectory {
   func store(
     _ changelog: any Changelog, _ options: StoreOptions = .lazy, _ name: String = "store",
-    progress: (OpenProgress) -> Void = { _ in }
+    progress: (OpenProgress) throws -> Void = { _ in }
   ) throws -> StateStore {
     try StateStore.open(
       self(name), tables: [balances, orders], changelog: changelog, options: options, progress: progress)

@@ -213,6 +213,9 @@ size_t rdb_batch_count(const RDBBatch *_Nonnull batch);
 size_t rdb_batch_byte_count(const RDBBatch *_Nonnull batch);
 RDBStatus rdb_write(RDBDatabase *_Nonnull database, RDBBatch *_Nonnull batch, int log);
 
+/// Reads every block of a table file and compares its checksum.
+RDBStatus rdb_verify_table_file(const char *_Nonnull path);
+
 /// A table file that is written outside of the database; its path is on the database's file system and ends in ".sst".
 typedef struct RDBTableFile RDBTableFile;
 RDBStatus rdb_table_file_create(

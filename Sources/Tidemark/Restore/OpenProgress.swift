@@ -34,4 +34,13 @@ public struct OpenProgress: Sendable {
   public var recordsPerSecond: Double = 0
   /// An estimate of what is left of the phase, from its rate; `nil` without a rate.
   public var timeLeft: Duration?
+
+  /// Tells the caller, who may want to stop.
+  func tell(_ progress: (OpenProgress) throws -> Void) throws(StoreError) {
+    do { try progress(self) } catch {
+      throw StoreError(
+        .cancelled, "it was cancelled by whoever is told of progress",
+        ["phase": phase.rawValue, "offset": offset, "end": endOffset], cause: error)
+    }
+  }
 }

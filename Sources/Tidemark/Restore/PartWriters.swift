@@ -10,6 +10,9 @@ final class PartWriters: Sendable {
   /// How many parts are written at once, where memory allows.
   static let greatestCount = min(max(ProcessInfo.processInfo.activeProcessorCount, 1), 8)
 
+  /// All stores of the process take turns, part by part, so that one that came first doesn't keep the others waiting.
+  private static let turns = Turns(greatestCount)
+
   private let runs: [SortedRun]
   private let count: Int
   private let plan: MergePlan
@@ -40,15 +43,16 @@ final class PartWriters: Sendable {
 
   /// Writes all parts, and answers the table files; parts without rows have none.
   ///
-  /// Calls `report` now and then on this thread, with how much of the work is done, from 0 to 1.
-  func run(_ report: (Double) -> Void) throws(StoreError) -> [(table: OpenTable, path: String)] {
+  /// Calls `report` now and then on this thread, with how much of the work is done, from 0 to 1; where that throws, the
+  /// parts under way are finished, and no others.
+  func run(_ report: (Double) throws(StoreError) -> Void) throws(StoreError) -> [(table: OpenTable, path: String)] {
     let others = (1..<count).map { _ in
       BackgroundTask("tidemark-merge") { [self] () throws(StoreError) in try work() }
     }
     var failure: StoreError?
     let total = Double(max(plan.parts.reduce(0) { $0 + $1.byteCount }, 1))
     do throws(StoreError) {
-      try work { report(min(Double(doneBytes.load(ordering: .relaxed)) / total, 1)) }
+      try work { () throws(StoreError) in try report(min(Double(doneBytes.load(ordering: .relaxed)) / total, 1)) }
     } catch {
       failure = error
     }
@@ -60,18 +64,24 @@ final class PartWriters: Sendable {
   }
 
   /// Writes one part after the other, as long as there are any that nobody else does.
-  private func work(_ report: () -> Void = {}) throws(StoreError) {
-    while !isFailed.load(ordering: .relaxed) {
-      let part = nextPart.add(1, ordering: .relaxed).oldValue
-      if part >= plan.parts.count { return }
-      do throws(StoreError) {
-        if let path = try write(part) { files.withLock { $0.append((part, path)) } }
-      } catch {
-        isFailed.store(true, ordering: .relaxed)
-        throw error
+  private func work(
+    _ report: () throws(StoreError) -> Void = { () throws(StoreError) in }
+  ) throws(StoreError) {
+    do throws(StoreError) {
+      while !isFailed.load(ordering: .relaxed) {
+        let part = nextPart.add(1, ordering: .relaxed).oldValue
+        if part >= plan.parts.count { return }
+        let path = try Self.turns.take { () throws(StoreError) in
+          // While this one waited, another may have failed.
+          isFailed.load(ordering: .relaxed) ? nil : try write(part)
+        }
+        if let path { files.withLock { $0.append((part, path)) } }
+        doneBytes.add(plan.parts[part].byteCount, ordering: .relaxed)
+        try report()
       }
-      doneBytes.add(plan.parts[part].byteCount, ordering: .relaxed)
-      report()
+    } catch {
+      isFailed.store(true, ordering: .relaxed)
+      throw error
     }
   }
 

@@ -46,10 +46,10 @@ struct Restore {
   ///
   /// Returns how many changelog bytes wait.
   func run(
-    _ waiting: inout WaitingCommits, to end: Offset, _ report: (OpenProgress) -> Void
+    _ waiting: inout WaitingCommits, to end: Offset, _ report: (OpenProgress) throws(StoreError) -> Void
   ) throws(StoreError) -> Int {
     var progress = RestoreProgress(from: waiting.state.offset, to: end, since: begin)
-    if waiting.state.offset < end { report(progress.value) }
+    if waiting.state.offset < end { try report(progress.value) }
     let runs = try SortedRuns(directory.restore, from: waiting.state, changelog, budget)
     do throws(StoreError) {
       return try replay(runs, &waiting, to: end, &progress, report)
@@ -65,7 +65,7 @@ struct Restore {
 
   private func replay(
     _ runs: SortedRuns, _ waiting: inout WaitingCommits, to end: Offset, _ progress: inout RestoreProgress,
-    _ report: (OpenProgress) -> Void
+    _ report: (OpenProgress) throws(StoreError) -> Void
   ) throws(StoreError) -> Int {
     try runs.defineTables(applier)
     // A merge that was begun is finished first: its parts count for these runs.
@@ -84,7 +84,7 @@ struct Restore {
         offset: commit.endOffset, receipt: commit.receipt, position: commit.position, streamTime: commit.streamTime)
       try add(commit.records, to: sorter)
       waitingBytes += commit.byteCount
-      if progress.read(commit) { report(progress.value) }
+      if progress.read(commit) { try report(progress.value) }
       if sorter.byteCount >= limitBytes(of: waiting, runs) || waitingBytes >= lagBytes {
         try runs.write(sorter, to: state)
         if runs.runs.count == 1 { try checkRoom(runs, to: end) }
@@ -109,7 +109,7 @@ struct Restore {
       try merge(runs, &waiting, &progress, report)
     }
     progress.finish()
-    report(progress.value)
+    try report(progress.value)
     return waitingBytes
   }
 
@@ -154,7 +154,7 @@ struct Restore {
   /// Merges the runs into the database.
   private func merge(
     _ runs: SortedRuns, _ waiting: inout WaitingCommits, _ progress: inout RestoreProgress,
-    _ report: (OpenProgress) -> Void
+    _ report: (OpenProgress) throws(StoreError) -> Void
   ) throws(StoreError) {
     try runs.finishWriting()
     let memory = runs.cursorBytes * runs.writerCount
@@ -165,7 +165,10 @@ struct Restore {
       if let begun = try runs.plan() { plan = begun } else { plan = try runs.makePlan() }
       let writers = PartWriters(
         runs, plan, applier.database, tables: try tables(of: plan), dropsDeletions: waiting.state.offset == .zero)
-      try applier.take(try writers.run { if progress.merged($0) { report(progress.value) } }, runs.end)
+      let files = try writers.run { (share) throws(StoreError) in
+        if progress.merged(share) { try report(progress.value) }
+      }
+      try applier.take(files, runs.end)
     } catch {
       // Also a part that a former restore has left.
       if error.kind == .corrupted { runs.areDamaged = true }

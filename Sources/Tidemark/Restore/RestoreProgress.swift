@@ -49,6 +49,7 @@ struct RestoreProgress {
     if mergingBegin == nil {
       (mergingBegin, mergingStart) = (.now, share)
       value.phase = .merging
+      nextReport = .now
     }
     value.mergedShare = share
     return isDue()

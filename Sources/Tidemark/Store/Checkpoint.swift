@@ -20,33 +20,46 @@ public struct Checkpoint: Sendable {
   ///
   /// Throws `corrupted` if anything is damaged.
   public static func verified(_ path: String) throws(StoreError) -> Checkpoint {
+    let checkpoint = try looked(at: path)
+    let directory = StoreDirectory(path: path)
+    try mappingErrors(to: "the checkpoint is damaged", ["directory": path]) { () throws(RocksDBError) in
+      let families = try RocksDB.Database.columnFamilyNames(at: directory.database)
+      let handle = try RocksDB.Database.openReadOnly(
+        directory.database, options: StoredState.settings(StoreOptions()), columnFamilies: families)
+      try handle.verifyChecksums()
+    }
+    return checkpoint
+  }
+
+  /// Opens a checkpoint and compares its `HEAD` with the stored offset.
+  static func looked(at path: String) throws(StoreError) -> Checkpoint {
     let directory = StoreDirectory(path: path)
     guard let bytes = try Files.read(directory.head), directory.hasDatabase else {
       throw StoreError(.invalidArgument, "there is no checkpoint", ["directory": path])
     }
     let head = try Head(parsing: bytes, file: directory.head)
-    let options = StoreOptions()
-    guard let stored = try StoredState.read(directory, options), let must = head.stored,
+    guard let stored = try StoredState.read(directory, StoreOptions()), let must = head.stored,
       stored.state.offset == must.offset, stored.state.receipt == must.receipt
     else { throw StoreError(.corrupted, "the checkpoint isn't what its HEAD says", ["directory": path]) }
-    try mappingErrors(to: "the checkpoint is damaged", ["directory": path]) { () throws(RocksDBError) in
-      let families = try RocksDB.Database.columnFamilyNames(at: directory.database)
-      let handle = try RocksDB.Database.openReadOnly(
-        directory.database, options: StoredState.settings(options), columnFamilies: families)
-      try handle.verifyChecksums()
-    }
     return Checkpoint(
       directory: path, offset: must.offset, receipt: must.receipt, identity: stored.identity)
   }
 
   /// Copies the checkpoint to a directory that isn't there yet, as a store to be opened: the rest is restored from the
   /// changelog then.
+  ///
+  /// The directory appears once it is whole and synced.
   public func copy(to path: String) throws(StoreError) {
     let target = StoreDirectory(path: path)
     guard !target.exists else {
       throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
     }
-    try copyFiles(to: target)
+    try target.make { (partial) throws(StoreError) in try copyFiles(to: partial) }
+  }
+
+  /// The same under another name.
+  func moved(to path: String) -> Checkpoint {
+    Checkpoint(directory: path, offset: offset, receipt: receipt, identity: identity)
   }
 
   /// Copies database and `HEAD` to a directory that has neither, and remembers there where they come from.
@@ -62,14 +75,22 @@ extension StateStore {
   /// Commits wait only while table files are linked and what came in the last moments is written; on another file system
   /// the files are copied beside running commits. The directory must not be there yet; it appears under its name once it
   /// is whole.
-  public func checkpoint(to path: String) throws(StoreError) -> Checkpoint {
+  ///
+  /// - Parameters:
+  ///   - path: the directory to make.
+  ///   - earlier: checkpoints of this store on the same file system as `path`. Where that isn't the store's own, table files
+  ///     that one of them has are linked from there, and only what is new is copied and verified:
+  ///     ``Checkpoint/verified(_:)`` verifies the rest again. Those of other stores, and those that are gone, don't matter.
+  /// - Returns: the checkpoint.
+  /// - Throws: `invalidArgument` if `path` is there already, `outOfSpace`, `inputOutput`, and what stopped the store.
+  public func checkpoint(to path: String, sharingFilesOf earlier: [String] = []) throws(StoreError) -> Checkpoint {
     let engine = try opened()
     try engine.health.check()
     let target = StoreDirectory(path: path)
     guard !target.exists else {
       throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
     }
-    let partial = StoreDirectory(path: path + ".partial")
+    let partial = target.partial
     let isLocal = engine.directory.isOnSameDevice(as: target)
     let staging = isLocal ? partial : StoreDirectory(path: engine.directory.path + "/checkpoint.partial")
     func removeStaging() {
@@ -78,12 +99,19 @@ extension StateStore {
     removeStaging()
     defer { removeStaging() }
     try stageCheckpoint(engine, staging)
-    if !isLocal { try staging.copyStore(to: partial) }
-    guard unsafe rename(partial.path, path) == 0 else {
-      throw Files.error(errno, "a checkpoint can't be given its name", path)
+    if isLocal {
+      try partial.rename(to: target)
+      return try Checkpoint.verified(path)
     }
-    try Files.syncDirectory(of: path)
-    return try Checkpoint.verified(path)
+    // What isn't whole may not be synced, or not verified.
+    let others = earlier.map { StoreDirectory(path: $0) }.filter { !$0.path.hasSuffix(".partial") && $0.hasHead }
+    for file in try staging.copyStore(to: partial, sharing: others) {
+      try mappingErrors(to: "a copied file isn't what it was", ["file": file]) { () throws(RocksDBError) in
+        try TableFile.verifyChecksums(at: file)
+      }
+    }
+    try partial.rename(to: target)
+    return try Checkpoint.looked(at: path)
   }
 
   /// Links the table files into a directory on the store's file system, and writes `HEAD` beside them.

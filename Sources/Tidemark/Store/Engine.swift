@@ -283,6 +283,13 @@ final class Engine: Sendable {
     return view
   }
 
+  /// Takes care that views end that were made before the store was open.
+  func adopt(_ views: [View]) {
+    if views.isEmpty { return }
+    shared.withLock { $0.views += views.map { WeakView(view: $0) } }
+    signals.wake()
+  }
+
   /// Ends the views that are too old; answers when the next one will be.
   func expireViews() -> ContinuousClock.Instant? {
     guard let expiry = options.snapshotExpiry else { return nil }

@@ -50,6 +50,19 @@ enum Files {
       ? Int(clamping: limit.rlim_cur) : 1024
   }
 
+  /// Whether two files are equally long, and their last 64 KiB are the same; `false` if one can't be read.
+  static func haveSameEnd(_ a: String, _ b: String) -> Bool {
+    func end(_ path: String) -> (size: UInt64, bytes: Data)? {
+      guard let file = FileHandle(forReadingAtPath: path), let size = try? file.seekToEnd() else { return nil }
+      guard (try? file.seek(toOffset: size - min(size, 64 << 10))) != nil, let bytes = try? file.readToEnd() else {
+        return nil
+      }
+      return (size, bytes)
+    }
+    guard let a = end(a), let b = end(b) else { return false }
+    return a.size == b.size && a.bytes == b.bytes
+  }
+
   /// How many bytes may still be written where a path leads; `nil` if that can't be told.
   static func freeBytes(at path: String) -> Int? {
     var status = statvfs()

@@ -28,14 +28,22 @@ extension StateStore {
   ///   - tables: the tables to use.
   ///   - changelog: the store's changelog; without one, RocksDB's write-ahead log keeps the commits.
   ///   - options: how the store behaves.
-  ///   - progress: called now and then on the calling thread.
+  ///   - progress: called now and then on the calling thread. Where it throws, opening ends with `cancelled`; the
+  ///     next open goes on behind the sorted runs that were written. `{ _ in try Task.checkCancellation() }` ends it with a
+  ///     task.
+  ///   - whileRestoring: called on the calling thread with the state at the *stored* offset before more than that is
+  ///     replayed, and again whenever table files have taken in more: for reads that may be behind. The snapshot's `offset`
+  ///     and `position` say where it stands; a table that its state doesn't have throws `invalidArgument`. As long as it is
+  ///     kept, it holds the directory, also where opening fails.
   /// - Returns: the open store.
   /// - Throws: `locked` while another holds the store or the changelog, `wrongChangelog` if the state belongs to another
   ///   changelog or to one that was cut, recreated or forked, `corrupted` if files are damaged, `invalidArgument` if a
-  ///   table was made with other codecs.
+  ///   table was made with other codecs, `cancelled` if `progress` throws.
   public static func open(
     _ path: String, tables: [any TableDefinition], changelog: (any Changelog)? = nil,
-    options: StoreOptions = StoreOptions(), progress: (OpenProgress) -> Void = { _ in }
+    options: StoreOptions = StoreOptions(),
+    progress: (OpenProgress) throws -> Void = { _ in
+    }, whileRestoring: ((Snapshot) -> Void)? = nil
   ) throws(StoreError) -> StateStore {
     for table in tables { try table.validate() }
     guard Set(tables.map(\.name)).count == tables.count else {
@@ -43,7 +51,8 @@ extension StateStore {
         .invalidArgument, "two tables have the same name", ["tables": tables.map(\.name).joined(separator: ", ")])
     }
     let opening = try Opening(StoreDirectory(path: path), changelog, options)
-    return StateStore(try opening.run(tables, progress))
+    return StateStore(
+      try opening.run(tables, whileRestoring) { (step) throws(StoreError) in try step.tell(progress) })
   }
 
   /// Moves the database of a closed store aside, so that the next open restores all of it from the changelog.
@@ -89,7 +98,10 @@ private struct Opening {
     self.options = options
   }
 
-  func run(_ tables: [any TableDefinition], _ progress: (OpenProgress) -> Void) throws(StoreError) -> Engine {
+  func run(
+    _ tables: [any TableDefinition], _ whileRestoring: ((Snapshot) -> Void)?,
+    _ progress: (OpenProgress) throws(StoreError) -> Void
+  ) throws(StoreError) -> Engine {
     let stored = try checkDatabase()
     try checkChangelog(stored?.state, stored?.identity)
     let writer: any ChangelogWriter = try changelog?.openWriter() ?? LocalWriter(stored?.state)
@@ -97,7 +109,7 @@ private struct Opening {
     let observer = StoreObserver(options, directory, changelog?.identity)
     if let recovery = (changelog as? FileLog)?.lastRecovery { observer.recovered(recovery) }
     do throws(StoreError) {
-      return try open(tables, writer, observer, progress)
+      return try open(tables, writer, observer, whileRestoring, progress)
     } catch {
       observer.metrics?.close()
       try? writer.close()
@@ -197,7 +209,7 @@ private struct Opening {
 
   private func open(
     _ declared: [any TableDefinition], _ writer: any ChangelogWriter, _ observer: StoreObserver,
-    _ progress: (OpenProgress) -> Void
+    _ whileRestoring: ((Snapshot) -> Void)?, _ progress: (OpenProgress) throws(StoreError) -> Void
   ) throws(StoreError) -> Engine {
     let health = Health(observer)
     let barrier = LogBarrier(writer)
@@ -219,7 +231,15 @@ private struct Opening {
     if let stored = try database.state() { state = stored } else { state = try initialize(database, applier) }
     var waiting = WaitingCommits(database, options, state)
     var replayRate = ReplayRate()
+    var earlyViews: [View] = []
+    try checkFormats(of: declared, applier.tables)
     if let changelog {
+      func show() throws(StoreError) {
+        guard let whileRestoring, let stored = try database.state(), stored.offset > .zero else { return }
+        let view = try storedView(stored, database, applier, declared, observer)
+        if options.snapshotExpiry != nil { earlyViews.append(view) }
+        whileRestoring(Snapshot(view: view))
+      }
       // R3 also for what restore applies: it may come from a log whose end was never synced.
       try writer.sync()
       try barrier.raise(to: writer.endOffset)
@@ -228,11 +248,14 @@ private struct Opening {
       let restore = Restore(
         changelog, applier, directory, options.budget, lagBytes: options.storedLagBytes, since: begin,
         discarded: observer.discardedRuns
-      ) { () throws(StoreError) in try Head.write(database, directory, over: &head)
+      ) { () throws(StoreError) in
+        try Head.write(database, directory, over: &head)
+        try show()
       }
-      let waitingBytes = try restore.run(&waiting, to: writer.endOffset) { step in
+      if state.offset < writer.endOffset { try show() }
+      let waitingBytes = try restore.run(&waiting, to: writer.endOffset) { (step) throws(StoreError) in
         observer.restored(step)
-        progress(step)
+        try progress(step)
         if step.phase == .ready { replayRate = ReplayRate(step) }
       }
       // What waits lags like what is committed.
@@ -245,10 +268,33 @@ private struct Opening {
       observer: observer, health: health, signals: signals, barrier: barrier, applier: applier, waiting: waiting,
       replayRate: replayRate)
     let engine = try defineTables(declared, parts)
+    engine.adopt(earlyViews)
     try engine.writeHead()
     options.budget.join(engine)
     observer.opened(engine, in: begin.duration(to: .now))
     return engine
+  }
+
+  /// A view of what is stored, for reads before the rest is restored.
+  private func storedView(
+    _ state: CommittedState, _ database: SharedDatabase, _ applier: Applier, _ declared: [any TableDefinition],
+    _ observer: StoreObserver
+  ) throws(StoreError) -> View {
+    try checkFormats(of: declared, applier.tables)
+    var tables: [OpenTable] = []
+    for table in applier.tables {
+      guard let definition = declared.first(where: { $0.name == table.name }) else { continue }
+      tables.append(
+        OpenTable(
+          record: table.record, family: try database.family(table.record.familyName), codecTypes: definition.codecTypes)
+      )
+    }
+    let writer = LocalWriter(state)
+    let parts = OpenedParts(
+      directory: directory, options: options, database: database, changelog: nil, writer: writer, observer: observer,
+      health: Health(observer), signals: MaintenanceSignals(), barrier: LogBarrier(writer), applier: applier,
+      waiting: WaitingCommits(database, options, state), replayRate: ReplayRate())
+    return try Engine(parts, tables: tables).makeView()
   }
 
   private func openDatabase(
@@ -326,10 +372,27 @@ private struct Opening {
     return state
   }
 
+  /// Throws `invalidArgument` if a declared table was made with other codecs.
+  private func checkFormats(of declared: [any TableDefinition], _ known: [OpenTable]) throws(StoreError) {
+    for table in declared {
+      guard let record = known.first(where: { $0.name == table.name })?.record,
+        record.keyFormat != table.keyFormat || record.valueFormat != table.valueFormat
+      else { continue }
+      throw StoreError(
+        .invalidArgument, "a table was made with other codecs; declare it as it was made, or under another name",
+        [
+          "table": table.name, "made with": "\(record.keyFormat) -> \(record.valueFormat)",
+          "declared": "\(table.keyFormat) -> \(table.valueFormat)",
+        ])
+    }
+  }
+
   /// Matches the declared tables with the known ones, and makes those that are missing.
   private func defineTables(
     _ declared: [any TableDefinition], _ parts: consuming OpenedParts
   ) throws(StoreError) -> Engine {
+    // Again: the changelog may have defined some.
+    try checkFormats(of: declared, parts.applier.tables)
     var known: [String: TableRecord] = [:]
     var nextID: UInt32 = 1
     for table in parts.applier.tables {
@@ -342,16 +405,7 @@ private struct Opening {
       let asked = TableRecord(
         id: known[table.name]?.id ?? TableID(nextID), name: table.name, keyFormat: table.keyFormat,
         valueFormat: table.valueFormat)
-      if let record = known[table.name] {
-        guard record == asked else {
-          throw StoreError(
-            .invalidArgument, "a table was made with other codecs; declare it as it was made, or under another name",
-            [
-              "table": table.name, "made with": "\(record.keyFormat) -> \(record.valueFormat)",
-              "declared": "\(asked.keyFormat) -> \(asked.valueFormat)",
-            ])
-        }
-      } else {
+      if known[table.name] == nil {
         missing.append(asked)
         nextID += 1
       }

@@ -4,7 +4,7 @@ internal import RocksDB
 /// One directory, one RocksDB instance, one writer, one changelog partition: the state of a stream processor, always
 /// exactly the replay of its changelog up to the offset stored beside it.
 ///
-/// Calls block; any thread may make them. ``open(_:tables:changelog:options:progress:)`` gets one.
+/// Calls block; any thread may make them. ``open(_:tables:changelog:options:progress:whileRestoring:)`` gets one.
 public final class StateStore: Sendable {
   private let engine: Mutex<Engine?>
   private let signals: MaintenanceSignals

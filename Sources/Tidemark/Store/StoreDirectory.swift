@@ -14,6 +14,15 @@ internal import Foundation
 struct StoreDirectory: Sendable {
   let path: String
 
+  init(path: String) {
+    // Its neighbours' names begin with it.
+    let end = path.lastIndex { $0 != "/" }
+    self.path = end.map { String(path[...$0]) } ?? path
+  }
+
+  /// What becomes a directory of this path once it is whole.
+  var partial: StoreDirectory { StoreDirectory(path: path + ".partial") }
+
   var database: String { path + "/db" }
   var head: String { path + "/HEAD" }
   var lock: String { path + "/LOCK" }
@@ -46,6 +55,7 @@ struct StoreDirectory: Sendable {
   }
 
   var exists: Bool { FileManager.default.fileExists(atPath: path) }
+  var hasHead: Bool { FileManager.default.fileExists(atPath: head) }
   var hasDatabase: Bool { FileManager.default.fileExists(atPath: current) }
 
   /// The number of the MANIFEST that CURRENT names; `nil` if there is none.
@@ -79,17 +89,22 @@ struct StoreDirectory: Sendable {
     return try Checkpoint.verified(String(text.dropLast()))
   }
 
-  /// Copies the database and `HEAD`, synced, to a directory that has neither.
+  /// Copies the database and `HEAD`, synced, to a directory that has neither; answers which table files were copied.
   ///
-  /// Table files are linked where that works: they never change.
-  func copyStore(to target: StoreDirectory) throws(StoreError) {
+  /// Table files are linked where that works, as they never change: from here, or from stores that share them.
+  @discardableResult
+  func copyStore(to target: StoreDirectory, sharing others: [StoreDirectory] = []) throws(StoreError) -> [String] {
     let manager = FileManager.default
+    var copied: [String] = []
     do {
       try manager.createDirectory(
         atPath: target.database, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
       for name in try manager.contentsOfDirectory(atPath: database) {
         let (from, to) = (database + "/" + name, target.database + "/" + name)
-        if name.hasSuffix(".sst"), (try? manager.linkItem(atPath: from, toPath: to)) != nil { continue }
+        if name.hasSuffix(".sst") {
+          if links(name, in: [self] + others, to: to) { continue }
+          copied.append(to)
+        }
         try manager.copyItem(atPath: from, toPath: to)
         try Files.sync(to)
       }
@@ -100,6 +115,50 @@ struct StoreDirectory: Sendable {
       throw Files.error(error, "a store can't be copied", target.path)
     }
     try Files.syncDirectory(of: target.head)
+    try Files.syncDirectory(of: target.path)
+    return copied
+  }
+
+  /// Links a table file of this database from one of several that have the same; `false` if that works with none.
+  ///
+  /// The same are files of one name and size whose ends are the same: there RocksDB writes which session of which database
+  /// made the file, under which number, and where its blocks are.
+  private func links(_ name: String, in stores: [StoreDirectory], to target: String) -> Bool {
+    let path = database + "/" + name
+    for store in stores {
+      let other = store.database + "/" + name
+      if other != path, !Files.haveSameEnd(path, other) { continue }
+      if (try? FileManager.default.linkItem(atPath: other, toPath: target)) != nil { return true }
+    }
+    return false
+  }
+
+  /// Makes the directory, which must not be there yet: `body` fills it under another name, which it loses when it is whole.
+  func make(_ body: (_ partial: StoreDirectory) throws(StoreError) -> Void) throws(StoreError) {
+    let partial = partial
+    try partial.create()
+    let lock = try FileLock(partial.lock, "what becomes \(path)")
+    try withExtendedLifetime(lock) { () throws(StoreError) in
+      do throws(StoreError) {
+        // What a crash has left; of all its files the lock alone stays.
+        for file in partial.files { try Files.removeTree(file) }
+        try body(partial)
+        try partial.rename(to: self)
+      } catch {
+        try? Files.removeTree(partial.path)
+        throw error
+      }
+    }
+  }
+
+  /// All that may be in it, but for the lock; without the first, the rest isn't taken for a store.
+  var files: [String] { [head, database, base, ingestion, restore] }
+
+  /// Gives it another name, for good.
+  func rename(to target: StoreDirectory) throws(StoreError) {
+    guard unsafe Foundation.rename(path, target.path) == 0 else {
+      throw Files.error(errno, "a directory can't be given its name", target.path)
+    }
     try Files.syncDirectory(of: target.path)
   }
 

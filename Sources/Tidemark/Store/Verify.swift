@@ -47,9 +47,9 @@ extension StateStore {
   /// Replays the changelog into a scratch store and compares every row with this store's last commit.
   ///
   /// `scratch` must not be there; it is removed afterwards. Commits may go on meanwhile. Where the changelog was deleted
-  /// below a checkpoint, the replay begins with that checkpoint.
+  /// below a checkpoint, the replay begins with that checkpoint. Throws `cancelled` if `progress` throws.
   public func verify(
-    in scratch: String, progress: (OpenProgress) -> Void = { _ in }
+    in scratch: String, progress: (OpenProgress) throws -> Void = { _ in }
   ) throws(StoreError) -> VerifyReport {
     let engine = try opened()
     guard let changelog = engine.changelog else {
@@ -147,14 +147,14 @@ private final class Replay {
   }
 
   func run(
-    from start: CommittedState, to end: Offset, _ progress: (OpenProgress) -> Void
+    from start: CommittedState, to end: Offset, _ progress: (OpenProgress) throws -> Void
   ) throws(StoreError) -> (state: CommittedState, records: Int) {
     var records = 0
     var waiting = WaitingCommits(database, options, try database.state() ?? start)
     let restore = Restore(changelog, applier, directory, options.budget, lagBytes: .max, since: .now)
-    _ = try restore.run(&waiting, to: end) { step in
+    _ = try restore.run(&waiting, to: end) { (step) throws(StoreError) in
       records = step.records
-      progress(step)
+      try step.tell(progress)
     }
     try applier.apply(&waiting)
     return (waiting.state, records)

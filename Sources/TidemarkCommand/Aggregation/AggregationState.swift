@@ -95,7 +95,7 @@ struct AggregationState {
   }
 
   /// The defaults, but silent: what a user must know, the command says itself.
-  private static var options: StoreOptions {
+  static var options: StoreOptions {
     var options = StoreOptions()
     options.logger = Logger(label: "tidemark") { _ in SwiftLogNoOpLogHandler() }
     return options

@@ -49,6 +49,11 @@ enum StateCopy {
     try sync(parent(of: name))
   }
 
+  /// A path whose neighbours' names begin with it.
+  static func withoutSlash(_ path: String) -> String {
+    path.lastIndex { $0 != "/" }.map { String(path[...$0]) } ?? path
+  }
+
   /// The directory that a path lies in.
   static func parent(of path: String) -> String {
     URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent().path

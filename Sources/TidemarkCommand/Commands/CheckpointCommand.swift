@@ -9,8 +9,8 @@ struct CheckpointCommand: ParsableCommand {
     abstract: "Copies a state with its offsets and its changelog to a directory, and verifies the copy.",
     discussion: """
       The directory must not be there yet; it appears under its name once it is whole and synced. On the same file system \
-      table files and complete segments are hard links, so a checkpoint is quick and small; for a backup copy it to \
-      another disk, or take it there. Its `store` is a checkpoint as the library takes it, its `changelog` is what \
+      table files and complete segments are hard links, so a checkpoint is quick and small. For a backup take it on \
+      another disk: table files that a checkpoint beside it has already are linked from there, and the others copied. Its `store` is a checkpoint as the library takes it, its `changelog` is what \
       `restore` needs where the state's own changelog is lost.
 
       EXAMPLES
@@ -27,8 +27,16 @@ struct CheckpointCommand: ParsableCommand {
 
   @OptionGroup var state: StateOption
 
+  /// The checkpoints beside the new one.
+  private var earlierCheckpoints: [String] {
+    let parent = StateCopy.parent(of: directory)
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
+    return names.sorted().reversed().map { "\(parent)/\($0)/store" }
+  }
+
   func run() throws {
     try reportingErrors {
+      let directory = StateCopy.withoutSlash(directory)
       guard !FileManager.default.fileExists(atPath: directory) else {
         throw CommandError(.usage, "\(directory): is there already; name another directory")
       }
@@ -39,7 +47,7 @@ struct CheckpointCommand: ParsableCommand {
       do {
         try FileManager.default.createDirectory(
           atPath: partial, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        let checkpoint = try state.store.checkpoint(to: partial + "/store")
+        let checkpoint = try state.store.checkpoint(to: partial + "/store", sharingFilesOf: earlierCheckpoints)
         if changelog {
           try StateCopy.changelog(
             from: state.directory + "/changelog", to: partial + "/changelog", sharing: true)

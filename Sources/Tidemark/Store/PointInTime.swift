@@ -1,0 +1,147 @@
+public import Changelog
+internal import CoreMetrics
+internal import Foundation
+internal import RocksDB
+
+extension StateStore {
+  /// Restores the state as it was at an earlier point, as a checkpoint: nothing else changes, and a store of the changelog
+  /// may be open meanwhile.
+  ///
+  /// What isn't known to be durable isn't included: ``flush()`` makes all that a store has committed durable. What a crash or an error interrupts goes on when it is called again with
+  /// the same arguments; `path` appears once it is whole and verified.
+  ///
+  /// - Parameters:
+  ///   - path: the checkpoint's directory, which must not be there yet.
+  ///   - changelog: where to restore from.
+  ///   - point: the last commit that counts.
+  ///   - checkpoint: an earlier state to start from; needed where the changelog was deleted below an offset.
+  ///   - options: as for ``open(_:tables:changelog:options:progress:whileRestoring:)``.
+  ///   - progress: called now and then on the calling thread; where it throws, restoring ends with `cancelled`.
+  /// - Returns: the checkpoint. ``Checkpoint/copy(to:)`` makes a store of it that catches up with the changelog,
+  ///   ``Checkpoint/fork(to:changelog:)`` a checkpoint for another changelog, that goes on from there.
+  /// - Throws: `invalidArgument` if `path` is there already, or `checkpoint` is later than the point; and what opening throws.
+  public static func restore(
+    to path: String, from changelog: any Changelog, upTo point: ChangelogPoint,
+    startingFrom checkpoint: Checkpoint? = nil, options: StoreOptions = StoreOptions(),
+    progress: (OpenProgress) throws -> Void = { _ in }
+  ) throws(StoreError) -> Checkpoint {
+    let target = StoreDirectory(path: path)
+    guard !target.exists else {
+      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
+    }
+    let past = ChangelogPrefix(changelog: changelog, end: try durableEnd(of: changelog, at: point))
+    let partial = target.partial
+    try prepare(partial, past, checkpoint)
+    var options = options
+    options.createIfMissing = true
+    // A store of the same changelog may be open, whose metrics have its name.
+    options.metrics = NOOPMetricsHandler.instance
+    let store = try open(partial.path, tables: [], changelog: past, options: options, progress: progress)
+    try store.flush()
+    try store.close()
+    // Another call may have waited for its turn.
+    let lock = try FileLock(partial.lock, "what becomes \(path)")
+    return try withExtendedLifetime(lock) { () throws(StoreError) in
+      for file in [partial.ingestion, partial.restore] { try Files.removeTree(file) }
+      let checkpoint = try Checkpoint.verified(partial.path)
+      try partial.rename(to: target)
+      return checkpoint.moved(to: path)
+    }
+  }
+
+  private static func durableEnd(of changelog: any Changelog, at point: ChangelogPoint) throws(StoreError) -> Offset {
+    let durable = try changelog.offsets().durable
+    let end = try changelog.end(at: point)
+    return end <= durable ? end : try changelog.end(at: .offset(durable))
+  }
+
+  /// Keeps what a former attempt has left if it leads to the same end, or begins with a checkpoint.
+  private static func prepare(
+    _ partial: StoreDirectory, _ past: ChangelogPrefix, _ checkpoint: Checkpoint?
+  ) throws(StoreError) {
+    if let checkpoint, checkpoint.offset > past.end {
+      throw StoreError(
+        .invalidArgument, "the checkpoint is later than the point; name an earlier one",
+        ["checkpoint": checkpoint.directory, "its offset": checkpoint.offset, "offset of the point": past.end])
+    }
+    try partial.create()
+    let lock = try FileLock(partial.lock, "what is being restored")
+    try withExtendedLifetime(lock) { () throws(StoreError) in
+      if let stored = try? StoredState.read(partial, StoreOptions()), (try? Files.read(partial.head)) != nil,
+        stored.identity == OffsetsFamily.encode(past.identity), stored.state.offset <= past.end,
+        stored.state.offset >= checkpoint?.offset ?? .zero
+      {
+        return
+      }
+      for file in partial.files { try Files.removeTree(file) }
+      try checkpoint?.copyFiles(to: partial)
+    }
+  }
+}
+
+extension Checkpoint {
+  /// Copies the checkpoint to a directory that isn't there yet, as a checkpoint for another changelog, which goes on from
+  /// the same commit: ``FileLog/fork(to:_:at:)`` makes one.
+  ///
+  /// ``copy(to:)`` makes a store of what is returned. Keep that checkpoint as long as the store: the new changelog doesn't
+  /// reach further back.
+  ///
+  /// - Throws: `invalidArgument` if `path` is there already, `wrongChangelog` if the changelog doesn't hold the commit that
+  ///   the checkpoint ends with.
+  public func fork(to path: String, changelog: any Changelog) throws(StoreError) -> Checkpoint {
+    let target = StoreDirectory(path: path)
+    guard !target.exists else {
+      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
+    }
+    guard try changelog.receipt(endingAt: offset) == receipt else {
+      throw StoreError(
+        .wrongChangelog, "the changelog doesn't have the commit that the checkpoint ends with; fork it at that offset",
+        ["changelog": changelog.identity, "offset": offset, "receipt": receipt])
+    }
+    var forked = self
+    try target.make { (partial) throws(StoreError) in
+      try StoreDirectory(path: directory).copyStore(to: partial)
+      // Before it is opened for writing: what is damaged must not become a state of its own.
+      let copy = try Checkpoint.looked(at: partial.path)
+      guard copy.offset == offset, copy.receipt == receipt else {
+        throw StoreError(.corrupted, "the checkpoint isn't what it was", ["directory": directory])
+      }
+      try Self.rewriteIdentity(in: partial, changelog.identity)
+      forked = try Checkpoint.verified(partial.path)
+    }
+    return forked.moved(to: path)
+  }
+
+  /// Makes the database of a checkpoint another changelog's.
+  private static func rewriteIdentity(
+    in directory: StoreDirectory, _ changelog: ChangelogIdentity
+  ) throws(StoreError) {
+    let database = try mappingErrors(to: "the checkpoint can't be opened", ["directory": directory.path]) {
+      () throws(RocksDBError) in
+      try RocksDB.Database.open(
+        directory.database, options: StoredState.settings(StoreOptions()),
+        columnFamilies: try RocksDB.Database.columnFamilyNames(at: directory.database))
+    }
+    let shared = try SharedDatabase(database)
+    guard let state = try shared.state(), let former = try shared.row(OffsetsFamily.identityKey) else {
+      throw StoreError(.corrupted, "a checkpoint holds no stored offset", ["directory": directory.path])
+    }
+    var offset = ByteBuffer()
+    offset.append(bigEndian: state.offset.value)
+    let identity = OffsetsFamily.encode(changelog)
+    var batch = RocksDB.WriteBatch()
+    // The former partition's offset: its name follows the id.
+    let formerKey = Array(former.dropFirst(16))
+    batch.delete(formerKey.rawSpan, in: shared.offsets)
+    let (offsetKey, identityKey) = (OffsetsFamily.offsetKey(changelog.topicPartition), OffsetsFamily.identityKey)
+    batch.put(offsetKey.rawSpan, offset.bytes, in: shared.offsets)
+    batch.put(identityKey.rawSpan, identity.rawSpan, in: shared.offsets)
+    try mappingErrors(to: "the changelog's identity can't be written", ["directory": directory.path]) {
+      () throws(RocksDBError) in
+      try shared.handle.write(batch, log: .off)
+      try shared.handle.flush(wait: true)
+    }
+    var head: Head?
+    try Head.write(shared, directory, over: &head)
+  }
+}

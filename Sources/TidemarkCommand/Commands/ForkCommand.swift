@@ -1,0 +1,125 @@
+import ArgumentParser
+import Foundation
+import Tidemark
+
+/// `tidemark fork`.
+struct ForkCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fork",
+    abstract: "Makes another state as this one is, or as it was at an earlier time, to go on from there.",
+    discussion: """
+      Each goes on for itself: the new state has a changelog of its own, which begins with the last commit of the old \
+      one that counts, and `aggregate` reads on in the same files from where the state was then. The old state isn't \
+      touched, and may be in use meanwhile. What a crash interrupts is begun again by the same command.
+
+      The new directory's `checkpoint` is what the new state is rebuilt from; leave it where it is.
+
+      EXAMPLES
+        tidemark fork ./experiment --state ./state
+        tidemark fork ./before --time 2026-11-20T14:00:00Z --state ./state
+        tidemark fork ./before --offset 120000 --from /backup/state-1 \\
+          --state ./state
+      """)
+
+  @Argument(help: "The directory to make.", completion: .directory)
+  var directory: String
+
+  @Option(help: ArgumentHelp("The last commit that counts ends at or before this offset.", valueName: "offset"))
+  var offset: Int64?
+
+  @Option(
+    help: ArgumentHelp(
+      "The last commit that counts was made at this time or before, as 2026-11-20T14:00:00Z.", valueName: "time"))
+  var time: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "An earlier checkpoint to start from, so that less of the changelog is read.", valueName: "checkpoint"),
+    completion: .directory)
+  var from: String?
+
+  @OptionGroup var state: StateOption
+  @OptionGroup var progress: ProgressOption
+
+  func run() throws {
+    try reportingErrors {
+      let manager = FileManager.default
+      let target = StateCopy.withoutSlash(directory)
+      if manager.fileExists(atPath: target) {
+        guard manager.fileExists(atPath: target + "/checkpoint"), !manager.fileExists(atPath: target + "/store") else {
+          throw CommandError(.usage, "\(target): is there already; name another directory")
+        }
+        return try makeStore(target)
+      }
+      let point = try self.point()
+      let log = try AggregationState.changelog(of: state.state)
+      let partial = target + ".partial"
+      try manager.createDirectory(
+        atPath: partial, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      for part in ["changelog", "checkpoint", "input", "past"] { try? manager.removeItem(atPath: partial + "/" + part) }
+      let line = ProgressLine(progress.progress)
+      let past: Checkpoint
+      do {
+        past = try StateStore.restore(
+          to: partial + "/past", from: log, upTo: point, startingFrom: try base(), options: AggregationState.options,
+          progress: line.update)
+      } catch {
+        // What was sorted until then is of use only where something is.
+        try? manager.removeItem(atPath: partial)
+        throw error
+      }
+      line.clear()
+      let end = try log.end(at: point)
+      if end > past.offset {
+        FileHandle.standardError.write(
+          Data(
+            ("commits from offset \(past.offset) to \(end) are left out, as they aren't known to be durable;"
+              + " `tidemark info` makes them, when the state isn't in use\n").utf8))
+      }
+      let forked: FileLog
+      do throws(StoreError) {
+        forked = try log.fork(to: partial + "/changelog", log.identity.topicPartition, at: past.offset)
+      } catch {
+        try? manager.removeItem(atPath: partial)
+        if error.kind != .invalidArgument { throw error }
+        throw CommandError(.usage, "the state had no row then; name a later --time or --offset")
+      }
+      _ = try past.fork(to: partial + "/checkpoint", changelog: forked)
+      try manager.removeItem(atPath: partial + "/past")
+      try StateCopy.inputs(from: state.state + "/input", to: partial + "/input")
+      try StateCopy.sync(partial)
+      try StateCopy.rename(partial, to: target)
+      try makeStore(target)
+    }
+  }
+
+  /// The last step, as the store remembers where its checkpoint is.
+  private func makeStore(_ target: String) throws {
+    let checkpoint = try Checkpoint.verified(target + "/checkpoint")
+    try checkpoint.copy(to: target + "/store")
+    print("\(target): the state at offset \(checkpoint.offset)")
+  }
+
+  /// Where to start from: what was named or, if the changelog doesn't reach back to the start, what covers that.
+  private func base() throws -> Checkpoint? {
+    if let from {
+      let store = from + "/store"
+      return try Checkpoint.verified(FileManager.default.fileExists(atPath: store) ? store : from)
+    }
+    guard let text = try? String(contentsOfFile: state.state + "/store/BASE", encoding: .utf8) else { return nil }
+    return try Checkpoint.verified(text.trimmingCharacters(in: .newlines))
+  }
+
+  private func point() throws -> ChangelogPoint {
+    switch (offset, time) {
+    case (nil, nil): return .offset(Offset(.max))
+    case (let offset?, nil): return .offset(Offset(offset))
+    case (nil, let text?):
+      guard let time = EventTime.parse(text) else {
+        throw CommandError(.usage, "--time \(text): not a time; write it as 2026-11-20T14:00:00Z")
+      }
+      return .time(time)
+    default: throw CommandError(.usage, "--offset and --time are two ways to say the same; give one")
+    }
+  }
+}
