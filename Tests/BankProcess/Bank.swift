@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Logging
 package import Tidemark
 
@@ -43,6 +44,29 @@ package enum Bank {
   package static func log(_ directory: String) throws(StoreError) -> FileLog {
     try FileLog.open(
       directory + "/changelog", changelog, options: FileLogOptions(durability: .os, segmentBytes: 48 << 10))
+  }
+
+  /// Makes another bank, in `fork`, which begins where this one ends.
+  ///
+  /// What is there under its name is whole, whenever a former attempt was killed.
+  package static func fork(_ directory: String) throws {
+    let fork = directory + "/fork"
+    func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: fork + "/" + name) }
+    if isThere("store") { return }
+    try FileManager.default.createDirectory(atPath: fork, withIntermediateDirectories: true)
+    let log = try log(directory)
+    let past =
+      isThere("past")
+      ? try Checkpoint.verified(fork + "/past")
+      : try StateStore.restore(
+        to: fork + "/past", from: log, upTo: .offset(Offset(.max)), options: restoreOptions)
+    let forked =
+      isThere("changelog/\(changelog)")
+      ? try Bank.log(fork) : try log.fork(to: fork + "/changelog", changelog, at: past.offset)
+    let base =
+      isThere("base")
+      ? try Checkpoint.verified(fork + "/base") : try past.fork(to: fork + "/base", changelog: forked)
+    try base.copy(to: fork + "/store")
   }
 
   package static func open(

@@ -1,8 +1,8 @@
-// BankProcess <directory> <seed> <round> run | hold | restore
+// BankProcess <directory> <seed> <round> run | hold | restore | fork
 //
 // `run` opens the bank, says `ready <position>`, and applies transfers until it is killed, with `ack <position>` after
 // each commit. `hold` says `ready` and keeps the store open until its standard input ends. `restore` opens the bank with
-// little memory, says `ready` and ends. What is wrong it says as `violation: …`, and ends with 1.
+// little memory, says `ready` and ends. `fork` makes another bank of it, of what isn't there yet. What is wrong it says as `violation: …`, and ends with 1.
 
 import Foundation
 import Synchronization
@@ -22,7 +22,7 @@ func orElseEnd(_ body: () throws -> Void) {
 
 let arguments = CommandLine.arguments
 guard arguments.count == 5, let seed = UInt64(arguments[2]), let round = UInt64(arguments[3]) else {
-  say("violation: BankProcess <directory> <seed> <round> run | hold | restore")
+  say("violation: BankProcess <directory> <seed> <round> run | hold | restore | fork")
   exit(2)
 }
 
@@ -31,6 +31,11 @@ orElseEnd {
     let store = try Bank.open(arguments[1], Bank.restoreOptions)
     say("ready 0")
     try store.close()
+    exit(0)
+  }
+  if arguments[4] == "fork" {
+    try Bank.fork(arguments[1])
+    say("ready 0")
     exit(0)
   }
   let store = try Bank.open(arguments[1])

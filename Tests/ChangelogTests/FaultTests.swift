@@ -77,6 +77,44 @@ import TidemarkTesting
     #expect(try !scratch.names().contains { $0.hasSuffix(".tmp") })
   }
 
+  /// Whatever fails while a log is forked, it is there whole or not at all, and can be made then.
+  ///
+  /// Seen to fail with: a fork that is made under its name.
+  @Test func aForkThatFailedIsMadeAnew() throws {
+    let scratch = Scratch()
+    let storage = FaultyStorage()
+    let log = try scratch.open(.init(), storage)
+    let writer = try log.openWriter()
+    let ends = try append(0..<10, to: writer).map(\.endOffset)
+    let partition = TopicPartition("fork", 0)
+    var failures = 0
+    for operation in [FaultyStorage.Operation.open, .write, .sync, .rename, .link, .syncDirectory, .createDirectory] {
+      for nth in 1...40 {
+        let parent = scratch.path + "/\(operation)\(nth)"
+        storage.plan(.init(operation, nth: nth))
+        do {
+          _ = try log.fork(to: parent, partition, at: ends[6])
+          storage.heal()
+        } catch {
+          storage.heal()
+          failures += 1
+          if try POSIXStorage().list(parent + "/fork-0") == nil {
+            _ = try log.fork(to: parent, partition, at: ends[6])
+          }
+        }
+        let fork = try FileLog.open(parent, partition, options: .init(createIfMissing: false))
+        #expect(try fork.offsets().end == ends[6])
+        #expect(try fork.receipt(endingAt: ends[6]) == log.receipt(endingAt: ends[6]))
+        let forkWriter = try fork.openWriter()
+        _ = try append(7..<8, to: forkWriter)
+        try forkWriter.close()
+        #expect(try readAll(fork, from: fork.offsets().start).map(\.sample) == (6..<8).map(Sample.init))
+      }
+    }
+    #expect(failures > 15)
+    try writer.close()
+  }
+
   // Seen to fail with: `write` without `truncate`, for the short write.
   @Test(arguments: [28, 122, 27, 5, -1] as [Int32])
   func anAppendThatFailsLeavesNothing(code: Int32) throws {

@@ -90,6 +90,60 @@ import Tidemark
     print("\(killedWithRuns) restores were killed with runs on disk")
   }
 
+  /// Restores of the past, and forks, that are killed again and again.
+  ///
+  /// Seen to fail with: copies that are made under their final name.
+  @Test func aKilledForkGoesOn() throws {
+    let seed = testSeed("killed fork")
+    var draw = Draw(seed)
+    let directory = try TemporaryDirectory()
+    let teller = try BankChild(directory.path, seed: seed, round: 0, "run")
+    let patience = ContinuousClock.now.advanced(by: .seconds(60))
+    var transfers: Int64 = 0
+    while transfers < 2000, let line = teller.line(until: patience) {
+      let words = line.split(separator: " ")
+      if words.first == "ack" { transfers = Int64(words[1]) ?? 0 }
+    }
+    teller.kill()
+    #expect(transfers >= 2000)
+    // What is acknowledged is made durable.
+    try Bank.open(directory.path).close()
+    let signs = [
+      "past.partial/restore/0.run", "past.partial/restore/2.run", "past.partial/restore/PLAN",
+      "past.partial/db/CURRENT",
+      "past", "changelog", "changelog/bank-0.partial", "changelog/bank-0", "base.partial", "base.partial/HEAD", "base",
+      "store.partial", "store.partial/HEAD",
+    ]
+    var killed: [String: Int] = [:]
+    for life in 0..<4 {
+      for round in 0..<12 {
+        let sign = signs[(life * 12 + round + Int(draw.below(3))) % signs.count]
+        let child = try BankChild(directory.path, seed: seed, round: round, "fork")
+        var line: String?
+        while line == nil, !FileManager.default.fileExists(atPath: directory("fork/" + sign)) {
+          line = child.line(until: .now.advanced(by: .microseconds(50)))
+        }
+        child.kill()
+        line = line ?? child.line(until: patience)
+        if let line, line != "ready 0" { throw Violation(description: line) }
+        if line == nil { killed[sign, default: 0] += 1 }
+        if line != nil || round % 4 == 3 { try FileManager.default.removeItem(atPath: directory("fork")) }
+      }
+      let last = try BankChild(directory.path, seed: seed, round: 99, "fork")
+      #expect(last.line(until: patience) == "ready 0")
+      last.kill()
+      let store = try Bank.open(directory("fork"))
+      let audit = Audit(try store.snapshot())
+      try audit.wholly(seed: seed)
+      #expect(audit.applied ?? 0 >= transfers)
+      #expect(try store.verify(in: directory("scratch")).agrees)
+      try store.close()
+      try FileManager.default.removeItem(atPath: directory("fork"))
+    }
+    #expect(killed.count > 5)
+    print("killed at \(killed.sorted { $0.key < $1.key })")
+  }
+
   private struct Outcome {
     var isReady = false
     var start: Int64 = 0
