@@ -46,6 +46,8 @@ final class PartWriters: Sendable {
   /// Calls `report` now and then on this thread, with how much of the work is done, from 0 to 1; where that throws, the
   /// parts under way are finished, and no others.
   func run(_ report: (Double) throws(StoreError) -> Void) throws(StoreError) -> [(table: OpenTable, path: String)] {
+    // All parts that this thread has may be none.
+    try report(0)
     let others = (1..<count).map { _ in
       BackgroundTask("tidemark-merge") { [self] () throws(StoreError) in try work() }
     }
