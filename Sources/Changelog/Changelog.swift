@@ -60,7 +60,8 @@ extension Changelog {
 public enum ChangelogPoint: Hashable, Sendable {
   /// All commits that end at or before an offset.
   case offset(Offset)
-  /// All commits before the first that was appended later than that, by the writers' wall clocks.
+  /// All commits before the first that was appended later than that, by the writers' wall clocks; where those went back, a
+  /// changelog with an index by time may find a later one.
   case time(Timestamp)
 
   /// Whether it includes a commit; those before it are.

@@ -132,6 +132,12 @@ extension FileLog {
   func lastCommit(
     endingAt offset: Offset, _ segments: [Int64]
   ) throws(StoreError) -> (receipt: Receipt, epoch: Int32)? {
+    guard let cursor = try cursor(endingAt: offset, segments), let receipt = cursor.lastReceipt else { return nil }
+    return (receipt, cursor.lastEpoch)
+  }
+
+  /// A cursor that has just read the commit that ends at `offset`; `nil` if none does.
+  func cursor(endingAt offset: Offset, _ segments: [Int64]) throws(StoreError) -> LogCursor? {
     guard let first = segments.first, first < offset.value else { return nil }
     // The last offset of the commit is what an index entry names.
     var cursor = try LogCursor(directory, segments, near: offset.advanced(by: -1), windowBytes: 1 << 15)
@@ -139,8 +145,7 @@ extension FileLog {
     while cursor.expected < offset {
       guard try tail.advance(&cursor, until: offset) else { return nil }
     }
-    guard cursor.expected == offset, let receipt = cursor.lastReceipt else { return nil }
-    return (receipt, cursor.lastEpoch)
+    return cursor.expected == offset ? consume cursor : nil
   }
 
   /// The greatest offset that is durable as far as the directory's files tell.

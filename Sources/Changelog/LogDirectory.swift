@@ -9,7 +9,7 @@ internal import Foundation
 /// | `%020d.timeindex` | int64 greatest timestamp so far; int32 offset, less the segment's |
 /// | `leader-epoch-checkpoint` | each writer's epoch and the offset it started at |
 /// | `recovery-point-offset-checkpoint` | below it, everything is durable |
-/// | `log-start-offset-checkpoint` | below it, segments were deleted on purpose |
+/// | `log-start-offset-checkpoint` | below it, segments were deleted on purpose, or are those of the log that this one is a fork of |
 /// | `partition.metadata` | the identity |
 /// | `writer.lock` | locked by the writer; its process id |
 ///

@@ -201,7 +201,7 @@ struct KeyTree: ~Copyable {
     fileprivate var leaf: Node?
     fileprivate var index = 0
     /// The tree's when the way was found; one of another shape has other ways.
-    fileprivate var shape = -1
+    fileprivate var shapeVersion = -1
     /// The inner nodes on the way, and which child was taken; a tree of 12 levels has more keys than memory.
     fileprivate var steps = InlineArray<12, Step>(repeating: Step(node: nil, child: 0))
 
@@ -218,7 +218,7 @@ struct KeyTree: ~Copyable {
   /// How many levels of inner nodes are above the leaves.
   private var height = 0
   /// Counts the nodes that were added: what makes paths invalid.
-  private var shape = 0
+  private var shapeVersion = 0
 
   /// The entry of a key.
   @inline(__always)
@@ -243,7 +243,7 @@ struct KeyTree: ~Copyable {
   /// better searched after something else was done.
   @inline(__always)
   borrowing func descend(to key: SearchKey, _ path: inout Path) {
-    path.shape = shape
+    path.shapeVersion = shapeVersion
     guard var node = root else {
       path.leaf = nil
       return
@@ -260,7 +260,7 @@ struct KeyTree: ~Copyable {
   /// The entry of a key that the way was gone down to.
   @inline(__always)
   borrowing func find(_ key: SearchKey, at path: inout Path) -> BatchEntry? {
-    if path.shape != shape { descend(to: key, &path) }
+    if path.shapeVersion != shapeVersion { descend(to: key, &path) }
     guard let leaf = path.leaf else { return nil }
     let (index, isFound) = leaf.search(key)
     path.index = index
@@ -274,7 +274,7 @@ struct KeyTree: ~Copyable {
       let leaf = Self.makeLeaf(&nodes)
       leaf.insert(prefix, entry, at: 0)
       root = leaf
-      shape += 1
+      shapeVersion += 1
       return
     }
     if leaf.count < Node.capacity { return leaf.insert(prefix, entry, at: path.index) }
@@ -285,7 +285,7 @@ struct KeyTree: ~Copyable {
   private mutating func split(
     _ leaf: Node, adding prefix: UInt64, _ entry: BatchEntry, at path: inout Path, _ nodes: inout Arena
   ) {
-    shape += 1
+    shapeVersion += 1
     let right = Self.makeLeaf(&nodes)
     right.next = leaf.next
     right.previous = leaf
@@ -357,7 +357,7 @@ struct KeyTree: ~Copyable {
   /// Adds the entry at a position of another tree, whose key is greater than all here.
   mutating func append(_ position: Position, _ nodes: inout Arena) {
     var path = Path()
-    path.shape = shape
+    path.shapeVersion = shapeVersion
     if var node = root {
       for level in 0..<height {
         path.steps[level] = Path.Step(node: node, child: node.count)
@@ -404,7 +404,7 @@ struct KeyTree: ~Copyable {
   mutating func removeAll() {
     root = nil
     height = 0
-    shape += 1
+    shapeVersion += 1
   }
 }
 

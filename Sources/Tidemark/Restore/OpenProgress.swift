@@ -35,8 +35,8 @@ public struct OpenProgress: Sendable {
   /// An estimate of what is left of the phase, from its rate; `nil` without a rate.
   public var timeLeft: Duration?
 
-  /// Tells the caller, who may want to stop.
-  func tell(_ progress: (OpenProgress) throws -> Void) throws(StoreError) {
+  /// Tells the caller, who may want to stop: what that throws becomes `cancelled`.
+  func report(orCancelFor progress: (OpenProgress) throws -> Void) throws(StoreError) {
     do { try progress(self) } catch {
       throw StoreError(
         .cancelled, "it was cancelled by whoever is told of progress",

@@ -11,8 +11,6 @@ struct RestoreProgress {
   private var readingStart: Offset
   private var earlierRecords = 0
   private var mergingBegin: ContinuousClock.Instant?
-  /// How much was merged already when merging was looked at first.
-  private var mergingStart = 0.0
   private var nextReport = ContinuousClock.now.advanced(by: interval)
 
   init(from start: Offset, to end: Offset, since begin: ContinuousClock.Instant) {
@@ -47,7 +45,7 @@ struct RestoreProgress {
   /// So much of what was read is merged, from 0 to 1; answers whether to tell.
   mutating func merged(_ share: Double) -> Bool {
     if mergingBegin == nil {
-      (mergingBegin, mergingStart) = (.now, share)
+      mergingBegin = .now
       value.phase = .merging
       nextReport = .now
     }
@@ -75,9 +73,8 @@ struct RestoreProgress {
     switch value.phase {
     case .ready where mergingBegin != nil: value.timeLeft = .zero
     case .merging:
-      let share = value.mergedShare - mergingStart
-      guard let mergingBegin, share > 0 else { return value.timeLeft = nil }
-      value.timeLeft = mergingBegin.duration(to: .now) * ((1 - value.mergedShare) / share)
+      guard let mergingBegin, value.mergedShare > 0 else { return value.timeLeft = nil }
+      value.timeLeft = mergingBegin.duration(to: .now) * ((1 - value.mergedShare) / value.mergedShare)
     default:
       guard seconds > 0, done > 0 else { return }
       value.recordsPerSecond = Double(value.records - earlierRecords) / seconds

@@ -20,7 +20,7 @@ public struct Checkpoint: Sendable {
   ///
   /// Throws `corrupted` if anything is damaged.
   public static func verified(_ path: String) throws(StoreError) -> Checkpoint {
-    let checkpoint = try looked(at: path)
+    let checkpoint = try unverified(path)
     let directory = StoreDirectory(path: path)
     try mappingErrors(to: "the checkpoint is damaged", ["directory": path]) { () throws(RocksDBError) in
       let families = try RocksDB.Database.columnFamilyNames(at: directory.database)
@@ -32,7 +32,7 @@ public struct Checkpoint: Sendable {
   }
 
   /// Opens a checkpoint and compares its `HEAD` with the stored offset.
-  static func looked(at path: String) throws(StoreError) -> Checkpoint {
+  static func unverified(_ path: String) throws(StoreError) -> Checkpoint {
     let directory = StoreDirectory(path: path)
     guard let bytes = try Files.read(directory.head), directory.hasDatabase else {
       throw StoreError(.invalidArgument, "there is no checkpoint", ["directory": path])
@@ -50,11 +50,7 @@ public struct Checkpoint: Sendable {
   ///
   /// The directory appears once it is whole and synced.
   public func copy(to path: String) throws(StoreError) {
-    let target = StoreDirectory(path: path)
-    guard !target.exists else {
-      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
-    }
-    try target.make { (partial) throws(StoreError) in try copyFiles(to: partial) }
+    try StoreDirectory(path: path).make { (partial) throws(StoreError) in try copyFiles(to: partial) }
   }
 
   /// The same under another name.
@@ -86,32 +82,28 @@ extension StateStore {
   public func checkpoint(to path: String, sharingFilesOf earlier: [String] = []) throws(StoreError) -> Checkpoint {
     let engine = try opened()
     try engine.health.check()
-    let target = StoreDirectory(path: path)
-    guard !target.exists else {
-      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
-    }
-    let partial = target.partial
-    let isLocal = engine.directory.isOnSameDevice(as: target)
-    let staging = isLocal ? partial : StoreDirectory(path: engine.directory.path + "/checkpoint.partial")
-    func removeStaging() {
-      for path in Set([partial.path, staging.path]) { try? FileManager.default.removeItem(atPath: path) }
-    }
-    removeStaging()
-    defer { removeStaging() }
-    try stageCheckpoint(engine, staging)
-    if isLocal {
-      try partial.rename(to: target)
-      return try Checkpoint.verified(path)
-    }
-    // What isn't whole may not be synced, or not verified.
-    let others = earlier.map { StoreDirectory(path: $0) }.filter { !$0.path.hasSuffix(".partial") && $0.hasHead }
-    for file in try staging.copyStore(to: partial, sharing: others) {
-      try mappingErrors(to: "a copied file isn't what it was", ["file": file]) { () throws(RocksDBError) in
-        try TableFile.verifyChecksums(at: file)
+    var checkpoint: Checkpoint?
+    try StoreDirectory(path: path).make { (partial) throws(StoreError) in
+      if engine.directory.isOnSameDevice(as: partial) {
+        try stageCheckpoint(engine, partial)
+        checkpoint = try Checkpoint.verified(partial.path)
+        return
       }
+      let staging = StoreDirectory(path: engine.directory.path + "/checkpoint.partial")
+      try Files.removeTree(staging.path)
+      defer { try? Files.removeTree(staging.path) }
+      try stageCheckpoint(engine, staging)
+      // What isn't whole may not be synced, or not verified.
+      let others = earlier.map { StoreDirectory(path: $0) }.filter { !$0.path.hasSuffix(".partial") && $0.hasHead }
+      for file in try staging.copyStore(to: partial, sharing: others) {
+        try mappingErrors(to: "a copied file isn't what it was", ["file": file]) { () throws(RocksDBError) in
+          try TableFile.verifyChecksums(at: file)
+        }
+      }
+      checkpoint = try Checkpoint.unverified(partial.path)
     }
-    try partial.rename(to: target)
-    return try Checkpoint.looked(at: path)
+    // Proof of `!`: it was set before the directory got its name.
+    return checkpoint!.moved(to: path)
   }
 
   /// Links the table files into a directory on the store's file system, and writes `HEAD` beside them.

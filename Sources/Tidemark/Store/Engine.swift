@@ -35,7 +35,7 @@ final class Engine: Sendable {
     var views: [WeakView] = []
   }
 
-  private struct WeakView {
+  struct WeakView {
     weak var view: View?
   }
 
@@ -284,9 +284,9 @@ final class Engine: Sendable {
   }
 
   /// Takes care that views end that were made before the store was open.
-  func adopt(_ views: [View]) {
+  func adopt(_ views: [WeakView]) {
     if views.isEmpty { return }
-    shared.withLock { $0.views += views.map { WeakView(view: $0) } }
+    shared.withLock { $0.views += views }
     signals.wake()
   }
 

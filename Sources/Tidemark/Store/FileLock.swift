@@ -20,6 +20,13 @@ final class FileLock: Sendable {
         .locked, what + " is open in another process, or a snapshot of this one still holds it",
         ["held by process": holder.isEmpty ? "unknown" : holder, "file": path])
     }
+    var (opened, found) = (stat(), stat())
+    guard unsafe fstat(descriptor, &opened) == 0, unsafe stat(path, &found) == 0, opened.st_ino == found.st_ino,
+      opened.st_dev == found.st_dev
+    else {
+      // Whoever had it was just done with the directory.
+      throw StoreError(.locked, what + " was open in another process until now; try again", ["file": path])
+    }
     let text = Array("\(getpid())".utf8)
     ftruncate(descriptor, 0)
     _ = unsafe text.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress!, $0.count, 0) }

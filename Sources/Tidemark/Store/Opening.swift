@@ -34,7 +34,8 @@ extension StateStore {
   ///   - whileRestoring: called on the calling thread with the state at the *stored* offset before more than that is
   ///     replayed, and again whenever table files have taken in more: for reads that may be behind. The snapshot's `offset`
   ///     and `position` say where it stands; a table that its state doesn't have throws `invalidArgument`. As long as it is
-  ///     kept, it holds the directory, also where opening fails.
+  ///     kept, it holds the directory, also where opening fails; it can expire once the store is open. A new store has
+  ///     nothing to show.
   /// - Returns: the open store.
   /// - Throws: `locked` while another holds the store or the changelog, `wrongChangelog` if the state belongs to another
   ///   changelog or to one that was cut, recreated or forked, `corrupted` if files are damaged, `invalidArgument` if a
@@ -52,7 +53,7 @@ extension StateStore {
     }
     let opening = try Opening(StoreDirectory(path: path), changelog, options)
     return StateStore(
-      try opening.run(tables, whileRestoring) { (step) throws(StoreError) in try step.tell(progress) })
+      try opening.run(tables, whileRestoring) { (step) throws(StoreError) in try step.report(orCancelFor: progress) })
   }
 
   /// Moves the database of a closed store aside, so that the next open restores all of it from the changelog.
@@ -231,13 +232,13 @@ private struct Opening {
     if let stored = try database.state() { state = stored } else { state = try initialize(database, applier) }
     var waiting = WaitingCommits(database, options, state)
     var replayRate = ReplayRate()
-    var earlyViews: [View] = []
+    var earlyViews: [Engine.WeakView] = []
     try checkFormats(of: declared, applier.tables)
     if let changelog {
       func show() throws(StoreError) {
         guard let whileRestoring, let stored = try database.state(), stored.offset > .zero else { return }
         let view = try storedView(stored, database, applier, declared, observer)
-        if options.snapshotExpiry != nil { earlyViews.append(view) }
+        if options.snapshotExpiry != nil { earlyViews.append(Engine.WeakView(view: view)) }
         whileRestoring(Snapshot(view: view))
       }
       // R3 also for what restore applies: it may come from a log whose end was never synced.

@@ -7,8 +7,10 @@ extension StateStore {
   /// Restores the state as it was at an earlier point, as a checkpoint: nothing else changes, and a store of the changelog
   /// may be open meanwhile.
   ///
-  /// What isn't known to be durable isn't included: ``flush()`` makes all that a store has committed durable. What a crash or an error interrupts goes on when it is called again with
-  /// the same arguments; `path` appears once it is whole and verified.
+  /// What isn't known to be durable isn't included: ``flush()`` makes all that a store has committed durable, but
+  /// only the changelog object that the store was opened with knows at once; others do when the store is closed. What a
+  /// crash or an error interrupts goes on when it is called again with the same arguments; `path` appears once it is whole
+  /// and verified.
   ///
   /// - Parameters:
   ///   - path: the checkpoint's directory, which must not be there yet.
@@ -18,7 +20,7 @@ extension StateStore {
   ///   - options: as for ``open(_:tables:changelog:options:progress:whileRestoring:)``.
   ///   - progress: called now and then on the calling thread; where it throws, restoring ends with `cancelled`.
   /// - Returns: the checkpoint. ``Checkpoint/copy(to:)`` makes a store of it that catches up with the changelog,
-  ///   ``Checkpoint/fork(to:changelog:)`` a checkpoint for another changelog, that goes on from there.
+  ///   ``Checkpoint/fork(to:changelog:options:)`` a checkpoint for another changelog, that goes on from there.
   /// - Throws: `invalidArgument` if `path` is there already, or `checkpoint` is later than the point; and what opening throws.
   public static func restore(
     to path: String, from changelog: any Changelog, upTo point: ChangelogPoint,
@@ -26,26 +28,35 @@ extension StateStore {
     progress: (OpenProgress) throws -> Void = { _ in }
   ) throws(StoreError) -> Checkpoint {
     let target = StoreDirectory(path: path)
-    guard !target.exists else {
-      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
-    }
     let past = ChangelogPrefix(changelog: changelog, end: try durableEnd(of: changelog, at: point))
-    let partial = target.partial
-    try prepare(partial, past, checkpoint)
+    try target.withLockedPartial { (partial) throws(StoreError) in try prepare(partial, past, checkpoint) }
     var options = options
     options.createIfMissing = true
     // A store of the same changelog may be open, whose metrics have its name.
     options.metrics = NOOPMetricsHandler.instance
-    let store = try open(partial.path, tables: [], changelog: past, options: options, progress: progress)
-    try store.flush()
-    try store.close()
-    // Another call may have waited for its turn.
-    let lock = try FileLock(partial.lock, "what becomes \(path)")
-    return try withExtendedLifetime(lock) { () throws(StoreError) in
-      for file in [partial.ingestion, partial.restore] { try Files.removeTree(file) }
-      let checkpoint = try Checkpoint.verified(partial.path)
+    do throws(StoreError) {
+      let store = try open(target.partial.path, tables: [], changelog: past, options: options, progress: progress)
+      try store.flush()
+      try store.close()
+    } catch {
+      if error.kind == .corrupted {
+        try target.withLockedPartial { (partial) throws(StoreError) in try partial.removeContents() }
+      }
+      throw error
+    }
+    return try target.withLockedPartial { (partial) throws(StoreError) in
+      for file in [partial.ingestion, partial.restore, partial.base] { try Files.removeTree(file) }
+      let restored: Checkpoint
+      do throws(StoreError) { restored = try Checkpoint.verified(partial.path) } catch {
+        // The next call begins anew.
+        try partial.removeContents()
+        throw error
+      }
+      guard restored.offset == past.end else {
+        throw StoreError(.locked, "another call restores to the same directory", ["directory": path])
+      }
       try partial.rename(to: target)
-      return checkpoint.moved(to: path)
+      return restored.moved(to: path)
     }
   }
 
@@ -64,18 +75,16 @@ extension StateStore {
         .invalidArgument, "the checkpoint is later than the point; name an earlier one",
         ["checkpoint": checkpoint.directory, "its offset": checkpoint.offset, "offset of the point": past.end])
     }
-    try partial.create()
-    let lock = try FileLock(partial.lock, "what is being restored")
-    try withExtendedLifetime(lock) { () throws(StoreError) in
-      if let stored = try? StoredState.read(partial, StoreOptions()), (try? Files.read(partial.head)) != nil,
-        stored.identity == OffsetsFamily.encode(past.identity), stored.state.offset <= past.end,
-        stored.state.offset >= checkpoint?.offset ?? .zero
-      {
-        return
-      }
-      for file in partial.files { try Files.removeTree(file) }
-      try checkpoint?.copyFiles(to: partial)
+    if let stored = try? StoredState.read(partial, StoreOptions()),
+      stored.identity == OffsetsFamily.encode(past.identity),
+      let head = try? Files.read(partial.head), (try? Head(parsing: head, file: partial.head)) != nil,
+      stored.state.offset <= past.end, stored.state.offset >= checkpoint?.offset ?? .zero,
+      try past.receipt(endingAt: stored.state.offset) == stored.state.receipt
+    {
+      return
     }
+    try partial.removeContents()
+    try checkpoint?.copyFiles(to: partial)
   }
 }
 
@@ -86,27 +95,30 @@ extension Checkpoint {
   /// ``copy(to:)`` makes a store of what is returned. Keep that checkpoint as long as the store: the new changelog doesn't
   /// reach further back.
   ///
+  /// - Parameters:
+  ///   - path: the directory to make.
+  ///   - changelog: the changelog that goes on from it.
+  ///   - options: those that the store is opened with.
+  /// - Returns: the new checkpoint.
   /// - Throws: `invalidArgument` if `path` is there already, `wrongChangelog` if the changelog doesn't hold the commit that
   ///   the checkpoint ends with.
-  public func fork(to path: String, changelog: any Changelog) throws(StoreError) -> Checkpoint {
-    let target = StoreDirectory(path: path)
-    guard !target.exists else {
-      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
-    }
+  public func fork(
+    to path: String, changelog: any Changelog, options: StoreOptions = StoreOptions()
+  ) throws(StoreError) -> Checkpoint {
     guard try changelog.receipt(endingAt: offset) == receipt else {
       throw StoreError(
         .wrongChangelog, "the changelog doesn't have the commit that the checkpoint ends with; fork it at that offset",
         ["changelog": changelog.identity, "offset": offset, "receipt": receipt])
     }
     var forked = self
-    try target.make { (partial) throws(StoreError) in
+    try StoreDirectory(path: path).make { (partial) throws(StoreError) in
       try StoreDirectory(path: directory).copyStore(to: partial)
       // Before it is opened for writing: what is damaged must not become a state of its own.
-      let copy = try Checkpoint.looked(at: partial.path)
+      let copy = try Checkpoint.unverified(partial.path)
       guard copy.offset == offset, copy.receipt == receipt else {
         throw StoreError(.corrupted, "the checkpoint isn't what it was", ["directory": directory])
       }
-      try Self.rewriteIdentity(in: partial, changelog.identity)
+      try Self.rewriteIdentity(in: partial, changelog.identity, options)
       forked = try Checkpoint.verified(partial.path)
     }
     return forked.moved(to: path)
@@ -114,12 +126,15 @@ extension Checkpoint {
 
   /// Makes the database of a checkpoint another changelog's.
   private static func rewriteIdentity(
-    in directory: StoreDirectory, _ changelog: ChangelogIdentity
+    in directory: StoreDirectory, _ changelog: ChangelogIdentity, _ options: StoreOptions
   ) throws(StoreError) {
+    var options = options
+    // One row changes; the rest is shared.
+    options.columnFamilyOptions["disable_auto_compactions"] = "true"
     let database = try mappingErrors(to: "the checkpoint can't be opened", ["directory": directory.path]) {
       () throws(RocksDBError) in
       try RocksDB.Database.open(
-        directory.database, options: StoredState.settings(StoreOptions()),
+        directory.database, options: StoredState.settings(options),
         columnFamilies: try RocksDB.Database.columnFamilyNames(at: directory.database))
     }
     let shared = try SharedDatabase(database)

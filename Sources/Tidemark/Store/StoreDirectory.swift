@@ -54,6 +54,11 @@ struct StoreDirectory: Sendable {
     try StoreDirectory(path: path).create()
   }
 
+  /// Throws `invalidArgument` if there is something under its name.
+  func checkIsMissing() throws(StoreError) {
+    if exists { throw StoreError(.invalidArgument, "the directory is there already", ["directory": path]) }
+  }
+
   var exists: Bool { FileManager.default.fileExists(atPath: path) }
   var hasHead: Bool { FileManager.default.fileExists(atPath: head) }
   var hasDatabase: Bool { FileManager.default.fileExists(atPath: current) }
@@ -102,7 +107,7 @@ struct StoreDirectory: Sendable {
       for name in try manager.contentsOfDirectory(atPath: database) {
         let (from, to) = (database + "/" + name, target.database + "/" + name)
         if name.hasSuffix(".sst") {
-          if links(name, in: [self] + others, to: to) { continue }
+          if linkTableFile(name, of: [self] + others, to: to) { continue }
           copied.append(to)
         }
         try manager.copyItem(atPath: from, toPath: to)
@@ -123,7 +128,7 @@ struct StoreDirectory: Sendable {
   ///
   /// The same are files of one name and size whose ends are the same: there RocksDB writes which session of which database
   /// made the file, under which number, and where its blocks are.
-  private func links(_ name: String, in stores: [StoreDirectory], to target: String) -> Bool {
+  private func linkTableFile(_ name: String, of stores: [StoreDirectory], to target: String) -> Bool {
     let path = database + "/" + name
     for store in stores {
       let other = store.database + "/" + name
@@ -135,13 +140,9 @@ struct StoreDirectory: Sendable {
 
   /// Makes the directory, which must not be there yet: `body` fills it under another name, which it loses when it is whole.
   func make(_ body: (_ partial: StoreDirectory) throws(StoreError) -> Void) throws(StoreError) {
-    let partial = partial
-    try partial.create()
-    let lock = try FileLock(partial.lock, "what becomes \(path)")
-    try withExtendedLifetime(lock) { () throws(StoreError) in
+    try withLockedPartial { (partial) throws(StoreError) in
       do throws(StoreError) {
-        // What a crash has left; of all its files the lock alone stays.
-        for file in partial.files { try Files.removeTree(file) }
+        try partial.removeContents()
         try body(partial)
         try partial.rename(to: self)
       } catch {
@@ -151,11 +152,23 @@ struct StoreDirectory: Sendable {
     }
   }
 
-  /// All that may be in it, but for the lock; without the first, the rest isn't taken for a store.
-  var files: [String] { [head, database, base, ingestion, restore] }
+  /// Runs `body` while nobody else makes the directory; the name that it has until then stays, with what is in it.
+  func withLockedPartial<R>(_ body: (_ partial: StoreDirectory) throws(StoreError) -> R) throws(StoreError) -> R {
+    try checkIsMissing()
+    let partial = partial
+    try partial.create()
+    let lock = try FileLock(partial.lock, "what becomes \(path)")
+    return try withExtendedLifetime(lock) { () throws(StoreError) in try body(partial) }
+  }
 
-  /// Gives it another name, for good.
+  /// Removes all but the lock; `HEAD` first, without which the rest isn't taken for a store.
+  func removeContents() throws(StoreError) {
+    for file in [head, database, base, ingestion, restore] { try Files.removeTree(file) }
+  }
+
+  /// Gives it another name, for good; its lock, which the caller holds, stays behind.
   func rename(to target: StoreDirectory) throws(StoreError) {
+    try Files.removeTree(lock)
     guard unsafe Foundation.rename(path, target.path) == 0 else {
       throw Files.error(errno, "a directory can't be given its name", target.path)
     }

@@ -154,7 +154,7 @@ private final class Replay {
     let restore = Restore(changelog, applier, directory, options.budget, lagBytes: .max, since: .now)
     _ = try restore.run(&waiting, to: end) { (step) throws(StoreError) in
       records = step.records
-      try step.tell(progress)
+      try step.report(orCancelFor: progress)
     }
     try applier.apply(&waiting)
     return (waiting.state, records)

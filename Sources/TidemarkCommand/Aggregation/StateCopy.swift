@@ -49,6 +49,17 @@ enum StateCopy {
     try sync(parent(of: name))
   }
 
+  /// Locks a file until the descriptor that is returned is closed.
+  static func lock(_ path: String) throws -> Int32 {
+    let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else { throw failure("can't be opened", path) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      close(descriptor)
+      throw CommandError(.locked, "\(path): the same is being made by another process; wait until it is done")
+    }
+    return descriptor
+  }
+
   /// A path whose neighbours' names begin with it.
   static func withoutSlash(_ path: String) -> String {
     path.lastIndex { $0 != "/" }.map { String(path[...$0]) } ?? path

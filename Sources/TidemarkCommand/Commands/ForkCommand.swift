@@ -53,23 +53,23 @@ struct ForkCommand: ParsableCommand {
       }
       let point = try self.point()
       let log = try AggregationState.changelog(of: state.state)
+      let end = try log.end(at: point)
+      guard end > .zero else {
+        throw CommandError(.usage, "the state had no commit then; name a later --time or --offset")
+      }
+      let base = try base(log)
       let partial = target + ".partial"
       try manager.createDirectory(
         atPath: partial, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      let lock = try StateCopy.lock(partial + "/LOCK")
+      defer { close(lock) }
+      // What was restored of a state goes on; what is quickly made is made again.
       for part in ["changelog", "checkpoint", "input", "past"] { try? manager.removeItem(atPath: partial + "/" + part) }
       let line = ProgressLine(progress.progress)
-      let past: Checkpoint
-      do {
-        past = try StateStore.restore(
-          to: partial + "/past", from: log, upTo: point, startingFrom: try base(), options: AggregationState.options,
-          progress: line.update)
-      } catch {
-        // What was sorted until then is of use only where something is.
-        try? manager.removeItem(atPath: partial)
-        throw error
-      }
+      let past = try StateStore.restore(
+        to: partial + "/past", from: log, upTo: point, startingFrom: base, options: AggregationState.options,
+        progress: line.update)
       line.clear()
-      let end = try log.end(at: point)
       if end > past.offset {
         FileHandle.standardError.write(
           Data(
@@ -80,13 +80,14 @@ struct ForkCommand: ParsableCommand {
       do throws(StoreError) {
         forked = try log.fork(to: partial + "/changelog", log.identity.topicPartition, at: past.offset)
       } catch {
-        try? manager.removeItem(atPath: partial)
         if error.kind != .invalidArgument { throw error }
+        try? manager.removeItem(atPath: partial)
         throw CommandError(.usage, "the state had no row then; name a later --time or --offset")
       }
       _ = try past.fork(to: partial + "/checkpoint", changelog: forked)
       try manager.removeItem(atPath: partial + "/past")
       try StateCopy.inputs(from: state.state + "/input", to: partial + "/input")
+      try manager.removeItem(atPath: partial + "/LOCK")
       try StateCopy.sync(partial)
       try StateCopy.rename(partial, to: target)
       try makeStore(target)
@@ -101,12 +102,14 @@ struct ForkCommand: ParsableCommand {
   }
 
   /// Where to start from: what was named or, if the changelog doesn't reach back to the start, what covers that.
-  private func base() throws -> Checkpoint? {
+  private func base(_ log: FileLog) throws -> Checkpoint? {
     if let from {
       let store = from + "/store"
       return try Checkpoint.verified(FileManager.default.fileExists(atPath: store) ? store : from)
     }
-    guard let text = try? String(contentsOfFile: state.state + "/store/BASE", encoding: .utf8) else { return nil }
+    guard try log.offsets().start > .zero,
+      let text = try? String(contentsOfFile: state.state + "/store/BASE", encoding: .utf8)
+    else { return nil }
     return try Checkpoint.verified(text.trimmingCharacters(in: .newlines))
   }
 
