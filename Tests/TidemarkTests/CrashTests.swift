@@ -51,15 +51,8 @@ import Tidemark
     let seed = testSeed("killed restore")
     var draw = Draw(seed)
     let directory = try TemporaryDirectory()
-    let teller = try BankChild(directory.path, seed: seed, round: 0, "run")
+    let transfers = try killedBank(directory.path, seed: seed, transfers: 3000)
     let patience = ContinuousClock.now.advanced(by: .seconds(60))
-    var transfers: Int64 = 0
-    while transfers < 3000, let line = teller.line(until: patience) {
-      let words = line.split(separator: " ")
-      if words.first == "ack" { transfers = Int64(words[1]) ?? 0 }
-    }
-    teller.kill()
-    #expect(transfers >= 3000)
     let fileManager = FileManager.default
     var killedWithRuns = 0
     for life in 0..<3 {
@@ -97,15 +90,8 @@ import Tidemark
     let seed = testSeed("killed fork")
     var draw = Draw(seed)
     let directory = try TemporaryDirectory()
-    let teller = try BankChild(directory.path, seed: seed, round: 0, "run")
+    let transfers = try killedBank(directory.path, seed: seed, transfers: 2000)
     let patience = ContinuousClock.now.advanced(by: .seconds(60))
-    var transfers: Int64 = 0
-    while transfers < 2000, let line = teller.line(until: patience) {
-      let words = line.split(separator: " ")
-      if words.first == "ack" { transfers = Int64(words[1]) ?? 0 }
-    }
-    teller.kill()
-    #expect(transfers >= 2000)
     // What is acknowledged is made durable.
     try Bank.open(directory.path).close()
     let signs = [
@@ -142,6 +128,20 @@ import Tidemark
     }
     #expect(killed.count > 5)
     print("killed at \(killed.sorted { $0.key < $1.key })")
+  }
+
+  /// Lets a bank run until so many transfers are acknowledged, and kills it; answers how many were.
+  private func killedBank(_ directory: String, seed: UInt64, transfers: Int64) throws -> Int64 {
+    let teller = try BankChild(directory, seed: seed, round: 0, "run")
+    let patience = ContinuousClock.now.advanced(by: .seconds(60))
+    var acknowledged: Int64 = 0
+    while acknowledged < transfers, let line = teller.line(until: patience) {
+      let words = line.split(separator: " ")
+      if words.first == "ack" { acknowledged = Int64(words[1]) ?? 0 }
+    }
+    teller.kill()
+    #expect(acknowledged >= transfers)
+    return acknowledged
   }
 
   private struct Outcome {
