@@ -50,6 +50,7 @@ enum ProcessCounters {
       if !areAsleep || ticks != last { asleepSince = nil } else if asleepSince == nil { asleepSince = time }
       if let since = asleepSince, time - since >= quiet { return since }
       last = ticks
+      // Nobody tells when another thread of the process falls asleep, so it is looked at again and again.
       usleep(2000)
     }
   }
