@@ -41,7 +41,7 @@ let package = Package(
         .product(name: "CoreMetrics", package: "swift-metrics"),
       ],
       swiftSettings: swiftSettings),
-    .target(name: "TidemarkTesting", dependencies: ["Tidemark", "Changelog"], swiftSettings: swiftSettings),
+    .target(name: "TidemarkTesting", dependencies: ["Tidemark", "Changelog", "RocksDB"], swiftSettings: swiftSettings),
     .target(name: "RowInput", swiftSettings: swiftSettings),
     .executableTarget(
       name: "TidemarkCommand",

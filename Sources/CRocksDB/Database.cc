@@ -38,17 +38,15 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     if (readOnly) {
       // With it, RocksDB creates a missing directory even here.
       databaseOptions.create_if_missing = false;
-      shared->fileSystem = shim::makeReadOnlyFileSystem();
+      shared->fileSystem = shim::makeReadOnlyFileSystem(options->fileSystem);
       // RocksDB refuses writes itself, but not a flush of several families.
       shared->refusal->set(Status::NotSupported("the database is open for reading only"));
     } else {
       databaseOptions.listeners.push_back(shim::makeListener(options->hooks, shared->refusal));
-      shared->fileSystem = shim::makeTableSyncFileSystem(options->hooks);
+      shared->fileSystem = shim::makeTableSyncFileSystem(options->fileSystem, options->hooks);
     }
-    if (shared->fileSystem) {
-      shared->environment = rocksdb::NewCompositeEnv(shared->fileSystem);
-      databaseOptions.env = shared->environment.get();
-    }
+    shared->environment = rocksdb::NewCompositeEnv(shared->fileSystem);
+    databaseOptions.env = shared->environment.get();
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
     for (const auto& name : options->families) descriptors.emplace_back(name, options->family);
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -67,10 +65,12 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
 
 void rdb_close(RDBDatabase* database) { delete database; }
 
-RDBStatus rdb_list_families(const char* path, RDBStrings** out) {
+RDBStatus rdb_list_families(const char* path, const RDBFileSystem* fileSystem, RDBStrings** out) {
   return guarded([&] {
     auto strings = std::make_unique<RDBStrings>();
-    Status status = rocksdb::DB::ListColumnFamilies(rocksdb::DBOptions(), path, &strings->strings);
+    rocksdb::DBOptions options;
+    if (fileSystem) options.env = fileSystem->environment.get();
+    Status status = rocksdb::DB::ListColumnFamilies(options, path, &strings->strings);
     if (status.ok()) *out = strings.release();
     return status;
   });

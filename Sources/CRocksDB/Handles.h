@@ -75,6 +75,20 @@ class Hooks {
   RDBHooks hooks_;
 };
 
+/// Who is told of the calls to a file system.
+class FileCalls {
+ public:
+  explicit FileCalls(RDBFileCallHandler handler) : handler_(handler) {}
+  ~FileCalls() { handler_.release(handler_.context); }
+  FileCalls(const FileCalls&) = delete;
+  FileCalls& operator=(const FileCalls&) = delete;
+
+  RDBStatus told(RDBFileCall* call) const { return handler_.told(handler_.context, call); }
+
+ private:
+  RDBFileCallHandler handler_;
+};
+
 /// The first background error after which a database takes no more writes.
 class Refusal {
  public:
@@ -96,8 +110,9 @@ class Refusal {
   rocksdb::Status status_;
 };
 
-std::shared_ptr<rocksdb::FileSystem> makeTableSyncFileSystem(std::shared_ptr<Hooks> hooks);
-std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem();
+std::shared_ptr<rocksdb::FileSystem> makeTableSyncFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
+                                                             std::shared_ptr<Hooks> hooks);
+std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem(std::shared_ptr<rocksdb::FileSystem> base);
 rocksdb::IOStatus makeInfoLog(const std::string& path, std::shared_ptr<rocksdb::Logger>* log);
 std::shared_ptr<rocksdb::EventListener> makeListener(std::shared_ptr<Hooks> hooks, std::shared_ptr<Refusal> refusal);
 
@@ -149,7 +164,13 @@ struct RDBWriteBufferManager {
   std::shared_ptr<rocksdb::WriteBufferManager> manager;
 };
 
+struct RDBFileSystem {
+  std::shared_ptr<rocksdb::FileSystem> fileSystem;
+  std::unique_ptr<rocksdb::Env> environment;
+};
+
 struct RDBOptions {
+  std::shared_ptr<rocksdb::FileSystem> fileSystem = rocksdb::FileSystem::Default();
   rocksdb::DBOptions database;
   rocksdb::ColumnFamilyOptions family;
   std::vector<std::string> families;

@@ -50,8 +50,8 @@ bool isTableFile(const std::string& path) {
 
 class TableSyncFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  explicit TableSyncFileSystem(std::shared_ptr<Hooks> hooks)
-      : FileSystemWrapper(rocksdb::FileSystem::Default()), hooks_(std::move(hooks)) {}
+  TableSyncFileSystem(std::shared_ptr<rocksdb::FileSystem> base, std::shared_ptr<Hooks> hooks)
+      : FileSystemWrapper(std::move(base)), hooks_(std::move(hooks)) {}
 
   const char* Name() const override { return "TidemarkTableSync"; }
 
@@ -82,7 +82,7 @@ class TableSyncFileSystem final : public rocksdb::FileSystemWrapper {
 /// Refuses every change: a read-only open would otherwise delete leftover `.trash` files.
 class ReadOnlyFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  ReadOnlyFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  explicit ReadOnlyFileSystem(std::shared_ptr<rocksdb::FileSystem> base) : FileSystemWrapper(std::move(base)) {}
 
   const char* Name() const override { return "TidemarkReadOnly"; }
 
@@ -189,11 +189,14 @@ IOStatus Hooks::tableFileSync() const {
   return rocksdb::status_to_io_status(std::move(status));
 }
 
-std::shared_ptr<rocksdb::FileSystem> makeTableSyncFileSystem(std::shared_ptr<Hooks> hooks) {
-  return std::make_shared<TableSyncFileSystem>(std::move(hooks));
+std::shared_ptr<rocksdb::FileSystem> makeTableSyncFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
+                                                             std::shared_ptr<Hooks> hooks) {
+  return std::make_shared<TableSyncFileSystem>(std::move(base), std::move(hooks));
 }
 
-std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem() { return std::make_shared<ReadOnlyFileSystem>(); }
+std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem(std::shared_ptr<rocksdb::FileSystem> base) {
+  return std::make_shared<ReadOnlyFileSystem>(std::move(base));
+}
 
 std::shared_ptr<rocksdb::EventListener> makeListener(std::shared_ptr<Hooks> hooks, std::shared_ptr<Refusal> refusal) {
   return std::make_shared<Listener>(std::move(hooks), std::move(refusal));

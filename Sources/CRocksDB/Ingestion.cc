@@ -19,9 +19,11 @@ struct RDBTableFile {
   }
 };
 
-RDBStatus rdb_verify_table_file(const char* path) {
+RDBStatus rdb_verify_table_file(const char* path, const RDBFileSystem* fileSystem) {
   return guarded([&] {
-    rocksdb::SstFileReader reader{rocksdb::Options()};
+    rocksdb::Options options;
+    if (fileSystem) options.env = fileSystem->environment.get();
+    rocksdb::SstFileReader reader{options};
     Status status = reader.Open(path);
     return status.ok() ? reader.VerifyChecksum() : status;
   });

@@ -111,8 +111,8 @@ Status naming(const Status& status, const char* name) {
 }  // namespace
 
 RDBStatus rdb_options_create(bool createIfMissing, size_t writeBufferBytes, int maxBackgroundJobs,
-                             const RDBCache* cache, const RDBWriteBufferManager* manager, RDBHooks hooks,
-                             RDBOptions** out) {
+                             const RDBCache* cache, const RDBWriteBufferManager* manager,
+                             const RDBFileSystem* fileSystem, RDBHooks hooks, RDBOptions** out) {
   return guarded([&] {
     // First of all the hooks, so that they are released whatever fails.
     auto shared = std::make_shared<shim::Hooks>(hooks);
@@ -121,6 +121,7 @@ RDBStatus rdb_options_create(bool createIfMissing, size_t writeBufferBytes, int 
     options->database = databaseDefaults();
     options->database.create_if_missing = createIfMissing;
     options->database.max_background_jobs = maxBackgroundJobs;
+    if (fileSystem) options->fileSystem = fileSystem->fileSystem;
     if (manager) options->database.write_buffer_manager = manager->manager;
     options->family = familyDefaults(writeBufferBytes, cache);
     *out = options.release();

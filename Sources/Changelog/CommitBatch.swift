@@ -148,7 +148,7 @@ package struct CommitEncoder: ~Copyable {
   }
 
   /// Writes what was encoded last and the records with one call; returns how many bytes were written.
-  package func write(_ records: RawSpan, to file: any LogFile, at position: Int) throws(StoreError) -> Int {
+  package func write(_ records: RawSpan, to file: any StorageFile, at position: Int) throws(StoreError) -> Int {
     try file.write(head.bytes, records, at: position)
   }
 

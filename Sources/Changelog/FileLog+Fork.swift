@@ -29,7 +29,7 @@ extension FileLog {
       throw notThere
     }
     let partial = LogDirectory(storage: storage, path: path + ".partial", topicPartition: partition)
-    try Self.createDirectory(partial.path, storage)
+    try storage.makeDirectory(partial.path)
     guard let lock = try storage.open(partial.lockPath, .openOrCreate), try lock.tryLock(),
       try lock.isStill(at: partial.lockPath)
     else { throw StoreError(.locked, "the fork is being made by another", ["file": partial.lockPath]) }

@@ -28,7 +28,7 @@ public final class FileLog: Changelog, Sendable {
 
   /// Opens a log on other storage than the operating system's.
   package static func open(
-    _ parent: String, _ partition: TopicPartition, options: FileLogOptions = FileLogOptions(), storage: any LogStorage
+    _ parent: String, _ partition: TopicPartition, options: FileLogOptions = FileLogOptions(), storage: any Storage
   ) throws(StoreError) -> FileLog {
     try partition.validate()
     try options.validate()
@@ -44,16 +44,8 @@ public final class FileLog: Changelog, Sendable {
     guard options.createIfMissing else {
       throw StoreError(.invalidArgument, "there is no changelog, and none is to be created", ["file": directory.path])
     }
-    try createDirectory(directory.path, storage)
+    try storage.makeDirectory(directory.path)
     return FileLog(try directory.createIdentity(), options, directory)
-  }
-
-  /// Makes a directory and those above it that are missing, so that their names survive a loss of power.
-  static func createDirectory(_ path: String, _ storage: any LogStorage) throws(StoreError) {
-    if try storage.list(path) != nil { return }
-    let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-    if !parent.isEmpty { try createDirectory(parent, storage) }
-    if try storage.createDirectory(path) { try storage.syncDirectory(parent.isEmpty ? "/" : parent) }
   }
 
   private init(_ identity: ChangelogIdentity, _ options: FileLogOptions, _ directory: LogDirectory) {
@@ -84,7 +76,7 @@ public final class FileLog: Changelog, Sendable {
       throw StoreError(.inputOutput, "the lock file can't be created", ["file": directory.lockPath])
     }
     guard try lock.tryLock(), try lock.isStill(at: directory.lockPath) else {
-      let holder = try directory.contents(of: directory.lockPath)?.split(separator: "\n").first.map(String.init)
+      let holder = try directory.text(of: directory.lockPath)?.split(separator: "\n").first.map(String.init)
       throw StoreError(
         .locked, "another writer has the changelog", ["process": holder ?? "unknown", "file": directory.lockPath])
     }

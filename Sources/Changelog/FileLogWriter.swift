@@ -5,10 +5,10 @@ internal import Glibc
 final class ActiveSegment: Sendable {
   let base: Offset
   let path: String
-  let file: any LogFile
+  let file: any StorageFile
   let index: SegmentIndex
 
-  init(base: Offset, path: String, file: any LogFile, index: SegmentIndex) {
+  init(base: Offset, path: String, file: any StorageFile, index: SegmentIndex) {
     self.base = base
     self.path = path
     self.file = file
@@ -71,7 +71,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     var oldestSinceSync: UInt64?
     var recoveryPoint: Offset
     var bytesSinceRecoveryPoint = 0
-    var lock: (any LogFile)?
+    var lock: (any StorageFile)?
   }
 
   package let epoch: Int32
@@ -81,7 +81,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   var encoder = CommitEncoder()
 
   init(
-    _ directory: LogDirectory, _ options: FileLogOptions, lock: any LogFile, epoch: Int32, segment: ActiveSegment,
+    _ directory: LogDirectory, _ options: FileLogOptions, lock: any StorageFile, epoch: Int32, segment: ActiveSegment,
     lastReceipt: Receipt
   ) {
     self.directory = directory

@@ -28,8 +28,8 @@ extension LogDirectory {
   /// Records a writer; those that appended nothing are replaced, as in Kafka.
   func record(_ epoch: EpochStart, after epochs: [EpochStart]) throws(StoreError) {
     let all = epochs.filter { $0.startOffset < epoch.startOffset } + [epoch]
-    try replace(
-      epochsPath, with: "0\n\(all.count)\n" + all.map { "\($0.epoch) \($0.startOffset)\n" }.joined())
+    let text = "0\n\(all.count)\n" + all.map { "\($0.epoch) \($0.startOffset)\n" }.joined()
+    try storage.replace(epochsPath, with: Array(text.utf8))
   }
 
   /// Below it, everything is durable; `nil` if the file is missing.
@@ -49,11 +49,12 @@ extension LogDirectory {
   }
 
   private func record(_ offset: Int64, in path: String) throws(StoreError) {
-    try replace(path, with: "0\n1\n\(topicPartition.topic) \(topicPartition.partition) \(offset)\n")
+    let text = "0\n1\n\(topicPartition.topic) \(topicPartition.partition) \(offset)\n"
+    try storage.replace(path, with: Array(text.utf8))
   }
 
   private func lines(of path: String) throws(StoreError) -> [[Substring]]? {
-    guard let text = try contents(of: path) else { return nil }
+    guard let text = try text(of: path) else { return nil }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     guard lines.count >= 3, lines.last == "", let count = Int(lines[1]) else { throw malformed(path) }
     guard lines[0] == "0" else {

@@ -15,7 +15,7 @@ internal import Foundation
 ///
 /// Source: Kafka's log directories.
 package struct LogDirectory: Sendable {
-  package let storage: any LogStorage
+  package let storage: any Storage
   package let path: String
   package let topicPartition: TopicPartition
 
@@ -32,43 +32,16 @@ package struct LogDirectory: Sendable {
     return names.compactMap { segmentBase($0, suffix: "log") }.sorted()
   }
 
-  /// Reads a small file whole; `nil` if it is missing.
-  func contents(of path: String) throws(StoreError) -> String? {
-    guard let file = try storage.open(path, .read) else { return nil }
-    let size = try file.size()
-    guard size <= 16 << 20 else {
-      throw StoreError(.corrupted, "a file is far too large for what it is", ["file": path])
-    }
-    var buffer = ByteBuffer(capacity: size)
-    unsafe try buffer.append(upTo: size) { (room) throws(StoreError) in
-      unsafe try file.read(into: UnsafeMutableRawBufferPointer(rebasing: room[..<size]), at: 0)
-    }
-    return String(utf8: buffer.bytes) ?? ""
-  }
-
-  /// Writes a small file so that after a crash it is there as a whole, or as it was before.
-  func replace(_ path: String, with text: String) throws(StoreError) {
-    let temporary = path + ".tmp"
-    try write(text, to: temporary)
-    try storage.rename(temporary, to: path)
-    try storage.syncDirectory(self.path)
-  }
-
-  private func write(_ text: String, to path: String) throws(StoreError) {
-    var buffer = ByteBuffer()
-    buffer.append(utf8: text)
-    guard let file = try storage.open(path, .replace) else {
-      throw StoreError(.inputOutput, "a file can't be created", ["file": path])
-    }
-    try file.writeAll(buffer.bytes, at: 0)
-    try file.sync()
+  /// The text of a small file, empty if it is none; `nil` if it is missing.
+  func text(of path: String) throws(StoreError) -> String? {
+    try storage.contents(of: path).map { String(utf8: $0.rawSpan) ?? "" }
   }
 
   // MARK: Identity
 
   /// Reads the identity; `nil` if the file is missing.
   func identity() throws(StoreError) -> ChangelogIdentity? {
-    guard let text = try contents(of: metadataPath) else { return nil }
+    guard let text = try text(of: metadataPath) else { return nil }
     var fields: [Substring: Substring] = [:]
     for line in text.split(separator: "\n") {
       let parts = line.split(separator: ":", maxSplits: 1)
@@ -90,7 +63,7 @@ package struct LogDirectory: Sendable {
     var encoded = encodeTopicID(UUID())
     while encoded.hasPrefix("-") { encoded = encodeTopicID(UUID()) }
     let temporary = metadataPath + ".\(encoded).tmp"
-    try write("version: 0\ntopic_id: \(encoded)", to: temporary)
+    try storage.write(Array("version: 0\ntopic_id: \(encoded)".utf8), to: temporary)
     _ = try storage.link(temporary, as: metadataPath)
     try storage.unlink(temporary)
     try storage.syncDirectory(path)

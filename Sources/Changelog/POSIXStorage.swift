@@ -1,17 +1,17 @@
 internal import Glibc
 
 /// The file system of the operating system.
-package struct POSIXStorage: LogStorage {
+package struct POSIXStorage: Storage {
   package init() {}
 
-  package func open(_ path: String, _ mode: LogFileMode) throws(StoreError) -> (any LogFile)? {
+  package func open(_ path: String, _ mode: StorageFileMode) throws(StoreError) -> (any StorageFile)? {
     let flags =
       switch mode {
       case .read: O_RDONLY
-      case .readWrite: O_RDWR
+      case .readWrite: O_RDWR | O_NOFOLLOW
       case .create: O_RDWR | O_CREAT | O_EXCL
-      case .openOrCreate: O_RDWR | O_CREAT
-      case .replace: O_RDWR | O_CREAT | O_TRUNC
+      case .openOrCreate: O_RDWR | O_CREAT | O_NOFOLLOW
+      case .replace: O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW
       }
     let descriptor = retryingInterrupted { unsafe Glibc.open(path, flags | O_CLOEXEC, 0o600) }
     if descriptor >= 0 { return POSIXFile(descriptor, path) }
@@ -39,6 +39,19 @@ package struct POSIXStorage: LogStorage {
     if unsafe mkdir(path, 0o700) == 0 { return true }
     if errno == EEXIST { return false }
     throw StoreError(errno: errno, "a directory can't be created", path)
+  }
+
+  package func removeDirectory(_ path: String) throws(StoreError) {
+    if unsafe rmdir(path) != 0, errno != ENOENT {
+      throw StoreError(errno: errno, "a directory can't be removed", path)
+    }
+  }
+
+  package func kind(of path: String) throws(StoreError) -> StorageKind? {
+    var status = stat()
+    if unsafe lstat(path, &status) == 0 { return status.st_mode & S_IFMT == S_IFDIR ? .directory : .file }
+    if errno == ENOENT || errno == ENOTDIR { return nil }
+    throw StoreError(errno: errno, "a file can't be looked at", path)
   }
 
   package func list(_ directory: String) throws(StoreError) -> [String]? {
@@ -70,7 +83,7 @@ package struct POSIXStorage: LogStorage {
 }
 
 /// An open file of the operating system.
-final class POSIXFile: LogFile {
+final class POSIXFile: StorageFile {
   private let descriptor: Int32
   private let path: String
 

@@ -3,8 +3,8 @@
 /// They are derived data: when they can't be written, nobody hears of it, and they are built again at the next opening.
 final class SegmentIndex: Sendable {
   private struct State: ~Copyable {
-    var offsets: (any LogFile)?
-    var times: (any LogFile)?
+    var offsets: (any StorageFile)?
+    var times: (any StorageFile)?
     var offsetBytes = 0
     var timeBytes = 0
     var pendingOffsets = ByteBuffer(capacity: SegmentIndex.bufferBytes + 64)
@@ -159,7 +159,7 @@ extension LogDirectory {
   }
 
   private func header(
-    at position: Int, of log: any LogFile, _ window: inout FileWindow
+    at position: Int, of log: any StorageFile, _ window: inout FileWindow
   ) throws(StoreError) -> RecordBatchHeader? {
     let range = position..<position + RecordBatchHeader.byteCount
     guard try window.load(range, of: log), let header = RecordBatchHeader(window.bytes(range)) else { return nil }
@@ -184,7 +184,7 @@ extension LogDirectory {
   }
 
   private func indexEntry(
-    _ number: Int, of index: any LogFile
+    _ number: Int, of index: any StorageFile
   ) throws(StoreError) -> (offset: Int32, position: Int32)? {
     var buffer = ByteBuffer(capacity: 16)
     unsafe try buffer.append(upTo: SegmentIndex.entryBytes) { (room) throws(StoreError) in

@@ -14,11 +14,11 @@ struct SegmentScanner: ~Copyable {
   let path: String
   /// Where the batch, or what isn't one, starts.
   private(set) var position: Int
-  private let file: any LogFile
+  private let file: any StorageFile
   private var nextPosition: Int
   private var window: FileWindow
 
-  init(_ file: any LogFile, _ path: String, at position: Int = 0, windowBytes: Int = 1 << 18) {
+  init(_ file: any StorageFile, _ path: String, at position: Int = 0, windowBytes: Int = 1 << 18) {
     self.file = file
     self.path = path
     self.position = position
@@ -82,7 +82,7 @@ struct FileWindow: ~Copyable {
   mutating func forget() { count = 0 }
 
   /// Brings a range of the file into memory; `false` if the file ends before, with what there is in memory.
-  mutating func load(_ range: Range<Int>, of file: any LogFile) throws(StoreError) -> Bool {
+  mutating func load(_ range: Range<Int>, of file: any StorageFile) throws(StoreError) -> Bool {
     if start <= range.lowerBound, range.upperBound <= end { return true }
     if range.count > capacity {
       // A length that a damaged header claims must not decide what is allocated.

@@ -44,8 +44,10 @@ public struct Database: ~Copyable {
   }
 
   /// The names of the column families of a database that may be closed.
-  public static func columnFamilyNames(at path: String) throws(RocksDBError) -> [String] {
-    unsafe try takeStrings { out in unsafe rdb_list_families(path, out) }
+  public static func columnFamilyNames(
+    at path: String, on fileSystem: ToldFileSystem? = nil
+  ) throws(RocksDBError) -> [String] {
+    unsafe try takeStrings { out in unsafe rdb_list_families(path, fileSystem?.handle, out) }
   }
 
   /// A handle of a column family that is open; nil if none has this name.

@@ -17,6 +17,8 @@ public struct DatabaseOptions: Sendable {
   public var blockCache: BlockCache?
   /// The limit of the memtables of all databases that share it.
   public var writeBufferManager: WriteBufferManager?
+  /// The file system that the database is on; `nil`: the operating system's, and nobody looks on.
+  public var fileSystem: ToldFileSystem?
   /// Options of the database by RocksDB's names, as in its OPTIONS file.
   public var overrides: [String: String] = [:]
   /// Options of every column family by RocksDB's names, as in its OPTIONS file.
@@ -65,7 +67,7 @@ public struct DatabaseOptions: Sendable {
     let options = unsafe try makeHandle { out in
       unsafe rdb_options_create(
         createIfMissing, max(0, writeBufferBytes), Int32(clamping: maxBackgroundJobs), blockCache?.handle,
-        writeBufferManager?.handle, hooks, out)
+        writeBufferManager?.handle, fileSystem?.handle, hooks, out)
     }
     // Proof: the handle is used only up to here.
     defer { unsafe rdb_options_destroy(options) }

@@ -24,8 +24,8 @@ public struct TableFile: ~Copyable {
   }
 
   /// Reads every block of a finished file, of any database, and compares its checksum.
-  public static func verifyChecksums(at path: String) throws(RocksDBError) {
-    unsafe try check(rdb_verify_table_file(path))
+  public static func verifyChecksums(at path: String, on fileSystem: ToldFileSystem? = nil) throws(RocksDBError) {
+    unsafe try check(rdb_verify_table_file(path, fileSystem?.handle))
   }
 
   /// Ends the file, which has a key at least; it is durable on return, but for its name.

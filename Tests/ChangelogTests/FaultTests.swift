@@ -8,14 +8,14 @@ import TidemarkTesting
   @Test(arguments: [0, 4])
   func afterAFailedSyncTheTailIsRewritten(durableBefore: Int) throws {
     let scratch = Scratch()
-    let storage = FaultyStorage()
-    let log = try scratch.open(.init(), storage)
+    let disk = Disk()
+    let log = try scratch.open(.init(), disk.storage)
     let writer = try log.openWriter()
     try append(0..<durableBefore, to: writer)
     try writer.sync()
     let base = writer.durableOffset
     try append(durableBefore..<10, to: writer)
-    storage.plan(.init(.sync, pathSuffix: ".log"))
+    disk.plan(.init(.sync, pathSuffix: ".log"))
     let inode = try inode(scratch.segment(base.value))
     #expect(try writer.sync() == writer.endOffset)
     #expect(try self.inode(scratch.segment(base.value)) != inode)
@@ -42,13 +42,13 @@ import TidemarkTesting
   // R7. Seen to fail with: `rewriteTail` without reading the tail back.
   @Test func aTailThatCanNotBeReadBackIsUnknown() throws {
     let scratch = Scratch()
-    let storage = FaultyStorage()
-    let log = try scratch.open(.init(durability: .sync), storage)
+    let disk = Disk()
+    let log = try scratch.open(.init(durability: .sync), disk.storage)
     let writer = try log.openWriter()
     try append(0..<3, to: writer)
-    var fault = FaultyStorage.Fault(.sync, pathSuffix: ".log")
+    var fault = Disk.Fault(.sync, pathSuffix: ".log")
     fault.losesUnsynced = true
-    storage.plan(fault)
+    disk.plan(fault)
     _ = failure(.commitUnknown) { try append(3..<4, to: writer) }
     _ = failure(.commitUnknown) { try append(4..<5, to: writer) }
     _ = failure(.commitUnknown) { try writer.sync() }
@@ -59,20 +59,20 @@ import TidemarkTesting
   }
 
   // R7. Seen to fail with: `syncFile` ignoring the error of `rewriteTail`.
-  @Test(arguments: [FaultyStorage.Operation.open, .write, .sync, .rename])
-  func aTailThatCanNotBeRewrittenIsUnknown(step: FaultyStorage.Operation) throws {
+  @Test(arguments: [Disk.Operation.open, .write, .sync, .rename])
+  func aTailThatCanNotBeRewrittenIsUnknown(step: Disk.Operation) throws {
     let scratch = Scratch()
-    let storage = FaultyStorage()
-    let writer = try scratch.open(.init(), storage).openWriter()
+    let disk = Disk()
+    let writer = try scratch.open(.init(), disk.storage).openWriter()
     try append(0..<3, to: writer)
-    storage.plan(.init(.sync, pathSuffix: ".log"))
-    storage.plan(.init(step, pathSuffix: ".rewrite.tmp"))
+    disk.plan(.init(.sync, pathSuffix: ".log"))
+    disk.plan(.init(step, pathSuffix: ".rewrite.tmp"))
     _ = failure(.commitUnknown) { try writer.sync() }
-    storage.heal()
+    disk.heal()
     _ = failure(.commitUnknown) { try append(3..<4, to: writer) }
     _ = failure(.commitUnknown) { try writer.close() }
     // The lock is given back all the same.
-    let again = try scratch.open(.init(), storage).openWriter()
+    let again = try scratch.open(.init(), disk.storage).openWriter()
     #expect(again.endOffset == writer.endOffset)
     #expect(try !scratch.names().contains { $0.hasSuffix(".tmp") })
   }
@@ -82,21 +82,21 @@ import TidemarkTesting
   /// Seen to fail with: a fork that is made under its name.
   @Test func aForkThatFailedIsMadeAnew() throws {
     let scratch = Scratch()
-    let storage = FaultyStorage()
-    let log = try scratch.open(.init(), storage)
+    let disk = Disk()
+    let log = try scratch.open(.init(), disk.storage)
     let writer = try log.openWriter()
     let ends = try append(0..<10, to: writer).map(\.endOffset)
     let partition = TopicPartition("fork", 0)
     var failures = 0
-    for operation in [FaultyStorage.Operation.open, .write, .sync, .rename, .link, .syncDirectory, .createDirectory] {
+    for operation in [Disk.Operation.open, .write, .sync, .rename, .link, .syncDirectory, .createDirectory] {
       for nth in 1...40 {
         let parent = scratch.path + "/\(operation)\(nth)"
-        storage.plan(.init(operation, nth: nth))
+        disk.plan(.init(operation, nth: nth))
         do {
           _ = try log.fork(to: parent, partition, at: ends[6])
-          storage.heal()
+          disk.heal()
         } catch {
-          storage.heal()
+          disk.heal()
           failures += 1
           if try POSIXStorage().list(parent + "/fork-0") == nil {
             _ = try log.fork(to: parent, partition, at: ends[6])
@@ -119,14 +119,14 @@ import TidemarkTesting
   @Test(arguments: [28, 122, 27, 5, -1] as [Int32])
   func anAppendThatFailsLeavesNothing(code: Int32) throws {
     let scratch = Scratch()
-    let storage = FaultyStorage()
-    let log = try scratch.open(.init(), storage)
+    let disk = Disk()
+    let log = try scratch.open(.init(), disk.storage)
     let writer = try log.openWriter()
     try append(0..<3, to: writer)
     let size = try scratch.bytes(scratch.segment(0)).count
-    var fault = FaultyStorage.Fault(.write, pathSuffix: ".log", errno: code)
+    var fault = Disk.Fault(.write, pathSuffix: ".log", errno: code)
     if code < 0 { fault.shortBytes = 100 }
-    storage.plan(fault)
+    disk.plan(fault)
     let error = failure(code == 5 ? .unavailable : .outOfSpace) { try append(3..<4, to: writer) }
     #expect(error?.message.contains("not committed") == true)
     #expect(try scratch.bytes(scratch.segment(0)).count == size)
@@ -138,27 +138,27 @@ import TidemarkTesting
   // Seen to fail with: `write` ignoring the error of `truncate`.
   @Test func anAppendThatCanNotBeTakenBackIsUnknown() throws {
     let scratch = Scratch()
-    let storage = FaultyStorage()
-    let writer = try scratch.open(.init(), storage).openWriter()
+    let disk = Disk()
+    let writer = try scratch.open(.init(), disk.storage).openWriter()
     try append(0..<3, to: writer)
-    var fault = FaultyStorage.Fault(.write, pathSuffix: ".log")
+    var fault = Disk.Fault(.write, pathSuffix: ".log")
     fault.shortBytes = 100
-    storage.plan(fault)
-    storage.plan(.init(.truncate))
+    disk.plan(fault)
+    disk.plan(.init(.truncate))
     _ = failure(.commitUnknown) { try append(3..<4, to: writer) }
     _ = failure(.commitUnknown) { try append(3..<4, to: writer) }
   }
 
   // Seen to fail with: `ActiveSegment.create` leaving the file behind when its name can't be synced.
-  @Test(arguments: [FaultyStorage.Operation.open, .syncDirectory])
-  func aRollThatFailsLeavesNothing(step: FaultyStorage.Operation) throws {
+  @Test(arguments: [Disk.Operation.open, .syncDirectory])
+  func aRollThatFailsLeavesNothing(step: Disk.Operation) throws {
     let scratch = Scratch()
-    let storage = FaultyStorage()
-    let log = try scratch.open(.init(segmentBytes: 1), storage)
+    let disk = Disk()
+    let log = try scratch.open(.init(segmentBytes: 1), disk.storage)
     let writer = try log.openWriter()
     try append(0..<1, to: writer)
     // Beginning with the roll: the recovery point's rename syncs the directory once before.
-    storage.plan(.init(step, nth: step == .open ? 1 : 2, pathSuffix: step == .open ? ".log" : ""))
+    disk.plan(.init(step, nth: step == .open ? 1 : 2, pathSuffix: step == .open ? ".log" : ""))
     _ = failure(.unavailable) { try append(1..<2, to: writer) }
     try append(1..<4, to: writer)
     #expect(try readAll(log).map(\.sample) == (0..<4).map(Sample.init))
@@ -168,14 +168,14 @@ import TidemarkTesting
   @Test func acknowledgementsOfAnIntervalWaitForTheSync() throws {
     let scratch = Scratch()
     let gate = Mutex((armed: false, acknowledged: false, early: false))
-    let storage = FaultyStorage { operation, path in
+    let disk = Disk { operation, path in
       guard operation == .sync, path.hasSuffix(".log"), gate.withLock({ $0.armed }) else { return }
       // While the sync is under way, nothing may be acknowledged: give it time to happen all the same.
       gate.wait(timeout: .milliseconds(200), until: { $0.acknowledged }) { $0.early = $0.acknowledged }
       gate.withLock { $0.armed = false }
       gate.wake()
     }
-    let writer = try scratch.open(.init(durability: .interval(.zero)), storage).openWriter()
+    let writer = try scratch.open(.init(durability: .interval(.zero)), disk.storage).openWriter()
     gate.withLock { $0.armed = true }
     let appended = try append(1..<2, to: writer)
     gate.withLock { $0.acknowledged = true }
@@ -187,11 +187,11 @@ import TidemarkTesting
 
   @Test func acknowledgementsOfAYoungIntervalDoNotWait() throws {
     let scratch = Scratch()
-    let storage = FaultyStorage()
-    let writer = try scratch.open(.init(durability: .interval(.seconds(3600))), storage).openWriter()
-    let syncs = storage.count(of: .sync)
+    let disk = Disk()
+    let writer = try scratch.open(.init(durability: .interval(.seconds(3600))), disk.storage).openWriter()
+    let syncs = disk.count(of: .sync)
     try append(0..<10, to: writer)
-    #expect(storage.count(of: .sync) == syncs)
+    #expect(disk.count(of: .sync) == syncs)
     #expect(writer.durableOffset == 0)
     try writer.close()
     #expect(writer.durableOffset == writer.endOffset)
@@ -200,19 +200,19 @@ import TidemarkTesting
   // R6. Seen to fail with: `acknowledge` returning at once for `.sync`.
   @Test func syncedCommitsAreDurableWhenAcknowledged() throws {
     let scratch = Scratch()
-    let storage = FaultyStorage()
-    let writer = try scratch.open(.init(durability: .sync), storage).openWriter()
-    let syncs = storage.count(of: .sync)
+    let disk = Disk()
+    let writer = try scratch.open(.init(durability: .sync), disk.storage).openWriter()
+    let syncs = disk.count(of: .sync)
     for number in 0..<5 {
       let appended = try append(number..<number + 1, to: writer)
       #expect(writer.durableOffset == appended[0].endOffset)
     }
-    #expect(storage.count(of: .sync) == syncs + 5)
+    #expect(disk.count(of: .sync) == syncs + 5)
   }
 
   @Test func syncRunsWhileAppending() throws {
     let scratch = Scratch()
-    let log = try scratch.open(.init(segmentBytes: 4000), FaultyStorage(syncs: false))
+    let log = try scratch.open(.init(segmentBytes: 4000), Disk(syncs: false).storage)
     let writer = try log.openWriter()
     let done = Mutex((finished: 0, failures: [String]()))
     for _ in 0..<3 {

@@ -4,7 +4,7 @@ import Testing
 import TidemarkTesting
 
 @Suite struct RecoveryTests {
-  private let quick = FaultyStorage(syncs: false)
+  private let quick = Disk(syncs: false).storage
 
   // R7. Seen to fail with: `makeDurable` without `truncate`.
   @Test func aTornEndIsCutAndReportedAtEveryByte() throws {
@@ -177,7 +177,7 @@ import TidemarkTesting
   }
 
   @Test func randomDamageGivesAnErrorOrAPrefix() throws {
-    var random = SeededGenerator()
+    var random = SeededGenerator(seed: testSeed())
     let scratch = Scratch()
     let writer = try scratch.open(.init(segmentBytes: 3000), quick).openWriter()
     try append(0..<20, to: writer)

@@ -13,7 +13,7 @@ final class Scratch: Sendable {
   var directory: String { "\(path)/\(Scratch.partition)" }
 
   func open(
-    _ options: FileLogOptions = FileLogOptions(), _ storage: any LogStorage = POSIXStorage()
+    _ options: FileLogOptions = FileLogOptions(), _ storage: any Storage = POSIXStorage()
   ) throws -> FileLog {
     try FileLog.open(path, Scratch.partition, options: options, storage: storage)
   }
@@ -67,25 +67,4 @@ func failure(_ kind: StoreError.Kind, _ body: () throws -> Void) -> StoreError? 
 
 extension StoreError {
   func value(_ name: String) -> String? { metadata.first { $0.name == name }?.value }
-}
-
-/// Random numbers from a seed that is printed, and can be given as TIDEMARK_SEED.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(_ test: String = #function) {
-    let seed =
-      ProcessInfo.processInfo.environment["TIDEMARK_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
-    print("\(test): TIDEMARK_SEED=\(seed)")
-    state = seed
-  }
-
-  mutating func next() -> UInt64 {
-    // SplitMix64.
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
 }

@@ -3,6 +3,7 @@ import RocksDB
 import Testing
 
 @testable import Tidemark
+import TidemarkTesting
 
 /// Merged scans beside those of RocksDB's indexed batch over the same database.
 @Suite struct BatchScanTests {

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import Tidemark
+import TidemarkTesting
 
 /// Bytes that no codec wrote: an error or another value, never a trap.
 @Suite struct CodecsDamageTests {

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import Tidemark
+import TidemarkTesting
 
 /// Values sort as their bytes do, alone and as parts of a key, and come back as they were.
 @Suite struct CodecsOrderTests {

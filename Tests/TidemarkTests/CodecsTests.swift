@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import Tidemark
+import TidemarkTesting
 
 /// What a codec is asked for: the bytes of a value, and the value back.
 extension Codec {

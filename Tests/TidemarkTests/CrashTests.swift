@@ -2,6 +2,7 @@ import BankProcess
 import Foundation
 import Testing
 import Tidemark
+import TidemarkTesting
 
 /// Real processes, really killed (R1, R2, R4, R5, R6 for `.os`): see `Bank` for what they do.
 @Suite struct CrashTests {

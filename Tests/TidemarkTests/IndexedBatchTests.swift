@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 @testable import Tidemark
+import TidemarkTesting
 
 /// The batch beside a dictionary that is sorted when it is read.
 @Suite struct IndexedBatchTests {

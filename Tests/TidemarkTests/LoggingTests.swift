@@ -141,19 +141,19 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// What `HEAD` is written to before it gets its name is a device without space.
   @Test func aHeadForWhichThereIsNoSpaceIsLogged() throws {
     var options = observed.options
     options.storedLagTime = .milliseconds(5)
+    let disk = Disk()
+    options.fileSystem = disk.fileSystem
     let store = try directory.store(try directory.log(), options)
-    try FileManager.default.createSymbolicLink(
-      atPath: directory("store/HEAD.tmp"), withDestinationPath: "/dev/full")
+    disk.plan(Disk.Fault(.write, count: .max, pathSuffix: "/HEAD.tmp", errno: ENOSPC))
     try commit(0, to: store)
     try #require(eventually { !observed.messages("there is no space for HEAD").isEmpty })
     let skipped = try #require(observed.messages("there is no space for HEAD").first)
     #expect(skipped.level == .warning)
     #expect((skipped.error as? StoreError)?.kind == .outOfSpace)
-    try FileManager.default.removeItem(atPath: directory("store/HEAD.tmp"))
+    disk.heal()
     try commit(1, to: store)
     try store.close()
     #expect(observed.messages("the store takes no more writes").isEmpty)

@@ -3,6 +3,7 @@ import Testing
 import Tidemark
 
 import struct Synchronization.Atomic
+import TidemarkTesting
 
 private let input = TopicPartition("input", 0)
 private let copies = Table("copies", key: .int64, value: .int64)

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 @testable import Changelog
 @testable import Tidemark
+import TidemarkTesting
 
 /// Records that are sorted, written as runs and merged, beside dictionaries that are sorted when they are read.
 @Suite struct SortedRunTests {
@@ -175,7 +176,7 @@ import Testing
   @Test func damageIsFoundWhereverItIs() throws {
     var random = SeededGenerator(seed: testSeed("damaged run"))
     _ = try write(randomChanges(&random, count: 300, keys: 300, valueBytes: 600), "run")
-    let bytes = try #require(try Files.read(directory("run")))
+    let bytes = try #require(try POSIXStorage().contents(of: directory("run")))
     for _ in 0..<300 {
       var damaged = bytes
       if Bool.random(using: &random) {

@@ -59,6 +59,67 @@ RDBStatus rdb_write_buffer_manager_create(
 void rdb_write_buffer_manager_destroy(RDBWriteBufferManager *_Nonnull manager);
 size_t rdb_write_buffer_manager_used_bytes(const RDBWriteBufferManager *_Nonnull manager);
 
+// MARK: File systems
+
+/// What a call to a file system asks for.
+enum {
+  /// Opens a file for reading.
+  RDBFileOpen,
+  /// Makes a file, or empties what is there.
+  RDBFileCreate,
+  /// Opens a file to be written at its end.
+  RDBFileReopen,
+  RDBFileRead,
+  RDBFileWrite,
+  RDBFileTruncate,
+  RDBFileSync,
+  RDBFileClose,
+  RDBFileRename,
+  RDBFileLink,
+  RDBFileUnlink,
+  RDBDirectoryCreate,
+  RDBDirectoryRemove,
+  RDBDirectoryList,
+  RDBDirectorySync,
+};
+
+/// A call to a file system; it lives as long as the handler runs.
+typedef struct RDBFileCall {
+  int kind;
+  /// The number of the file, if it is open for writing; no other file of the process has it.
+  uint64_t file;
+  /// What it had when it was opened.
+  const char *_Nonnull path;
+  /// The new name, of a file that is renamed or linked.
+  const char *_Nullable target;
+  /// Where is read or written; the new size of a file that is cut.
+  uint64_t position;
+  /// What is written, or after the call was made what was read.
+  void *_Nullable bytes;
+  /// A write may be made shorter before the call is made.
+  size_t length;
+  /// Set where a call isn't made and yet succeeds, of those that bring nothing back.
+  bool skipped;
+  /// Makes the call; false if it fails.
+  bool (*_Nonnull proceed)(struct RDBFileCall *_Nonnull call);
+  void *_Nonnull work;
+} RDBFileCall;
+
+/// Is told of each call to a file system, on any thread.
+typedef struct RDBFileCallHandler {
+  void *_Nonnull context;
+  /// Once, when no other call can come any more.
+  void (*_Nonnull release)(void *_Nonnull context);
+  /// Makes the call and answers a status that is ok, or fails it with another; its message is freed by the caller.
+  RDBStatus (*_Nonnull told)(void *_Nonnull context, RDBFileCall *_Nonnull call);
+} RDBFileCallHandler;
+
+/// The operating system's file system, under somebody's eyes; RocksDB's text log and lock file go past it.
+typedef struct RDBFileSystem RDBFileSystem;
+RDBStatus rdb_file_system_create(RDBFileCallHandler handler, RDBFileSystem *_Nullable *_Nonnull out);
+/// What uses it goes on using it.
+void rdb_file_system_destroy(RDBFileSystem *_Nonnull file_system);
+
 // MARK: Options
 
 /// Whether a column family's writes wait for flushes and compactions; the numbers are those of
@@ -84,7 +145,8 @@ typedef struct RDBHooks {
 typedef struct RDBOptions RDBOptions;
 RDBStatus rdb_options_create(
     bool create_if_missing, size_t write_buffer_bytes, int max_background_jobs, const RDBCache *_Nullable cache,
-    const RDBWriteBufferManager *_Nullable manager, RDBHooks hooks, RDBOptions *_Nullable *_Nonnull out);
+    const RDBWriteBufferManager *_Nullable manager, const RDBFileSystem *_Nullable file_system, RDBHooks hooks,
+    RDBOptions *_Nullable *_Nonnull out);
 /// Sets an option of the database by RocksDB's name.
 RDBStatus rdb_options_override_database(
     RDBOptions *_Nonnull options, const char *_Nonnull name, const char *_Nonnull value);
@@ -108,7 +170,8 @@ RDBStatus rdb_open(
     const char *_Nonnull path, const RDBOptions *_Nonnull options, bool read_only,
     RDBDatabase *_Nullable *_Nonnull out);
 void rdb_close(RDBDatabase *_Nonnull database);
-RDBStatus rdb_list_families(const char *_Nonnull path, RDBStrings *_Nullable *_Nonnull out);
+RDBStatus rdb_list_families(
+    const char *_Nonnull path, const RDBFileSystem *_Nullable file_system, RDBStrings *_Nullable *_Nonnull out);
 
 /// Null if no family of this name is open.
 RDBFamily *_Nullable rdb_family(RDBDatabase *_Nonnull database, const char *_Nonnull name);
@@ -214,7 +277,7 @@ size_t rdb_batch_byte_count(const RDBBatch *_Nonnull batch);
 RDBStatus rdb_write(RDBDatabase *_Nonnull database, RDBBatch *_Nonnull batch, int log);
 
 /// Reads every block of a table file and compares its checksum.
-RDBStatus rdb_verify_table_file(const char *_Nonnull path);
+RDBStatus rdb_verify_table_file(const char *_Nonnull path, const RDBFileSystem *_Nullable file_system);
 
 /// A table file that is written outside of the database; its path is on the database's file system and ends in ".sst".
 typedef struct RDBTableFile RDBTableFile;

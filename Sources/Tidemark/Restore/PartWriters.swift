@@ -17,7 +17,7 @@ final class PartWriters: Sendable {
   private let count: Int
   private let plan: MergePlan
   private let directory: String
-  private let storage: any LogStorage
+  private let storage: any Storage
   private let database: SharedDatabase
   /// By the plan's index.
   private let tables: [OpenTable]

@@ -50,7 +50,7 @@ struct Restore {
   ) throws(StoreError) -> Int {
     var progress = RestoreProgress(from: waiting.state.offset, to: end, since: begin)
     if waiting.state.offset < end { try report(progress.value) }
-    let runs = try SortedRuns(directory.restore, from: waiting.state, changelog, budget)
+    let runs = try SortedRuns(directory, from: waiting.state, changelog, budget)
     do throws(StoreError) {
       return try replay(runs, &waiting, to: end, &progress, report)
     } catch {
@@ -133,7 +133,7 @@ struct Restore {
   ///
   /// What runs out on the way is an error as well, and the next open goes on there: so better a try too many.
   private func checkRoom(_ runs: SortedRuns, to end: Offset) throws(StoreError) {
-    guard let first = runs.runs.first, let free = Files.freeBytes(at: directory.path) else { return }
+    guard let first = runs.runs.first, let free = FileSystem.freeBytes(at: directory.path) else { return }
     let share = Double(first.end.offset.value - first.startOffset.value) / Double(end.value - first.startOffset.value)
     let count = min(1 / share, Double(SortedRuns.greatestCount))
     let needed = Double(first.byteCount) * (count - 1)

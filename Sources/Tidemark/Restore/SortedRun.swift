@@ -27,7 +27,7 @@ struct SortedRun: Sendable {
   }
 
   let path: String
-  let file: any LogFile
+  let file: any StorageFile
   /// The commit that it begins behind.
   let startOffset: Offset
   let startReceipt: Receipt
@@ -41,17 +41,17 @@ struct SortedRun: Sendable {
   let greatestBlockBytes: Int
 
   /// Opens a run; `nil` if there is no file, or not a whole one: what was being written when a process died.
-  init?(_ path: String, _ storage: any LogStorage) throws(StoreError) {
+  init?(_ path: String, _ storage: any Storage) throws(StoreError) {
     guard let file = try storage.open(path, .read) else { return nil }
     let size = try file.size()
     guard size >= Self.footerBytes else { return nil }
-    let footer = try Self.read(file, size - Self.footerBytes..<size)
+    let footer = try file.bytes(size - Self.footerBytes..<size)
     var fields = ByteReader(footer.rawSpan)
     guard let count = fields.integer(UInt32.self), let checksum = fields.integer(UInt32.self),
       fields.integer(UInt64.self) == Self.magic, Int(count) <= size - Self.footerBytes
     else { return nil }
     let indexStart = size - Self.footerBytes - Int(count)
-    let index = try Self.read(file, indexStart..<size - Self.footerBytes)
+    let index = try file.bytes(indexStart..<size - Self.footerBytes)
     guard crc32c(0, index.rawSpan) == checksum else { return nil }
     var reader = ByteReader(index.rawSpan)
     guard let offset = reader.integer(Int64.self), let receipt = reader.integer(UInt64.self),
@@ -80,21 +80,6 @@ struct SortedRun: Sendable {
     recordCount = Int(clamping: records)
     self.blocks = blocks
     greatestBlockBytes = blocks.reduce(0) { max($0, $1.byteCount) }
-  }
-
-  private static func read(_ file: any LogFile, _ range: Range<Int>) throws(StoreError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: range.count)
-    var failure: StoreError?
-    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-      do throws(StoreError) {
-        return unsafe try file.read(into: buffer, at: range.lowerBound)
-      } catch {
-        failure = error
-        return 0
-      }
-    }
-    if let failure { throw failure }
-    return count == range.count ? bytes : []
   }
 
   fileprivate static func checksum(ofBlock bytes: RawSpan) -> UInt32 { crc32c(0, bytes.extracting(headerBytes...)) }
@@ -128,8 +113,8 @@ extension RandomAccessCollection where Index == Int {
 /// Writes a sorted run, under another name until it is whole.
 struct SortedRunWriter: ~Copyable {
   private let path: String
-  private let storage: any LogStorage
-  private let file: any LogFile
+  private let storage: any Storage
+  private let file: any StorageFile
   private var position = 0
   private var table = TableID.system
   /// The block that grows, with its header.
@@ -141,7 +126,7 @@ struct SortedRunWriter: ~Copyable {
 
   private static func temporary(_ path: String) -> String { path + ".tmp" }
 
-  init(_ path: String, _ storage: any LogStorage) throws(StoreError) {
+  init(_ path: String, _ storage: any Storage) throws(StoreError) {
     self.path = path
     self.storage = storage
     let temporary = Self.temporary(path)
@@ -217,7 +202,7 @@ struct SortedRunWriter: ~Copyable {
 /// Steps over the changes of a run in a range of one table.
 @safe
 struct SortedRunCursor: ~Copyable {
-  private let file: any LogFile
+  private let file: any StorageFile
   private let path: String
   private let range: KeyRange
   /// Those to come.

@@ -1,5 +1,4 @@
 internal import Changelog
-internal import Foundation
 
 /// The sorted runs of a restore: files that one after the other lead from the stored state to a later commit.
 ///
@@ -14,10 +13,10 @@ final class SortedRuns {
   /// How much of its memory budget a store may take for blocks that are merged.
   private static let budgetShare = 8
   /// How many there may be before they are merged: each is an open file.
-  static let greatestCount = max(16, min(256, Files.openFilesLimit / 8))
+  static let greatestCount = max(16, min(256, FileSystem.openFilesLimit / 8))
 
   let directory: String
-  let storage: any LogStorage = POSIXStorage()
+  let storage: any Storage
   private(set) var runs: [SortedRun] = []
   /// Where they lead.
   private(set) var end: CommittedState
@@ -27,10 +26,11 @@ final class SortedRuns {
   var areDamaged = false
 
   /// Finds what a former restore has left that leads on from `start`; all else is removed.
-  init(_ directory: String, from start: CommittedState, _ changelog: any Changelog, _ budget: MemoryBudget)
+  init(_ store: StoreDirectory, from start: CommittedState, _ changelog: any Changelog, _ budget: MemoryBudget)
     throws(StoreError)
   {
-    self.directory = directory
+    directory = store.restore
+    storage = store.storage
     self.budget = budget
     end = start
     guard try storage.list(directory) != nil else { return }
@@ -79,7 +79,7 @@ final class SortedRuns {
   /// Waits for the run before.
   func write(_ sorter: RecordSorter, to state: CommittedState) throws(StoreError) {
     try finishWriting()
-    if runs.isEmpty, try storage.createDirectory(directory) { try Files.syncDirectory(of: directory) }
+    if runs.isEmpty { try storage.makeDirectory(directory) }
     let (path, directory, storage) = (path(runs.count), directory, storage)
     let start = (offset: end.offset, receipt: end.receipt)
     writing = BackgroundTask("tidemark-sort") { () throws(StoreError) in
@@ -128,7 +128,7 @@ final class SortedRuns {
 
   /// The plan by which they are being merged; `nil` if that wasn't begun.
   func plan() throws(StoreError) -> MergePlan? {
-    guard !runs.isEmpty, let bytes = try Files.read(planPath), let plan = MergePlan(decoding: bytes),
+    guard !runs.isEmpty, let bytes = try storage.contents(of: planPath), let plan = MergePlan(decoding: bytes),
       plan.runCount == runs.count, plan.offset == end.offset, plan.receipt == end.receipt
     else { return nil }
     return plan
@@ -142,7 +142,7 @@ final class SortedRuns {
       try storage.unlink("\(directory)/\(name)")
     }
     try storage.syncDirectory(directory)
-    try Files.replace(planPath, with: plan.encoded)
+    try storage.replace(planPath, with: plan.encoded)
     return plan
   }
 
@@ -154,6 +154,6 @@ final class SortedRuns {
     runs = []
     end = state
     areDamaged = false
-    try Files.removeTree(directory)
+    try storage.removeTree(directory)
   }
 }

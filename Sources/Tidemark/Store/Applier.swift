@@ -10,8 +10,8 @@ final class Applier: Sendable {
   enum Way {
     /// As a write batch through RocksDB's own log: where there is no changelog, nothing else keeps a commit.
     case writeBatch(RocksDB.WriteAheadLog)
-    /// As table files, written in a directory of that name and taken in together: durable at once, past the memtables.
-    case tableFiles(directory: String)
+    /// As table files, written in the store's directory and taken in together: durable at once, past the memtables.
+    case tableFiles(StoreDirectory)
   }
 
   /// A finished table file, and the table that it belongs to.
@@ -78,7 +78,7 @@ final class Applier: Sendable {
         try write(batches, rows, log)
       }
     case .tableFiles(let directory):
-      try ingesting(in: directory) { () throws(RocksDBError) in try ingest(batches, rows, directory) }
+      try ingesting(in: directory) { () throws(RocksDBError) in try ingest(batches, rows, directory.ingestion) }
     }
   }
 
@@ -88,14 +88,14 @@ final class Applier: Sendable {
   func take(_ files: [TableFilePath], _ state: CommittedState) throws(StoreError) {
     guard case .tableFiles(let directory) = way else { preconditionFailure("only changelogs are restored") }
     let rows = offsetsRows(state, tables.map(\.record))
-    try ingesting(in: directory) { () throws(RocksDBError) in try ingest(files, rows, directory) }
+    try ingesting(in: directory) { () throws(RocksDBError) in try ingest(files, rows, directory.ingestion) }
   }
 
   /// What failed leaves nothing in the directory of files on their way.
-  private func ingesting(in directory: String, _ body: () throws(RocksDBError) -> Void) throws(StoreError) {
+  private func ingesting(in directory: StoreDirectory, _ body: () throws(RocksDBError) -> Void) throws(StoreError) {
     do throws(RocksDBError) { try body() } catch {
-      _ = try? StoreDirectory.empty(directory)
-      throw StoreError(error, "table files can't be written", ["directory": directory])
+      try? directory.emptyIngestion()
+      throw StoreError(error, "table files can't be written", ["directory": directory.ingestion])
     }
   }
 

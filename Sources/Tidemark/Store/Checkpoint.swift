@@ -1,13 +1,13 @@
 public import Changelog
-internal import Foundation
 internal import RocksDB
 
 /// A copy of a store with its offsets, taken while it runs: hard links of its table files where the file system allows.
 ///
 /// It has the layout of a store's directory; ``copy(to:)`` makes a store of it.
 public struct Checkpoint: Sendable {
+  let place: StoreDirectory
   /// Its directory.
-  public let directory: String
+  public var directory: String { place.path }
   /// The changelog offset up to which it is the replay.
   public let offset: Offset
   /// The receipt of the commit that ends there.
@@ -20,29 +20,35 @@ public struct Checkpoint: Sendable {
   ///
   /// Throws `corrupted` if anything is damaged.
   public static func verified(_ path: String) throws(StoreError) -> Checkpoint {
-    let checkpoint = try unverified(path)
-    let directory = StoreDirectory(path: path)
-    try mappingErrors(to: "the checkpoint is damaged", ["directory": path]) { () throws(RocksDBError) in
-      let families = try RocksDB.Database.columnFamilyNames(at: directory.database)
+    try verified(StoreDirectory(path: path))
+  }
+
+  package static func verified(_ path: String, _ fileSystem: FileSystem) throws(StoreError) -> Checkpoint {
+    try verified(StoreDirectory(path: path, fileSystem))
+  }
+
+  static func verified(_ directory: StoreDirectory) throws(StoreError) -> Checkpoint {
+    let checkpoint = try unverified(directory)
+    try mappingErrors(to: "the checkpoint is damaged", ["directory": directory.path]) { () throws(RocksDBError) in
       let handle = try RocksDB.Database.openReadOnly(
-        directory.database, options: StoredState.settings(StoreOptions()), columnFamilies: families)
+        directory.database, options: directory.databaseOptions(StoreOptions()),
+        columnFamilies: try directory.columnFamilyNames())
       try handle.verifyChecksums()
     }
     return checkpoint
   }
 
   /// Opens a checkpoint and compares its `HEAD` with the stored offset.
-  static func unverified(_ path: String) throws(StoreError) -> Checkpoint {
-    let directory = StoreDirectory(path: path)
-    guard let bytes = try Files.read(directory.head), directory.hasDatabase else {
-      throw StoreError(.invalidArgument, "there is no checkpoint", ["directory": path])
+  static func unverified(_ directory: StoreDirectory) throws(StoreError) -> Checkpoint {
+    guard let bytes = try directory.storage.contents(of: directory.head), try directory.hasDatabase else {
+      throw StoreError(.invalidArgument, "there is no checkpoint", ["directory": directory.path])
     }
     let head = try Head(parsing: bytes, file: directory.head)
     guard let stored = try StoredState.read(directory, StoreOptions()), let must = head.stored,
       stored.state.offset == must.offset, stored.state.receipt == must.receipt
-    else { throw StoreError(.corrupted, "the checkpoint isn't what its HEAD says", ["directory": path]) }
+    else { throw StoreError(.corrupted, "the checkpoint isn't what its HEAD says", ["directory": directory.path]) }
     return Checkpoint(
-      directory: path, offset: must.offset, receipt: must.receipt, identity: stored.identity)
+      place: directory, offset: must.offset, receipt: must.receipt, identity: stored.identity)
   }
 
   /// Copies the checkpoint to a directory that isn't there yet, as a store to be opened: the rest is restored from the
@@ -50,17 +56,19 @@ public struct Checkpoint: Sendable {
   ///
   /// The directory appears once it is whole and synced.
   public func copy(to path: String) throws(StoreError) {
-    try StoreDirectory(path: path).make { (partial) throws(StoreError) in try copyFiles(to: partial) }
+    try StoreDirectory(path: path, place.fileSystem).make { (partial) throws(StoreError) in
+      try copyFiles(to: partial)
+    }
   }
 
   /// The same under another name.
   func moved(to path: String) -> Checkpoint {
-    Checkpoint(directory: path, offset: offset, receipt: receipt, identity: identity)
+    Checkpoint(place: StoreDirectory(path: path, place.fileSystem), offset: offset, receipt: receipt, identity: identity)
   }
 
   /// Copies database and `HEAD` to a directory that has neither, and remembers there where they come from.
   func copyFiles(to target: StoreDirectory) throws(StoreError) {
-    try StoreDirectory(path: directory).copyStore(to: target)
+    try place.copyStore(to: target)
     try target.rememberBase(directory)
   }
 }
@@ -83,24 +91,27 @@ extension StateStore {
     let engine = try opened()
     try engine.health.check()
     var checkpoint: Checkpoint?
-    try StoreDirectory(path: path).make { (partial) throws(StoreError) in
-      if engine.directory.isOnSameDevice(as: partial) {
+    let fileSystem = engine.directory.fileSystem
+    try StoreDirectory(path: path, fileSystem).make { (partial) throws(StoreError) in
+      if FileSystem.areOnSameDevice(engine.directory.path, partial.path) {
         try stageCheckpoint(engine, partial)
-        checkpoint = try Checkpoint.verified(partial.path)
+        checkpoint = try Checkpoint.verified(partial)
         return
       }
-      let staging = StoreDirectory(path: engine.directory.path + "/checkpoint.partial")
-      try Files.removeTree(staging.path)
-      defer { try? Files.removeTree(staging.path) }
+      let staging = StoreDirectory(path: engine.directory.path + "/checkpoint.partial", fileSystem)
+      try staging.storage.removeTree(staging.path)
+      defer { try? staging.storage.removeTree(staging.path) }
       try stageCheckpoint(engine, staging)
       // What isn't whole may not be synced, or not verified.
-      let others = earlier.map { StoreDirectory(path: $0) }.filter { !$0.path.hasSuffix(".partial") && $0.hasHead }
+      let others = earlier.map { StoreDirectory(path: $0, fileSystem) }.filter {
+        !$0.path.hasSuffix(".partial") && (try? $0.hasHead) == true
+      }
       for file in try staging.copyStore(to: partial, sharing: others) {
         try mappingErrors(to: "a copied file isn't what it was", ["file": file]) { () throws(RocksDBError) in
-          try TableFile.verifyChecksums(at: file)
+          try TableFile.verifyChecksums(at: file, on: fileSystem.database)
         }
       }
-      checkpoint = try Checkpoint.unverified(partial.path)
+      checkpoint = try Checkpoint.unverified(partial)
     }
     // Proof of `!`: it was set before the directory got its name.
     return checkpoint!.moved(to: path)
@@ -118,7 +129,7 @@ extension StateStore {
     guard let stored = try StoredState.read(staging, engine.options), let manifest = try staging.manifestNumber()
     else { throw StoreError(.corrupted, "a checkpoint holds no stored offset", ["directory": staging.path]) }
     let head = Head(stored: (stored.state.offset, stored.state.receipt), manifest: manifest)
-    try Files.replace(staging.head, with: Array(head.text.utf8))
+    try staging.storage.replace(staging.head, with: Array(head.text.utf8))
   }
 
   /// Lets the changelog delete what a checkpoint covers, after verifying the checkpoint.
@@ -135,14 +146,14 @@ extension StateStore {
     guard let changelog = engine.changelog else {
       throw StoreError(.invalidArgument, "the store has no changelog")
     }
-    let place = StoreDirectory.absolute(directory)
-    let home = StoreDirectory.absolute(engine.directory.path)
+    let place = FileSystem.absolute(directory)
+    let home = FileSystem.absolute(engine.directory.path)
     guard place != home, !place.hasPrefix(home + "/") else {
       throw StoreError(
         .invalidArgument, "a checkpoint inside the store's directory would be lost with it; take one elsewhere",
         ["checkpoint": directory, "store": engine.directory.path])
     }
-    let checkpoint = try Checkpoint.verified(directory)
+    let checkpoint = try Checkpoint.verified(directory, engine.directory.fileSystem)
     guard checkpoint.identity == OffsetsFamily.encode(changelog.identity),
       try changelog.receipt(endingAt: checkpoint.offset) == checkpoint.receipt
     else {

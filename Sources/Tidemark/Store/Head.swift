@@ -79,7 +79,7 @@ struct Head: Sendable, Equatable {
     }
     let current = Head(stored: stored.map { ($0.offset, $0.receipt) }, manifest: manifest)
     if head == current { return }
-    try Files.replace(directory.head, with: Array(current.text.utf8))
+    try directory.storage.replace(directory.head, with: Array(current.text.utf8))
     head = current
   }
 

@@ -51,7 +51,7 @@ extension StateStore {
       throw StoreError(
         .invalidArgument, "two tables have the same name", ["tables": tables.map(\.name).joined(separator: ", ")])
     }
-    let opening = try Opening(StoreDirectory(path: path), changelog, options)
+    let opening = try Opening(StoreDirectory(path: path, options.fileSystem), changelog, options)
     return StateStore(
       try opening.run(tables, whileRestoring) { (step) throws(StoreError) in try step.report(orCancelFor: progress) })
   }
@@ -62,8 +62,12 @@ extension StateStore {
   /// changelog was deleted below a checkpoint, a copy of that takes their place; without it nothing is moved. Nor is a store
   /// without a changelog, as long as that can be told.
   public static func setAside(_ path: String) throws(StoreError) -> String {
-    let directory = StoreDirectory(path: path)
-    let lock = try FileLock(directory.lock, "the store")
+    try setAside(path, FileSystem())
+  }
+
+  package static func setAside(_ path: String, _ fileSystem: FileSystem) throws(StoreError) -> String {
+    let directory = StoreDirectory(path: path, fileSystem)
+    let lock = try directory.takeLock()
     return try withExtendedLifetime(lock) { () throws(StoreError) in
       // A database that can still be read tells that nothing could bring it back.
       if let stored = try? StoredState.read(directory, StoreOptions()), stored.identity.isEmpty {
@@ -89,11 +93,11 @@ private struct Opening {
   let begin = ContinuousClock.now
 
   init(_ directory: StoreDirectory, _ changelog: (any Changelog)?, _ options: StoreOptions) throws(StoreError) {
-    if !options.createIfMissing, !directory.exists {
+    if !options.createIfMissing, try !directory.exists {
       throw StoreError(.invalidArgument, "there is no store", ["directory": directory.path])
     }
     try directory.create()
-    lock = try FileLock(directory.lock, "the store")
+    lock = try directory.takeLock()
     self.directory = directory
     self.changelog = changelog
     self.options = options
@@ -122,15 +126,15 @@ private struct Opening {
 
   /// What the database holds, seen read-only and compared with `HEAD`; `nil` before anything was stored.
   private func checkDatabase() throws(StoreError) -> StoredState? {
-    guard let bytes = try Files.read(directory.head) else {
-      guard !directory.hasDatabase else {
+    guard let bytes = try directory.storage.contents(of: directory.head) else {
+      guard try !directory.hasDatabase else {
         throw StoreError(
           .corrupted,
           "HEAD is gone, so nobody can tell what the database must contain; rebuild the store from its"
             + " changelog, or put back a copy of the file", ["file": directory.head])
       }
       // The promise of `HEAD` comes before the database: from here on a database without it is a damaged store.
-      try Files.replace(directory.head, with: Array(Head(stored: nil, manifest: 0).text.utf8))
+      try directory.storage.replace(directory.head, with: Array(Head(stored: nil, manifest: 0).text.utf8))
       return nil
     }
     let head = try Head(parsing: bytes, file: directory.head)
@@ -223,7 +227,7 @@ private struct Opening {
     let way: Applier.Way
     if changelog != nil {
       try directory.emptyIngestion()
-      way = .tableFiles(directory: directory.ingestion)
+      way = .tableFiles(directory)
     } else {
       way = .writeBatch(options.syncsWithoutChangelog ? .synced : .unsynced)
     }
@@ -301,7 +305,7 @@ private struct Opening {
   private func openDatabase(
     _ barrier: LogBarrier, _ observer: StoreObserver, _ health: Health
   ) throws(StoreError) -> RocksDB.Database {
-    var settings = StoredState.settings(options)
+    var settings = directory.databaseOptions(options)
     let signals = signals
     // Whatever keeps the database open keeps the directory: RocksDB has a lock of its own.
     settings.keptUntilClosed = lock
@@ -325,11 +329,7 @@ private struct Opening {
       observer.backgroundFailed(error)
       health.fail(StoreError(error, "the database failed in the background"))
     }
-    return try mappingErrors(to: "the database can't be opened", ["directory": directory.path]) {
-      () throws(RocksDBError) in
-      let families = directory.hasDatabase ? try RocksDB.Database.columnFamilyNames(at: directory.database) : []
-      return try RocksDB.Database.open(directory.database, options: settings, columnFamilies: families)
-    }
+    return try directory.openDatabase(settings, "the database can't be opened")
   }
 
   /// Makes the stored offset, and `HEAD` with it, tell of table files alone, though there is a write-ahead log: what it

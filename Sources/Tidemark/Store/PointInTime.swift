@@ -27,7 +27,7 @@ extension StateStore {
     startingFrom checkpoint: Checkpoint? = nil, options: StoreOptions = StoreOptions(),
     progress: (OpenProgress) throws -> Void = { _ in }
   ) throws(StoreError) -> Checkpoint {
-    let target = StoreDirectory(path: path)
+    let target = StoreDirectory(path: path, options.fileSystem)
     let past = ChangelogPrefix(changelog: changelog, end: try durableEnd(of: changelog, at: point))
     try target.withLockedPartial { (partial) throws(StoreError) in try prepare(partial, past, checkpoint) }
     var options = options
@@ -45,9 +45,9 @@ extension StateStore {
       throw error
     }
     return try target.withLockedPartial { (partial) throws(StoreError) in
-      for file in [partial.ingestion, partial.restore, partial.base] { try Files.removeTree(file) }
+      for file in [partial.ingestion, partial.restore, partial.base] { try partial.storage.removeTree(file) }
       let restored: Checkpoint
-      do throws(StoreError) { restored = try Checkpoint.verified(partial.path) } catch {
+      do throws(StoreError) { restored = try Checkpoint.verified(partial) } catch {
         // The next call begins anew.
         try partial.removeContents()
         throw error
@@ -77,7 +77,7 @@ extension StateStore {
     }
     if let stored = try? StoredState.read(partial, StoreOptions()),
       stored.identity == OffsetsFamily.encode(past.identity),
-      let head = try? Files.read(partial.head), (try? Head(parsing: head, file: partial.head)) != nil,
+      let head = try? partial.storage.contents(of: partial.head), (try? Head(parsing: head, file: partial.head)) != nil,
       stored.state.offset <= past.end, stored.state.offset >= checkpoint?.offset ?? .zero,
       try past.receipt(endingAt: stored.state.offset) == stored.state.receipt
     {
@@ -111,15 +111,15 @@ extension Checkpoint {
         ["changelog": changelog.identity, "offset": offset, "receipt": receipt])
     }
     var forked = self
-    try StoreDirectory(path: path).make { (partial) throws(StoreError) in
-      try StoreDirectory(path: directory).copyStore(to: partial)
+    try StoreDirectory(path: path, place.fileSystem).make { (partial) throws(StoreError) in
+      try place.copyStore(to: partial)
       // Before it is opened for writing: what is damaged must not become a state of its own.
-      let copy = try Checkpoint.unverified(partial.path)
+      let copy = try Checkpoint.unverified(partial)
       guard copy.offset == offset, copy.receipt == receipt else {
         throw StoreError(.corrupted, "the checkpoint isn't what it was", ["directory": directory])
       }
       try Self.rewriteIdentity(in: partial, changelog.identity, options)
-      forked = try Checkpoint.verified(partial.path)
+      forked = try Checkpoint.verified(partial)
     }
     return forked.moved(to: path)
   }
@@ -131,12 +131,8 @@ extension Checkpoint {
     var options = options
     // One row changes; the rest is shared.
     options.columnFamilyOptions["disable_auto_compactions"] = "true"
-    let database = try mappingErrors(to: "the checkpoint can't be opened", ["directory": directory.path]) {
-      () throws(RocksDBError) in
-      try RocksDB.Database.open(
-        directory.database, options: StoredState.settings(options),
-        columnFamilies: try RocksDB.Database.columnFamilyNames(at: directory.database))
-    }
+    let database = try directory.openDatabase(
+      directory.databaseOptions(options), "the checkpoint can't be opened")
     let shared = try SharedDatabase(database)
     guard let state = try shared.state(), let former = try shared.row(OffsetsFamily.identityKey) else {
       throw StoreError(.corrupted, "a checkpoint holds no stored offset", ["directory": directory.path])

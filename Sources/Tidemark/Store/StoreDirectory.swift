@@ -1,5 +1,5 @@
 internal import Changelog
-internal import Foundation
+internal import RocksDB
 
 /// The files of a store.
 ///
@@ -13,15 +13,19 @@ internal import Foundation
 /// ```
 struct StoreDirectory: Sendable {
   let path: String
+  let fileSystem: FileSystem
 
-  init(path: String) {
+  init(path: String, _ fileSystem: FileSystem = FileSystem()) {
+    self.fileSystem = fileSystem
     // Its neighbours' names begin with it.
     let end = path.lastIndex { $0 != "/" }
     self.path = end.map { String(path[...$0]) } ?? path
   }
 
   /// What becomes a directory of this path once it is whole.
-  var partial: StoreDirectory { StoreDirectory(path: path + ".partial") }
+  var partial: StoreDirectory { StoreDirectory(path: path + ".partial", fileSystem) }
+
+  var storage: any Storage { fileSystem.storage }
 
   var database: String { path + "/db" }
   var head: String { path + "/HEAD" }
@@ -32,40 +36,31 @@ struct StoreDirectory: Sendable {
   var current: String { database + "/CURRENT" }
 
   /// Makes the directory, for its owner alone, unless it is there.
-  func create() throws(StoreError) {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    } catch {
-      throw Files.error(error, "the state directory can't be made", path)
-    }
+  func create() throws(StoreError) { try storage.makeDirectory(path) }
+
+  /// Takes the lock of the directory, which is there, for `what` it is to become or is.
+  func takeLock(for what: String = "the store") throws(StoreError) -> FileLock {
+    try FileLock(lock, what, storage)
   }
 
-  /// Makes the directory of table files on their way, without what a crash left there; returns its path.
-  @discardableResult
-  func emptyIngestion() throws(StoreError) -> String {
-    try Self.empty(ingestion)
-    return ingestion
-  }
-
-  /// Makes a directory that is there, or isn't, an empty one.
-  static func empty(_ path: String) throws(StoreError) {
-    try Files.removeTree(path)
-    try StoreDirectory(path: path).create()
+  /// Makes the directory of table files on their way, without what a crash left there.
+  func emptyIngestion() throws(StoreError) {
+    try storage.removeTree(ingestion)
+    try storage.makeDirectory(ingestion)
   }
 
   /// Throws `invalidArgument` if there is something under its name.
   func checkIsMissing() throws(StoreError) {
-    if exists { throw StoreError(.invalidArgument, "the directory is there already", ["directory": path]) }
+    if try exists { throw StoreError(.invalidArgument, "the directory is there already", ["directory": path]) }
   }
 
-  var exists: Bool { FileManager.default.fileExists(atPath: path) }
-  var hasHead: Bool { FileManager.default.fileExists(atPath: head) }
-  var hasDatabase: Bool { FileManager.default.fileExists(atPath: current) }
+  var exists: Bool { get throws(StoreError) { try storage.kind(of: path) != nil } }
+  var hasHead: Bool { get throws(StoreError) { try storage.kind(of: head) != nil } }
+  var hasDatabase: Bool { get throws(StoreError) { try storage.kind(of: current) != nil } }
 
   /// The number of the MANIFEST that CURRENT names; `nil` if there is none.
   func manifestNumber() throws(StoreError) -> UInt64? {
-    guard let bytes = try Files.read(current) else { return nil }
+    guard let bytes = try storage.contents(of: current) else { return nil }
     guard let text = String(validating: bytes, as: UTF8.self), text.hasPrefix("MANIFEST-"), text.hasSuffix("\n"),
       let number = UInt64(text.dropFirst(9).dropLast())
     else {
@@ -75,23 +70,20 @@ struct StoreDirectory: Sendable {
     return number
   }
 
-  /// A path that means the same in another working directory, without symbolic links.
-  static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
-
   /// Writes `BASE`.
   func rememberBase(_ checkpoint: String) throws(StoreError) {
-    try Files.replace(base, with: Array((Self.absolute(checkpoint) + "\n").utf8))
+    try storage.replace(base, with: Array((FileSystem.absolute(checkpoint) + "\n").utf8))
   }
 
   /// The checkpoint that `BASE` names, verified; `nil` without that file.
   func baseCheckpoint() throws(StoreError) -> Checkpoint? {
-    guard let bytes = try Files.read(base) else { return nil }
+    guard let bytes = try storage.contents(of: base) else { return nil }
     guard let text = String(validating: bytes, as: UTF8.self), text.hasSuffix("\n") else {
       throw StoreError(
         .corrupted, "BASE doesn't name a checkpoint; write the path of the one that covers the changelog into it",
         ["file": base])
     }
-    return try Checkpoint.verified(String(text.dropLast()))
+    return try Checkpoint.verified(StoreDirectory(path: String(text.dropLast()), fileSystem))
   }
 
   /// Copies the database and `HEAD`, synced, to a directory that has neither; answers which table files were copied.
@@ -99,28 +91,19 @@ struct StoreDirectory: Sendable {
   /// Table files are linked where that works, as they never change: from here, or from stores that share them.
   @discardableResult
   func copyStore(to target: StoreDirectory, sharing others: [StoreDirectory] = []) throws(StoreError) -> [String] {
-    let manager = FileManager.default
     var copied: [String] = []
-    do {
-      try manager.createDirectory(
-        atPath: target.database, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-      for name in try manager.contentsOfDirectory(atPath: database) {
-        let (from, to) = (database + "/" + name, target.database + "/" + name)
-        if name.hasSuffix(".sst") {
-          if linkTableFile(name, of: [self] + others, to: to) { continue }
-          copied.append(to)
-        }
-        try manager.copyItem(atPath: from, toPath: to)
-        try Files.sync(to)
+    try storage.makeDirectory(target.database)
+    for name in try storage.list(database) ?? [] {
+      let (from, to) = (database + "/" + name, target.database + "/" + name)
+      if name.hasSuffix(".sst") {
+        if linkTableFile(name, of: [self] + others, to: to) { continue }
+        copied.append(to)
       }
-      try Files.sync(target.database)
-      try manager.copyItem(atPath: head, toPath: target.head)
-      try Files.sync(target.head)
-    } catch {
-      throw Files.error(error, "a store can't be copied", target.path)
+      try storage.copy(from, to: to)
     }
-    try Files.syncDirectory(of: target.head)
-    try Files.syncDirectory(of: target.path)
+    try storage.syncDirectory(target.database)
+    try storage.copy(head, to: target.head)
+    try storage.syncDirectory(target.path)
     return copied
   }
 
@@ -132,8 +115,8 @@ struct StoreDirectory: Sendable {
     let path = database + "/" + name
     for store in stores {
       let other = store.database + "/" + name
-      if other != path, !Files.haveSameEnd(path, other) { continue }
-      if (try? FileManager.default.linkItem(atPath: other, toPath: target)) != nil { return true }
+      if other != path, !storage.haveSameEnd(path, other) { continue }
+      if (try? storage.link(other, as: target)) == true { return true }
     }
     return false
   }
@@ -146,7 +129,7 @@ struct StoreDirectory: Sendable {
         try body(partial)
         try partial.rename(to: self)
       } catch {
-        try? Files.removeTree(partial.path)
+        try? storage.removeTree(partial.path)
         throw error
       }
     }
@@ -157,50 +140,63 @@ struct StoreDirectory: Sendable {
     try checkIsMissing()
     let partial = partial
     try partial.create()
-    let lock = try FileLock(partial.lock, "what becomes \(path)")
+    let lock = try partial.takeLock(for: "what becomes \(path)")
     return try withExtendedLifetime(lock) { () throws(StoreError) in try body(partial) }
   }
 
   /// Removes all but the lock; `HEAD` first, without which the rest isn't taken for a store.
   func removeContents() throws(StoreError) {
-    for file in [head, database, base, ingestion, restore] { try Files.removeTree(file) }
+    for file in [head, database, base, ingestion, restore] { try storage.removeTree(file) }
   }
 
   /// Gives it another name, for good; its lock, which the caller holds, stays behind.
   func rename(to target: StoreDirectory) throws(StoreError) {
-    try Files.removeTree(lock)
-    guard unsafe Foundation.rename(path, target.path) == 0 else {
-      throw Files.error(errno, "a directory can't be given its name", target.path)
-    }
-    try Files.syncDirectory(of: target.path)
-  }
-
-  /// Whether both lie, or will lie, on one file system.
-  func isOnSameDevice(as other: StoreDirectory) -> Bool {
-    func device(_ path: String) -> dev_t? {
-      var status = stat()
-      return unsafe stat(path, &status) == 0 ? status.st_dev : nil
-    }
-    return device(path) == device((Self.absolute(other.path) as NSString).deletingLastPathComponent)
+    try storage.unlink(lock)
+    try storage.rename(path, to: target.path)
+    try storage.syncDirectory(storage.parent(of: target.path))
   }
 
   /// Moves the database and `HEAD` to a directory `damaged-N` beside them, which is returned.
   func setAside() throws(StoreError) -> String {
-    let manager = FileManager.default
     var number = 1
-    while manager.fileExists(atPath: path + "/damaged-\(number)") { number += 1 }
+    while try storage.kind(of: path + "/damaged-\(number)") != nil { number += 1 }
     let aside = path + "/damaged-\(number)"
-    do {
-      try manager.createDirectory(
-        atPath: aside, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-      // The database first: without `HEAD` an open would refuse it, with `HEAD` alone too. Neither is ever taken for new.
-      if manager.fileExists(atPath: database) { try manager.moveItem(atPath: database, toPath: aside + "/db") }
-      if manager.fileExists(atPath: head) { try manager.moveItem(atPath: head, toPath: aside + "/HEAD") }
-      if manager.fileExists(atPath: restore) { try manager.moveItem(atPath: restore, toPath: aside + "/restore") }
-    } catch {
-      throw Files.error(error, "the database can't be moved aside", path)
+    try storage.makeDirectory(aside)
+    // The database first: without `HEAD` an open would refuse it, with `HEAD` alone too. Neither is ever taken for new.
+    for (file, name) in [(database, "/db"), (head, "/HEAD"), (restore, "/restore")]
+    where try storage.kind(of: file) != nil {
+      try storage.rename(file, to: aside + name)
     }
-    try Files.syncDirectory(of: head)
+    try storage.syncDirectory(aside)
+    try storage.syncDirectory(path)
     return aside
+  }
+}
+
+extension StoreDirectory {
+  /// RocksDB's settings for a store's database: the same at each open.
+  func databaseOptions(_ options: StoreOptions) -> RocksDB.DatabaseOptions {
+    var settings = RocksDB.DatabaseOptions()
+    settings.blockCache = options.budget.cache
+    settings.writeBufferManager = options.budget.writeBuffers
+    settings.overrides = options.databaseOptions
+    settings.columnFamilyOverrides = options.columnFamilyOptions
+    settings.fileSystem = fileSystem.database
+    return settings
+  }
+
+  /// The column families of the database, which is there.
+  func columnFamilyNames() throws(RocksDBError) -> [String] {
+    try RocksDB.Database.columnFamilyNames(at: database, on: fileSystem.database)
+  }
+
+  /// Opens the database, with all column families that it has; makes one if there is none.
+  func openDatabase(
+    _ settings: RocksDB.DatabaseOptions, _ message: String
+  ) throws(StoreError) -> RocksDB.Database {
+    let exists = try hasDatabase
+    return try mappingErrors(to: message, ["directory": path]) { () throws(RocksDBError) in
+      try RocksDB.Database.open(database, options: settings, columnFamilies: exists ? try columnFamilyNames() : [])
+    }
   }
 }

@@ -53,6 +53,8 @@ public struct StoreOptions: Sendable {
   public var databaseOptions: [String: String] = [:]
   /// RocksDB's column family options by name, over those of the store.
   public var columnFamilyOptions: [String: String] = [:]
+  /// Where the store's files are.
+  package var fileSystem = FileSystem()
 
   /// The defaults.
   public init() {}

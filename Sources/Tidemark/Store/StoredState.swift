@@ -9,17 +9,17 @@ struct StoredState {
 
   /// `nil` if there is no database, or none that anything was stored in.
   static func read(_ directory: StoreDirectory, _ options: StoreOptions) throws(StoreError) -> StoredState? {
-    guard directory.hasDatabase else { return nil }
+    guard try directory.hasDatabase else { return nil }
     let handle = try mappingErrors(
       to: "the database can't be read; nothing was changed; rebuild the store from its changelog, or put back a copy",
       ["directory": directory.path]
     ) { () throws(RocksDBError) -> RocksDB.Database? in
-      guard try RocksDB.Database.columnFamilyNames(at: directory.database).contains(OffsetsFamily.name) else {
+      guard try directory.columnFamilyNames().contains(OffsetsFamily.name) else {
         return nil
       }
       // The tables are left out: opening would read of each of their files.
       return try RocksDB.Database.openReadOnly(
-        directory.database, options: settings(options), columnFamilies: [OffsetsFamily.name])
+        directory.database, options: directory.databaseOptions(options), columnFamilies: [OffsetsFamily.name])
     }
     guard let handle else { return nil }
     return try read(try SharedDatabase(handle), directory)
@@ -34,15 +34,5 @@ struct StoredState {
         ["directory": directory.path, "format": format.map { "\($0)" } ?? "none"])
     }
     return StoredState(state: state, identity: try database.row(OffsetsFamily.identityKey) ?? [])
-  }
-
-  /// RocksDB's settings for a store: the same at each open.
-  static func settings(_ options: StoreOptions) -> RocksDB.DatabaseOptions {
-    var settings = RocksDB.DatabaseOptions()
-    settings.blockCache = options.budget.cache
-    settings.writeBufferManager = options.budget.writeBuffers
-    settings.overrides = options.databaseOptions
-    settings.columnFamilyOverrides = options.columnFamilyOptions
-    return settings
   }
 }

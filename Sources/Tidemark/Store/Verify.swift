@@ -55,11 +55,11 @@ extension StateStore {
     guard let changelog = engine.changelog else {
       throw StoreError(.invalidArgument, "a store without a changelog has nothing to be verified against")
     }
-    let directory = StoreDirectory(path: scratch)
-    guard !directory.exists else {
+    let directory = StoreDirectory(path: scratch, engine.directory.fileSystem)
+    guard try !directory.exists else {
       throw StoreError(.invalidArgument, "the scratch directory is there already", ["directory": scratch])
     }
-    defer { try? FileManager.default.removeItem(atPath: scratch) }
+    defer { try? directory.storage.removeTree(scratch) }
     let view = try engine.makeView()
     var start = CommittedState(offset: .zero, receipt: Receipt(startOf: changelog.identity))
     if try changelog.offsets().start > .zero {
@@ -130,19 +130,14 @@ private final class Replay {
     self.changelog = changelog
     self.directory = directory
     database = try SharedDatabase(
-      try mappingErrors(to: "the scratch store can't be opened", ["directory": directory.path]) {
-        () throws(RocksDBError) in
-        let families = directory.hasDatabase ? try RocksDB.Database.columnFamilyNames(at: directory.database) : []
-        return try RocksDB.Database.open(
-          directory.database, options: StoredState.settings(options), columnFamilies: families)
-      })
+      try directory.openDatabase(directory.databaseOptions(options), "the scratch store can't be opened"))
     var tables: [OpenTable] = []
     for record in try database.tableRecords() {
       tables.append(OpenTable(record: record, family: try database.family(record.familyName)))
     }
+    try directory.emptyIngestion()
     applier = Applier(
-      database: database, partition: changelog.identity.topicPartition,
-      .tableFiles(directory: try directory.emptyIngestion()), tables: tables)
+      database: database, partition: changelog.identity.topicPartition, .tableFiles(directory), tables: tables)
     self.options = options
   }
 

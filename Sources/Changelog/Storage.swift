@@ -1,0 +1,160 @@
+/// What the file log and the store ask of a file system.
+///
+/// Errors are `outOfSpace`, `permissionDenied` or `inputOutput`; what may well be missing is an answer, not an error.
+package protocol Storage: Sendable {
+  /// Opens a file; `nil` if it is missing. One that may be written isn't reached through a symbolic link.
+  func open(_ path: String, _ mode: StorageFileMode) throws(StoreError) -> (any StorageFile)?
+  /// Gives a file or a directory another name, replacing the file that had it.
+  func rename(_ path: String, to target: String) throws(StoreError)
+  /// Gives a file a second name; `false` if that is taken.
+  func link(_ path: String, as target: String) throws(StoreError) -> Bool
+  /// Removes a file; it may be missing.
+  func unlink(_ path: String) throws(StoreError)
+  /// Creates a directory that only its owner may use; `false` if it exists.
+  func createDirectory(_ path: String) throws(StoreError) -> Bool
+  /// Removes a directory, which is empty; it may be missing.
+  func removeDirectory(_ path: String) throws(StoreError)
+  /// The names in a directory; `nil` if it is missing.
+  func list(_ directory: String) throws(StoreError) -> [String]?
+  /// What a path leads to; `nil` if there is nothing.
+  func kind(of path: String) throws(StoreError) -> StorageKind?
+  /// Makes the names in a directory survive a loss of power.
+  func syncDirectory(_ path: String) throws(StoreError)
+}
+
+/// What a name in a directory stands for.
+package enum StorageKind: Sendable {
+  /// Anything that isn't a directory, also a symbolic link.
+  case file
+  case directory
+}
+
+/// How a file is opened.
+package enum StorageFileMode: Sendable {
+  case read
+  case readWrite
+  /// Creates it; fails if it exists.
+  case create
+  /// Creates it if it is missing.
+  case openOrCreate
+  /// Creates it, or empties what is there.
+  case replace
+}
+
+/// An open file; it closes when nobody refers to it any more.
+package protocol StorageFile: AnyObject, Sendable {
+  /// Writes two pieces one after the other with one call; returns how many bytes were written, which can be fewer.
+  func write(_ first: RawSpan, _ second: RawSpan, at position: Int) throws(StoreError) -> Int
+  /// Fills the buffer as far as the file goes; returns how many bytes were read.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int) throws(StoreError) -> Int
+  /// Makes the contents survive a loss of power.
+  func sync() throws(StoreError)
+  func truncate(to byteCount: Int) throws(StoreError)
+  func size() throws(StoreError) -> Int
+  /// Takes the exclusive lock of the file, held as long as the file is open; `false` if another has it.
+  func tryLock() throws(StoreError) -> Bool
+  /// Whether it still has a name: it wasn't removed or replaced since it was opened.
+  func isLinked() throws(StoreError) -> Bool
+  /// Whether the path still leads to this very file.
+  func isStill(at path: String) throws(StoreError) -> Bool
+}
+
+extension StorageFile {
+  /// Writes all bytes, in several calls if need be.
+  package func writeAll(_ bytes: RawSpan, at position: Int) throws(StoreError) {
+    var done = 0
+    while done < bytes.byteCount {
+      let count = try write(bytes.extracting(done...), RawSpan(), at: position + done)
+      if count == 0 { throw StoreError(.outOfSpace, "a write wrote nothing") }
+      done += count
+    }
+  }
+
+  /// Reads a range, or as much of it as there is.
+  package func bytes(_ range: Range<Int>) throws(StoreError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    var failure: StoreError?
+    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+      do throws(StoreError) {
+        return unsafe try read(into: buffer, at: range.lowerBound)
+      } catch {
+        failure = error
+        return 0
+      }
+    }
+    if let failure { throw failure }
+    bytes.removeLast(bytes.count - count)
+    return bytes
+  }
+}
+
+/// What is made of the calls above.
+extension Storage {
+  /// The bytes of a small file; `nil` if it is missing. One beyond 16 MiB is `corrupted`.
+  package func contents(of path: String) throws(StoreError) -> [UInt8]? {
+    guard let file = try open(path, .read) else { return nil }
+    let size = try file.size()
+    guard size <= 16 << 20 else {
+      throw StoreError(.corrupted, "a file is far too large for what it is", ["file": path])
+    }
+    return try file.bytes(0..<size)
+  }
+
+  /// Creates a file, or replaces what is there; its contents survive a loss of power on return, but not its name.
+  package func write(_ bytes: [UInt8], to path: String) throws(StoreError) {
+    guard let file = try open(path, .replace) else {
+      throw StoreError(.inputOutput, "a file can't be created", ["file": path])
+    }
+    try file.writeAll(bytes.rawSpan, at: 0)
+    try file.sync()
+  }
+
+  /// Replaces a file: a reader sees the former contents or the latter, also after a loss of power.
+  package func replace(_ path: String, with bytes: [UInt8]) throws(StoreError) {
+    let temporary = path + ".tmp"
+    try write(bytes, to: temporary)
+    try rename(temporary, to: path)
+    try syncDirectory(parent(of: path))
+  }
+
+  /// Copies a file; the copy's contents survive a loss of power on return, but not its name.
+  package func copy(_ path: String, to target: String) throws(StoreError) {
+    guard let source = try open(path, .read) else {
+      throw StoreError(.inputOutput, "a file that is to be copied is gone", ["file": path])
+    }
+    guard let copy = try open(target, .create) else {
+      throw StoreError(.inputOutput, "a file can't be created", ["file": target])
+    }
+    let size = try source.size()
+    var position = 0
+    while position < size {
+      let bytes = try source.bytes(position..<min(size, position + 1 << 20))
+      if bytes.isEmpty { break }
+      try copy.writeAll(bytes.rawSpan, at: position)
+      position += bytes.count
+    }
+    try copy.sync()
+  }
+
+  /// Makes a directory and those above it that are missing, so that their names survive a loss of power.
+  package func makeDirectory(_ path: String) throws(StoreError) {
+    if try kind(of: path) == .directory { return }
+    let parent = parent(of: path)
+    if parent != path { try makeDirectory(parent) }
+    if try createDirectory(path) { try syncDirectory(parent) }
+  }
+
+  /// Removes a file, or a directory with all that is in it; it may be missing.
+  package func removeTree(_ path: String) throws(StoreError) {
+    guard let kind = try kind(of: path) else { return }
+    guard kind == .directory else { return try unlink(path) }
+    for name in try list(path) ?? [] { try removeTree(path + "/" + name) }
+    try removeDirectory(path)
+  }
+
+  /// The directory that a path lies in.
+  package func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+}

@@ -1,0 +1,92 @@
+internal import Changelog
+internal import Foundation
+
+/// What lies on a disk at one moment.
+package struct DiskImage: Sendable, Equatable {
+  /// By inode; all that a name leads to, and perhaps more.
+  var files: [Inode: [UInt8]] = [:]
+  /// The names of each directory.
+  var directories: [Inode: [String: Inode]] = [.root: [:]]
+
+  /// An empty directory.
+  package init() {}
+
+  var lastNumber: Int { max(files.keys.map(\.number).max() ?? 0, directories.keys.map(\.number).max() ?? 0) }
+
+  /// Calls `body` with each name below a directory, those of directories before what is in them, in the order of names.
+  private func walk(
+    _ directory: Inode = .root, _ path: String = "", _ body: (_ path: String, Inode) throws -> Void
+  ) rethrows {
+    for (name, inode) in (directories[directory] ?? [:]).sorted(by: { $0.key < $1.key }) {
+      try body(path + "/" + name, inode)
+      if directories[inode] != nil { try walk(inode, path + "/" + name, body) }
+    }
+  }
+
+  /// Tells images apart: of names, contents, and which names are one file's.
+  package var fingerprint: UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    func add(_ bytes: [UInt8]) {
+      // Two different checksums are enough to tell a few hundred thousand images apart.
+      let checksum = UInt64(crc32c(UInt32(truncatingIfNeeded: hash), bytes.rawSpan))
+      let other = UInt64(crc32c(UInt32(truncatingIfNeeded: hash >> 32) ^ 0x5bd1_e995, bytes.rawSpan))
+      hash = (hash ^ (checksum | other << 32)) &* 0x0000_0100_0000_01b3
+      hash ^= UInt64(bytes.count) &* 0x9e37_79b9_7f4a_7c15
+    }
+    walk { path, inode in
+      add(Array(path.utf8))
+      if let bytes = files[inode] { add(bytes) }
+    }
+    return hash
+  }
+
+  /// Makes it in a directory, which is emptied.
+  ///
+  /// Where a file has the path of the directory that was recorded, it gets that of this one.
+  package func write(to root: String, inPlaceOf recorded: String) throws {
+    let storage = POSIXStorage()
+    try storage.removeTree(root)
+    try storage.makeDirectory(root)
+    var paths: [Inode: String] = [:]
+    try walk { path, inode in
+      let target = root + path
+      if directories[inode] != nil {
+        _ = try storage.createDirectory(target)
+      } else if let known = paths[inode] {
+        _ = try storage.link(known, as: target)
+      } else if let file = try storage.open(target, .create) {
+        var bytes = files[inode] ?? []
+        // The only file with an absolute path that is followed.
+        if path.hasSuffix("/BASE"), let text = String(validating: bytes, as: UTF8.self) {
+          bytes = Array(text.replacingOccurrences(of: recorded, with: root).utf8)
+        }
+        try file.writeAll(bytes.rawSpan, at: 0)
+        paths[inode] = target
+      }
+    }
+  }
+
+  /// What lies in a directory.
+  package init(of root: String) throws {
+    let storage = POSIXStorage()
+    var known: [UInt64: Inode] = [:]
+    func add(_ path: String, to directory: Inode) throws {
+      for name in try storage.list(path) ?? [] where !name.hasPrefix("LOG") {
+        let child = path + "/" + name
+        if try storage.kind(of: child) == .directory {
+          let inode = Inode(number: lastNumber + 1)
+          directories[inode] = [:]
+          directories[directory]?[name] = inode
+          try add(child, to: inode)
+          continue
+        }
+        let number = (try FileManager.default.attributesOfItem(atPath: child)[.systemFileNumber] as? UInt64) ?? 0
+        let inode = known[number] ?? Inode(number: lastNumber + 1)
+        known[number] = inode
+        directories[directory]?[name] = inode
+        files[inode] = Array(try Data(contentsOf: URL(fileURLWithPath: child)))
+      }
+    }
+    try add(root, to: .root)
+  }
+}

@@ -1,0 +1,154 @@
+/// A file or a directory, whatever names it has.
+package struct Inode: Sendable, Hashable {
+  var number: Int
+  /// The directory that was recorded.
+  static let root = Inode(number: 0)
+}
+
+/// What was done to a disk, one step after the other.
+package struct DiskTrace: Sendable {
+  /// One change, or what makes changes survive a loss of power.
+  package enum Step: Sendable {
+    case createFile(Inode, in: Inode, name: String)
+    case createDirectory(Inode, in: Inode, name: String)
+    case write(Inode, at: Int, [UInt8])
+    case truncate(Inode, to: Int)
+    case sync(Inode)
+    case link(Inode, in: Inode, name: String)
+    case unlink(in: Inode, name: String)
+    case rename(in: Inode, name: String, to: Inode, newName: String)
+    case syncDirectory(Inode)
+  }
+
+  /// What was there before.
+  package var start = DiskImage()
+  package var steps: [Step] = []
+
+  /// What was written to a file since it was last synced; `nil` if nothing was.
+  func unsyncedRange(of inode: Inode) -> Range<Int>? {
+    var range: Range<Int>?
+    for step in steps.reversed() {
+      switch step {
+      case .sync(inode): return range
+      case .write(inode, let position, let bytes):
+        let written = position..<position + bytes.count
+        range = min(range?.lowerBound ?? .max, written.lowerBound)..<max(range?.upperBound ?? 0, written.upperBound)
+      default: break
+      }
+    }
+    return range
+  }
+}
+
+/// Follows the names of a disk, so that a step is recorded of what a path leads to.
+struct DiskRecorder: Sendable {
+  private(set) var trace: DiskTrace
+  private let root: String
+  private var directories: [Inode: [String: Inode]]
+  private var lastNumber: Int
+  /// What RocksDB's open files are.
+  private var openFiles: [UInt64: Inode] = [:]
+
+  init(_ root: String, _ image: DiskImage) {
+    self.root = root
+    trace = DiskTrace(start: image)
+    directories = image.directories
+    lastNumber = image.lastNumber
+  }
+
+  // MARK: Names
+
+  /// The directory that a path lies in and its name there; `nil` outside of what is recorded.
+  private func place(_ path: String) -> (directory: Inode, name: String)? {
+    guard path.hasPrefix(root + "/") else { return nil }
+    var names = path.dropFirst(root.count).split(separator: "/").filter { $0 != "." }
+    guard let name = names.popLast() else { return nil }
+    var directory = Inode.root
+    for name in names {
+      guard let next = directories[directory]?[String(name)], directories[next] != nil else { return nil }
+      directory = next
+    }
+    // RocksDB's text log tells nothing, and isn't written through the disk.
+    return name.hasPrefix("LOG") ? nil : (directory, String(name))
+  }
+
+  /// What a path leads to.
+  func inode(_ path: String) -> Inode? {
+    if path == root || path == root + "/" { return .root }
+    guard let (directory, name) = place(path) else { return nil }
+    return directories[directory]?[name]
+  }
+
+  // MARK: Steps
+
+  /// A file was opened; `isNew` if it was made, or emptied.
+  mutating func opened(_ path: String, creates: Bool, empties: Bool) -> Inode? {
+    guard let (directory, name) = place(path) else { return nil }
+    if let known = directories[directory]?[name] {
+      if empties { trace.steps.append(.truncate(known, to: 0)) }
+      return known
+    }
+    guard creates else { return nil }
+    lastNumber += 1
+    let inode = Inode(number: lastNumber)
+    directories[directory]?[name] = inode
+    trace.steps.append(.createFile(inode, in: directory, name: name))
+    return inode
+  }
+
+  mutating func opened(_ path: String, creates: Bool, empties: Bool, file: UInt64) {
+    openFiles[file] = opened(path, creates: creates, empties: empties)
+  }
+
+  func inode(ofFile file: UInt64) -> Inode? { openFiles[file] }
+
+  mutating func closed(file: UInt64) { openFiles[file] = nil }
+
+  mutating func wrote(_ inode: Inode?, at position: Int, _ bytes: [UInt8]) {
+    if let inode, !bytes.isEmpty { trace.steps.append(.write(inode, at: position, bytes)) }
+  }
+
+  mutating func truncated(_ inode: Inode?, to size: Int) {
+    if let inode { trace.steps.append(.truncate(inode, to: size)) }
+  }
+
+  mutating func synced(_ inode: Inode?) {
+    if let inode { trace.steps.append(.sync(inode)) }
+  }
+
+  mutating func syncedDirectory(_ path: String) {
+    if let inode = inode(path) { trace.steps.append(.syncDirectory(inode)) }
+  }
+
+  mutating func createdDirectory(_ path: String) {
+    guard let (directory, name) = place(path) else { return }
+    lastNumber += 1
+    let inode = Inode(number: lastNumber)
+    directories[directory]?[name] = inode
+    directories[inode] = [:]
+    trace.steps.append(.createDirectory(inode, in: directory, name: name))
+  }
+
+  /// A file or an empty directory was removed.
+  mutating func removed(_ path: String) {
+    guard let (directory, name) = place(path), let inode = directories[directory]?.removeValue(forKey: name) else {
+      return
+    }
+    directories[inode] = nil
+    trace.steps.append(.unlink(in: directory, name: name))
+  }
+
+  mutating func linked(_ path: String, as target: String) {
+    guard let inode = inode(path), let (directory, name) = place(target) else { return }
+    directories[directory]?[name] = inode
+    trace.steps.append(.link(inode, in: directory, name: name))
+  }
+
+  mutating func renamed(_ path: String, to target: String) {
+    guard let from = place(path), let to = place(target),
+      let inode = directories[from.directory]?.removeValue(forKey: from.name)
+    else { return }
+    directories[to.directory]?[to.name] = inode
+    trace.steps.append(.rename(in: from.directory, name: from.name, to: to.directory, newName: to.name))
+  }
+}
