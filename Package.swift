@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "CIntrinsics"),
     .target(name: "Changelog", dependencies: ["CChecksum"], swiftSettings: swiftSettings),
     .target(
-      name: "CRocksDB",
+      name: "CRocksDB", dependencies: ["CChecksum"],
       cxxSettings: [.define("ROCKSDB_PLATFORM_POSIX")],
       linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
     .target(name: "RocksDB", dependencies: ["CRocksDB"], swiftSettings: swiftSettings),
@@ -54,6 +54,13 @@ let package = Package(
       name: "BankProcess", dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
       path: "Tests/BankProcess", swiftSettings: swiftSettings),
     .target(
+      name: "Torture", dependencies: ["Tidemark", "TidemarkTesting", "Changelog"], path: "Tests/Torture",
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "TortureProcess",
+      dependencies: ["Torture", "QuietLogs", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Tests/TortureProcess", swiftSettings: swiftSettings),
+    .target(
       name: "QuietLogs", dependencies: [.product(name: "Logging", package: "swift-log")], path: "Tests/QuietLogs",
       swiftSettings: swiftSettings),
     .testTarget(
@@ -75,6 +82,9 @@ let package = Package(
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "TortureTests", dependencies: ["Torture", "Tidemark", "TidemarkTesting", "Changelog", "QuietLogs"],
       swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(

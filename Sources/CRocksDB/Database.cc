@@ -35,15 +35,16 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     auto shared = std::make_shared<shim::Database>();
     rocksdb::DBOptions databaseOptions = options->database;
     shared->familyOptions = options->family;
+    shared->fileSystem = shim::makeStoreFileSystem(options->fileSystem);
     if (readOnly) {
       // With it, RocksDB creates a missing directory even here.
       databaseOptions.create_if_missing = false;
-      shared->fileSystem = shim::makeReadOnlyFileSystem(options->fileSystem);
+      shared->fileSystem = shim::makeReadOnlyFileSystem(shared->fileSystem);
       // RocksDB refuses writes itself, but not a flush of several families.
       shared->refusal->set(Status::NotSupported("the database is open for reading only"));
     } else {
       databaseOptions.listeners.push_back(shim::makeListener(options->hooks, shared->refusal));
-      shared->fileSystem = shim::makeTableSyncFileSystem(options->fileSystem, options->hooks);
+      shared->fileSystem = shim::makeTableSyncFileSystem(shared->fileSystem, options->hooks);
     }
     shared->environment = rocksdb::NewCompositeEnv(shared->fileSystem);
     databaseOptions.env = shared->environment.get();
@@ -68,8 +69,10 @@ void rdb_close(RDBDatabase* database) { delete database; }
 RDBStatus rdb_list_families(const char* path, const RDBFileSystem* fileSystem, RDBStrings** out) {
   return guarded([&] {
     auto strings = std::make_unique<RDBStrings>();
+    auto environment = rocksdb::NewCompositeEnv(
+        shim::makeStoreFileSystem(fileSystem ? fileSystem->fileSystem : rocksdb::FileSystem::Default()));
     rocksdb::DBOptions options;
-    if (fileSystem) options.env = fileSystem->environment.get();
+    options.env = environment.get();
     Status status = rocksdb::DB::ListColumnFamilies(options, path, &strings->strings);
     if (status.ok()) *out = strings.release();
     return status;

@@ -65,11 +65,6 @@ class TableSyncFileSystem final : public rocksdb::FileSystemWrapper {
     return wrapped(path, FileSystemWrapper::ReopenWritableFile(path, options, file, debug), file);
   }
 
-  IOStatus NewLogger(const std::string& path, const IOOptions&, std::shared_ptr<rocksdb::Logger>* log,
-                     IODebugContext*) override {
-    return makeInfoLog(path, log);
-  }
-
  private:
   IOStatus wrapped(const std::string& path, IOStatus status, std::unique_ptr<FSWritableFile>* file) {
     if (status.ok() && isTableFile(path)) file->reset(new TableFile(std::move(*file), hooks_));

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import Tidemark
+import TidemarkTesting
 
 /// R13, the log is kept: only what a verified checkpoint outside the store's directory covers is ever deleted.
 @Suite struct RuleR13Tests {

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import Tidemark
+import TidemarkTesting
 
 /// R1, atomic: table changes, offset, positions and stream time of a commit are visible together and durable together.
 @Suite struct RuleR1Tests {

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import Tidemark
+import TidemarkTesting
 
 /// R7, no silent repair, as the store shows it: the file log's own tests have every byte of it.
 @Suite struct RuleR7Tests {

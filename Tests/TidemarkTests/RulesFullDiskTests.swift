@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import Tidemark
+import TidemarkTesting
 
 /// A full disk: an error that says so, nothing lost, and work goes on once there is room.
 ///

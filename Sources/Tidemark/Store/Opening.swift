@@ -59,8 +59,8 @@ extension StateStore {
   /// Moves the database of a closed store aside, so that the next open restores all of it from the changelog.
   ///
   /// What to do about a damaged database. The files are kept for inspection, in the directory that is returned. Where the
-  /// changelog was deleted below a checkpoint, a copy of that takes their place; without it nothing is moved. Nor is a store
-  /// without a changelog, as long as that can be told.
+  /// changelog was deleted below a checkpoint, the next open begins with a copy of that; without it nothing is moved. Nor is
+  /// a store without a changelog, as long as that can be told. What a crash interrupts is to be called again.
   public static func setAside(_ path: String) throws(StoreError) -> String {
     try setAside(path, FileSystem())
   }
@@ -75,10 +75,8 @@ extension StateStore {
           .invalidArgument, "a store without a changelog can't be restored; put back a copy of its directory",
           ["directory": path])
       }
-      let base = try directory.baseCheckpoint()
-      let aside = try directory.setAside()
-      try base?.copyFiles(to: directory)
-      return aside
+      _ = try directory.baseCheckpoint()
+      return try directory.setAside()
     }
   }
 }
@@ -107,7 +105,8 @@ private struct Opening {
     _ tables: [any TableDefinition], _ whileRestoring: ((Snapshot) -> Void)?,
     _ progress: (OpenProgress) throws(StoreError) -> Void
   ) throws(StoreError) -> Engine {
-    let stored = try checkDatabase()
+    var stored = try checkDatabase()
+    if stored == nil { stored = try takeBase() }
     try checkChangelog(stored?.state, stored?.identity)
     let writer: any ChangelogWriter = try changelog?.openWriter() ?? LocalWriter(stored?.state)
     // Not before: whoever has the writer has the name that metrics go by.
@@ -147,6 +146,13 @@ private struct Opening {
     guard found.state.offset >= must.offset, found.state.offset > must.offset || found.state.receipt == must.receipt
     else { throw lostData("the database holds less than HEAD says, or something else", head, found: found.state) }
     return found
+  }
+
+  /// Begins with the checkpoint below which the changelog was deleted, if it was.
+  private func takeBase() throws(StoreError) -> StoredState? {
+    guard changelog != nil, let base = try directory.baseCheckpoint() else { return nil }
+    try directory.takeDatabase(of: base.place)
+    return try StoredState.read(directory, options)
   }
 
   private func lostData(_ message: String, _ head: Head, found: CommittedState?) -> StoreError {

@@ -6,7 +6,7 @@ internal import RocksDB
 /// ```
 /// DIR/LOCK         held for life by the process that has the store open
 /// DIR/HEAD         what the database must at least contain (``Head``)
-/// DIR/BASE         the checkpoint below which the changelog was deleted, if it was
+/// DIR/BASE         the checkpoint below which the changelog was deleted, if it was: what an empty store begins with
 /// DIR/db/          RocksDB
 /// DIR/ingest/      table files on their way into the database
 /// DIR/restore/     sorted runs of a restore under way (``SortedRuns``)
@@ -91,19 +91,37 @@ struct StoreDirectory: Sendable {
   /// Table files are linked where that works, as they never change: from here, or from stores that share them.
   @discardableResult
   func copyStore(to target: StoreDirectory, sharing others: [StoreDirectory] = []) throws(StoreError) -> [String] {
+    let copied = try copyDatabase(to: target.database, sharing: others)
+    try storage.copy(head, to: target.head)
+    try storage.syncDirectory(target.path)
+    return copied
+  }
+
+  /// Makes the database a copy of another store's, in place of one in which nothing is stored.
+  func takeDatabase(of other: StoreDirectory) throws(StoreError) {
+    let partial = database + ".partial"
+    try storage.removeTree(partial)
+    try other.copyDatabase(to: partial)
+    try storage.removeTree(database)
+    try storage.rename(partial, to: database)
+    try storage.syncDirectory(path)
+  }
+
+  @discardableResult
+  private func copyDatabase(
+    to target: String, sharing others: [StoreDirectory] = []
+  ) throws(StoreError) -> [String] {
     var copied: [String] = []
-    try storage.makeDirectory(target.database)
+    try storage.makeDirectory(target)
     for name in try storage.list(database) ?? [] {
-      let (from, to) = (database + "/" + name, target.database + "/" + name)
+      let (from, to) = (database + "/" + name, target + "/" + name)
       if name.hasSuffix(".sst") {
         if linkTableFile(name, of: [self] + others, to: to) { continue }
         copied.append(to)
       }
       try storage.copy(from, to: to)
     }
-    try storage.syncDirectory(target.database)
-    try storage.copy(head, to: target.head)
-    try storage.syncDirectory(target.path)
+    try storage.syncDirectory(target)
     return copied
   }
 

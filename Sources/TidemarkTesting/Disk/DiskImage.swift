@@ -11,6 +11,9 @@ package struct DiskImage: Sendable, Equatable {
   /// An empty directory.
   package init() {}
 
+  /// Files that RocksDB writes past the disk: its text log, and its lock, which is empty.
+  static func leavesOut(_ path: String) -> Bool { path.contains("/LOG") || path.hasSuffix("/db/LOCK") }
+
   var lastNumber: Int { max(files.keys.map(\.number).max() ?? 0, directories.keys.map(\.number).max() ?? 0) }
 
   /// Calls `body` with each name below a directory, those of directories before what is in them, in the order of names.
@@ -21,6 +24,13 @@ package struct DiskImage: Sendable, Equatable {
       try body(path + "/" + name, inode)
       if directories[inode] != nil { try walk(inode, path + "/" + name, body) }
     }
+  }
+
+  /// The paths below the directory, with the sizes of files.
+  package var listing: [String] {
+    var lines: [String] = []
+    walk { path, inode in lines.append(files[inode].map { "\(path) \($0.count)" } ?? path + "/") }
+    return lines
   }
 
   /// Tells images apart: of names, contents, and which names are one file's.
@@ -71,7 +81,7 @@ package struct DiskImage: Sendable, Equatable {
     let storage = POSIXStorage()
     var known: [UInt64: Inode] = [:]
     func add(_ path: String, to directory: Inode) throws {
-      for name in try storage.list(path) ?? [] where !name.hasPrefix("LOG") {
+      for name in try storage.list(path) ?? [] where !Self.leavesOut(path + "/" + name) {
         let child = path + "/" + name
         if try storage.kind(of: child) == .directory {
           let inode = Inode(number: lastNumber + 1)

@@ -68,8 +68,7 @@ struct DiskRecorder: Sendable {
       guard let next = directories[directory]?[String(name)], directories[next] != nil else { return nil }
       directory = next
     }
-    // RocksDB's text log tells nothing, and isn't written through the disk.
-    return name.hasPrefix("LOG") ? nil : (directory, String(name))
+    return DiskImage.leavesOut(path) ? nil : (directory, String(name))
   }
 
   /// What a path leads to.

@@ -1,0 +1,189 @@
+package import Changelog
+internal import Foundation
+internal import Tidemark
+internal import TidemarkTesting
+
+/// Crashes after every step of a recorded history, and at every step of the recoveries from them.
+///
+/// Of each crash several images are made (``CrashImages``). Each is opened and compared with what was promised; then work
+/// goes on there, is finished, and compared again.
+package struct CrashSweep: Sendable {
+  /// A crash: after which step of the history, with what loss; then, of that recovery, the same again.
+  package struct Crash: Sendable, CustomStringConvertible {
+    var step: Int
+    var loss: CrashImages.Loss
+    var image: DiskImage
+    var promise: Promise
+
+    package var description: String { "a crash after step \(step), losing \(loss)" }
+  }
+
+  /// What the sweep has done.
+  package struct Tally: Sendable {
+    /// How many images were opened, checked and worked on.
+    package var images = 0
+    /// How many of them were of a crash during recovery from another.
+    package var imagesOfRecoveries = 0
+    /// The images by fingerprint: they are distinct.
+    package var fingerprints: Set<UInt64> = []
+
+    package init() {}
+
+    package mutating func add(_ other: Tally) {
+      images += other.images
+      imagesOfRecoveries += other.imagesOfRecoveries
+      fingerprints.formUnion(other.fingerprints)
+    }
+  }
+
+  /// The history that is recorded.
+  package var actions: [Action]
+  var settings: World.Settings
+  /// How many images with random losses are made of each step, beside one without and one with all.
+  package var randomImages = 1
+  /// One in so many recoveries is recorded and cut in turn.
+  package var recoveryShare = 8
+  /// At how many of its steps.
+  package var recoveryCuts = 4
+  package var seed: UInt64
+  /// Where images are made.
+  let scratch: String
+
+  package init(_ actions: [Action] = Action.script, durability: Durability = .sync, seed: UInt64, in scratch: String) {
+    self.actions = actions
+    settings = World.Settings(durability: durability)
+    self.seed = seed
+    self.scratch = scratch
+  }
+
+  // MARK: Recording
+
+  /// A recorded history.
+  package struct Recording: Sendable {
+    let trace: DiskTrace
+    let promises: [(step: Int, promise: Promise)]
+    let root: String
+
+    package var stepCount: Int { trace.steps.count }
+  }
+
+  /// Runs the history once on a recording disk.
+  package func record() throws -> Recording {
+    let root = scratch + "/recorded"
+    try POSIXStorage().removeTree(root)
+    try POSIXStorage().makeDirectory(root)
+    let disk = Disk(recording: root, syncs: false)
+    let world = World(root, disk, settings)
+    try world.open()
+    for action in actions { try world.perform(action) }
+    try world.close()
+    let recording = Recording(trace: disk.trace, promises: world.promises, root: root)
+    // What was recorded is what is there.
+    var images = CrashImages(recording.trace)
+    while images.advance() {}
+    let (traced, found) = (images.image(.nothing), try DiskImage(of: root))
+    guard traced.fingerprint == found.fingerprint else {
+      let difference = Set(traced.listing).symmetricDifference(found.listing).sorted()
+      throw Violation("the trace doesn't lead to what is on the disk: \(difference)")
+    }
+    return recording
+  }
+
+  // MARK: Crashing
+
+  /// Takes every `count`th step of the trace, from the `part`th on; `false` from `goesOn` ends it early.
+  package func run(
+    _ recording: Recording, part: Int = 0, of count: Int = 1, upTo end: Int = .max,
+    _ report: (Tally) -> Bool = { _ in true }
+  ) throws -> Tally {
+    var tally = Tally()
+    var images = CrashImages(recording.trace)
+    var random = SeededGenerator(seed: seed &+ UInt64(part) &* 1_000_003)
+    repeat {
+      let step = images.stepCount
+      guard step % count == part else { continue }
+      let promise = World.promise(recording.promises, at: step)
+      for loss in losses(images.hasUnsynced, &random) {
+        let crash = Crash(step: step, loss: loss, image: images.image(loss), promise: promise)
+        do {
+          try run(crash, recordedAt: recording.root, in: "\(scratch)/image-\(part)", &random, &tally)
+        } catch {
+          print(error)
+        }
+      }
+      if !report(tally) { break }
+    } while images.stepCount < end && images.advance()
+    return tally
+  }
+
+  private func losses(_ hasUnsynced: Bool, _ random: inout SeededGenerator) -> [CrashImages.Loss] {
+    guard hasUnsynced else { return [.everything] }
+    return [.nothing, .everything] + (0..<randomImages).map { _ in .some(seed: random.next()) }
+  }
+
+  /// Opens an image, checks it, works there; and now and then crashes on the way.
+  private func run(
+    _ crash: Crash, recordedAt recorded: String, in root: String, isOfRecovery: Bool = false,
+    _ random: inout SeededGenerator, _ tally: inout Tally
+  ) throws {
+    let isNew = tally.fingerprints.insert(crash.image.fingerprint).inserted
+    // The same again, without a promise that changed, isn't worth it.
+    if !isNew, crash.loss != .nothing { return }
+    try crash.image.write(to: root, inPlaceOf: recorded)
+    let image = try DiskImage(of: root)
+    let disk = Disk(recording: root, over: image, syncs: false)
+    let world = World(root, disk, settings, crash.promise.survivor(processesOnly: crash.loss == .nothing))
+    do {
+      if Int.random(in: 0..<4, using: &random) == 0 { try world.checkStoredImage() }
+      try world.open()
+      try world.checkCheckpoints()
+      try goOn(world, &random)
+    } catch {
+      throw Violation("\(crash): \(error); the image is in \(root)")
+    }
+    tally.images += 1
+    if isOfRecovery { tally.imagesOfRecoveries += 1 }
+    guard !isOfRecovery, Int.random(in: 0..<recoveryShare, using: &random) == 0 else { return }
+    try cut(disk.trace, world.promises, of: crash, in: root, &random, &tally)
+  }
+
+  /// Works on, ends, and looks whether all is there.
+  private func goOn(_ world: World, _ random: inout SeededGenerator) throws {
+    try world.perform(.commit(records: 3, valueBytes: 20))
+    try world.perform(.commitLocally(records: 2, valueBytes: 20))
+    switch Int.random(in: 0..<12, using: &random) {
+    case 0: try world.perform(.checkpoint)
+    case 1: try world.perform(.flush)
+    case 2: try world.verify()
+    case 3: try world.perform(.commit(records: 150, valueBytes: 100))
+    case 4: try world.perform(.restorePast)
+    case 5: try world.perform(.rebuild)
+    default: break
+    }
+    try world.close()
+    try world.open()
+    try world.expect(world.promise.main.acknowledged == world.promise.main.begun, "a commit is gone")
+    try world.close()
+  }
+
+  /// Crashes during a recovery.
+  private func cut(
+    _ trace: DiskTrace, _ promises: [(step: Int, promise: Promise)], of crash: Crash, in root: String,
+    _ random: inout SeededGenerator, _ tally: inout Tally
+  ) throws {
+    let steps = Set((0..<recoveryCuts).map { _ in Int.random(in: 1...max(1, trace.steps.count), using: &random) })
+    var images = CrashImages(trace)
+    while images.advance() {
+      guard steps.contains(images.stepCount) else { continue }
+      let loss = losses(images.hasUnsynced, &random).randomElement(using: &random)!
+      let second = Crash(
+        step: images.stepCount, loss: loss, image: images.image(loss),
+        promise: World.promise(promises, at: images.stepCount))
+      do {
+        try run(second, recordedAt: root, in: root + "-again", isOfRecovery: true, &random, &tally)
+      } catch let error as Violation {
+        throw Violation("\(crash), then \(error)")
+      }
+    }
+  }
+}

@@ -1,0 +1,148 @@
+internal import Changelog
+internal import Foundation
+internal import Tidemark
+package import TidemarkTesting
+
+/// A history of actions, failing calls and crashes, by a seed.
+package struct RandomHistory: Sendable {
+  /// What happens next.
+  package enum Event: Sendable, CustomStringConvertible {
+    case action(Action)
+    /// One of the next calls to the disk fails.
+    case fault(FaultSweep.Failure, nth: Int)
+    /// A crash, so many steps of the disk ago, with that loss; what survives goes on.
+    case crash(stepsAgo: Int, CrashImages.Loss)
+
+    package var description: String {
+      switch self {
+      case .action(let action): "\(action)"
+      case .fault(let failure, let nth): "fault(\(failure), nth: \(nth))"
+      case .crash(let steps, let loss): "crash(stepsAgo: \(steps), \(loss))"
+      }
+    }
+  }
+
+  /// What a history has done.
+  package struct Tally: Sendable {
+    package var histories = 0
+    package var actions = 0
+    package var crashes = 0
+    package var failedCalls = 0
+
+    package init() {}
+
+    package mutating func add(_ other: Tally) {
+      histories += other.histories
+      actions += other.actions
+      crashes += other.crashes
+      failedCalls += other.failedCalls
+    }
+  }
+
+  package let seed: UInt64
+  let settings: World.Settings
+  package private(set) var events: [Event]
+
+  /// Makes the history of a seed.
+  package init(seed: UInt64) {
+    self.seed = seed
+    var random = SeededGenerator(seed: seed)
+    settings = .random(using: &random)
+    let count = Int.random(in: 10...60, using: &random)
+    events = (0..<count).map { _ in
+      switch Int.random(in: 0..<10, using: &random) {
+      case 0:
+        .crash(
+          stepsAgo: Int.random(in: 0...60, using: &random),
+          [.nothing, .everything, .some(seed: random.next()), .some(seed: random.next())].randomElement(using: &random)!)
+      case 1: .fault(FaultSweep.Failure.allCases.randomElement(using: &random)!, nth: Int.random(in: 1...80, using: &random))
+      default: .action(.random(using: &random))
+      }
+    }
+  }
+
+  private init(_ other: RandomHistory, events: [Event]) {
+    seed = other.seed
+    settings = other.settings
+    self.events = events
+  }
+
+  /// Runs it; throws a ``Violation`` if a promise is broken.
+  package func run(in scratch: String) throws -> Tally {
+    var tally = Tally()
+    var number = 0
+    func root() -> String { "\(scratch)/\(number % 2)" }
+    try POSIXStorage().removeTree(root())
+    try POSIXStorage().makeDirectory(root())
+    var disk = Disk(recording: root(), syncs: false)
+    var world = World(root(), disk, settings)
+    var guide = FaultGuide(world, disk)
+    for (place, event) in events.enumerated() {
+      do {
+        switch event {
+        case .action(let action):
+          try guide.attempt { try world.perform(action) }
+          tally.actions += 1
+        case .fault(let failure, let nth): disk.plan(failure.fault(nth))
+        case .crash(let stepsAgo, let loss):
+          let (trace, promises, former) = (disk.trace, world.promises, root())
+          tally.failedCalls += disk.failureCount
+          // What still runs goes nowhere: its files are not those of the image.
+          disk.heal()
+          try? world.close()
+          let step = max(0, trace.steps.count - stepsAgo)
+          var images = CrashImages(trace)
+          while images.stepCount < step, images.advance() {}
+          number += 1
+          try images.image(loss).write(to: root(), inPlaceOf: former)
+          disk = Disk(recording: root(), over: try DiskImage(of: root()), syncs: false)
+          world = World(
+            root(), disk, settings,
+            World.promise(promises, at: step).survivor(processesOnly: loss == .nothing))
+          guide = FaultGuide(world, disk)
+          tally.crashes += 1
+        }
+      } catch {
+        throw Violation("event \(place), \(event): \(error)")
+      }
+    }
+    tally.failedCalls += disk.failureCount
+    disk.heal()
+    try guide.attempt { try world.checkCheckpoints() }
+    try guide.attempt { try world.verify() }
+    try guide.attempt { try world.close() }
+    tally.histories = 1
+    return tally
+  }
+
+  /// The smallest part of it that still breaks a promise, as far as trying each part a few times finds one.
+  package func smallestFailing(in scratch: String, tries: Int = 3) -> RandomHistory {
+    func fails(_ history: RandomHistory) -> Bool {
+      (0..<tries).contains { _ in (try? history.run(in: scratch)) == nil }
+    }
+    var smallest = self
+    var length = max(1, events.count / 2)
+    while true {
+      var start = 0
+      var isSmaller = false
+      while start < smallest.events.count {
+        var events = smallest.events
+        events.removeSubrange(start..<min(events.count, start + length))
+        let candidate = RandomHistory(self, events: events)
+        if fails(candidate) {
+          smallest = candidate
+          isSmaller = true
+        } else {
+          start += length
+        }
+      }
+      if length == 1, !isSmaller { return smallest }
+      if length > 1 { length /= 2 }
+    }
+  }
+
+  /// Settings and events, a line each.
+  package var listing: String {
+    (["seed \(seed), \(settings)"] + events.map { "  \($0)" }).joined(separator: "\n")
+  }
+}
