@@ -1,5 +1,6 @@
 # make demo     a million orders through a process that is killed five times
-# make test     all tests, and the benchmarks once, tiny
+# make test     all tests, 5,000 crash images, and the benchmarks once, tiny
+# make torture  crashes after each step, failing calls to the disk, random histories; IMAGES=100000, or without end IMAGES=
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
@@ -12,7 +13,7 @@ SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: demo test build bench bench-smoke bench-scale bench-aggregate lint format deps clean
+.PHONY: demo test torture build bench bench-smoke bench-scale bench-aggregate lint format deps clean
 
 demo: deps
 	swift build -c release --product tidemark
@@ -21,7 +22,15 @@ demo: deps
 test: deps
 	swift build --build-tests
 	swift test --skip-build
+	.build/debug/TortureProcess images --images 5000
+	.build/debug/TortureProcess faults --every 61
+	.build/debug/TortureProcess histories --seconds 30
 	$(MAKE) bench-smoke
+
+IMAGES ?= 100000
+torture: deps
+	swift build -c release --product TortureProcess
+	.build/release/TortureProcess $(if $(IMAGES),--images $(IMAGES))
 
 build: deps
 	swift build -c release --product tidemark

@@ -83,9 +83,6 @@ let package = Package(
         .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
       swiftSettings: swiftSettings),
-    .testTarget(
-      name: "TortureTests", dependencies: ["Torture", "Tidemark", "TidemarkTesting", "Changelog", "QuietLogs"],
-      swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(
       name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB", "QuietLogs"],

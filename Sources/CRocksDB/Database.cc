@@ -35,7 +35,7 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     auto shared = std::make_shared<shim::Database>();
     rocksdb::DBOptions databaseOptions = options->database;
     shared->familyOptions = options->family;
-    shared->fileSystem = shim::makeStoreFileSystem(options->fileSystem);
+    shared->fileSystem = shim::makeStoreFileSystem(options->fileSystem, path);
     if (readOnly) {
       // With it, RocksDB creates a missing directory even here.
       databaseOptions.create_if_missing = false;
@@ -59,6 +59,10 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     for (size_t i = 0; i < handles.size(); i++) {
       shared->families[options->families[i]] = std::make_shared<shim::FamilyHandle>(handles[i], shared->number);
     }
+    for (const auto& family : shared->allFamilies()) {
+      if (!readOnly && status.ok()) status = shim::checkBounds(*db, family->handle);
+    }
+    if (!status.ok()) return status;
     *out = new RDBDatabase{std::move(shared)};
     return Status::OK();
   });
@@ -70,7 +74,8 @@ RDBStatus rdb_list_families(const char* path, const RDBFileSystem* fileSystem, R
   return guarded([&] {
     auto strings = std::make_unique<RDBStrings>();
     auto environment = rocksdb::NewCompositeEnv(
-        shim::makeStoreFileSystem(fileSystem ? fileSystem->fileSystem : rocksdb::FileSystem::Default()));
+        shim::makeStoreFileSystem(
+            fileSystem ? fileSystem->fileSystem : rocksdb::FileSystem::Default(), path));
     rocksdb::DBOptions options;
     options.env = environment.get();
     Status status = rocksdb::DB::ListColumnFamilies(options, path, &strings->strings);

@@ -110,7 +110,10 @@ class Refusal {
   rocksdb::Status status_;
 };
 
-std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base);
+std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
+                                                         const std::string& database);
+/// Whether the keys of all table files of a column family are within the bounds that the database has of them.
+rocksdb::Status checkBounds(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family);
 std::shared_ptr<rocksdb::FileSystem> makeTableSyncFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
                                                              std::shared_ptr<Hooks> hooks);
 std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem(std::shared_ptr<rocksdb::FileSystem> base);

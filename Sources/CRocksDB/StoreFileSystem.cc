@@ -9,7 +9,9 @@ namespace shim {
 namespace {
 
 using rocksdb::FileOptions;
+using rocksdb::FSRandomAccessFile;
 using rocksdb::FSSequentialFile;
+using rocksdb::FSWritableFile;
 using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
@@ -72,9 +74,86 @@ class ReadManifest final : public FSSequentialFile {
   size_t position_ = 0;
 };
 
+bool isTableFile(const std::string& path) {
+  return path.size() >= 4 && path.compare(path.size() - 4, 4, ".sst") == 0;
+}
+
+/// A MANIFEST that is written; where that fails, nobody knows what of it is on the disk.
+class WrittenManifest final : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  WrittenManifest(std::unique_ptr<FSWritableFile>&& file, std::shared_ptr<std::atomic<bool>> failed)
+      : FSWritableFileOwnerWrapper(std::move(file)), failed_(std::move(failed)) {}
+
+  IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* debug) override {
+    return noted(FSWritableFileOwnerWrapper::Append(data, options, debug));
+  }
+  IOStatus Append(const Slice& data, const IOOptions& options, const rocksdb::DataVerificationInfo& verification,
+                  IODebugContext* debug) override {
+    return noted(FSWritableFileOwnerWrapper::Append(data, options, verification, debug));
+  }
+  IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
+    return noted(FSWritableFileOwnerWrapper::Sync(options, debug));
+  }
+  IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
+    return noted(FSWritableFileOwnerWrapper::Fsync(options, debug));
+  }
+
+ private:
+  IOStatus noted(IOStatus status) {
+    if (!status.ok()) failed_->store(true);
+    return status;
+  }
+
+  std::shared_ptr<std::atomic<bool>> failed_;
+};
+
+/// The first read of a table file on its way into the database that failed.
+class FailedRead {
+ public:
+  void note(const IOStatus& status) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (status_.ok()) status_ = status;
+  }
+  IOStatus take() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    IOStatus status = status_;
+    status_ = IOStatus::OK();
+    return status;
+  }
+
+ private:
+  std::mutex mutex_;
+  IOStatus status_;
+};
+
+/// A table file on its way into the database. RocksDB 7.8 looks up its first and last key there, and takes a read that
+/// failed for a file without keys: nobody would find its rows then.
+class IngestedFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
+ public:
+  IngestedFile(std::unique_ptr<FSRandomAccessFile>&& file, std::shared_ptr<FailedRead> failed)
+      : FSRandomAccessFileOwnerWrapper(std::move(file)), failed_(std::move(failed)) {}
+
+  IOStatus Read(uint64_t offset, size_t n, const IOOptions& options, Slice* result, char* scratch,
+                IODebugContext* debug) const override {
+    IOStatus status = FSRandomAccessFileOwnerWrapper::Read(offset, n, options, result, scratch, debug);
+    // An assertion follows from some that fail: worth a second try.
+    if (!status.ok()) status = FSRandomAccessFileOwnerWrapper::Read(offset, n, options, result, scratch, debug);
+    if (!status.ok()) failed_->note(status);
+    return status;
+  }
+  IOStatus MultiRead(rocksdb::FSReadRequest* requests, size_t count, const IOOptions& options,
+                     IODebugContext* debug) override {
+    return FSRandomAccessFile::MultiRead(requests, count, options, debug);
+  }
+
+ private:
+  std::shared_ptr<FailedRead> failed_;
+};
+
 class StoreFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  explicit StoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base) : FileSystemWrapper(std::move(base)) {}
+  StoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base, std::string database)
+      : FileSystemWrapper(std::move(base)), database_(std::move(database)) {}
 
   const char* Name() const override { return "TidemarkStore"; }
 
@@ -88,6 +167,41 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
     bytes.resize(wholeRecordsEnd(bytes));
     file->reset(new ReadManifest(std::move(bytes)));
     return status;
+  }
+
+  IOStatus NewRandomAccessFile(const std::string& path, const FileOptions& options,
+                               std::unique_ptr<FSRandomAccessFile>* file, IODebugContext* debug) override {
+    IOStatus status = FileSystemWrapper::NewRandomAccessFile(path, options, file, debug);
+    if (status.ok() && path.compare(0, database_.size() + 1, database_ + "/") != 0) {
+      file->reset(new IngestedFile(std::move(*file), failedRead_));
+    }
+    return status;
+  }
+
+  IOStatus LinkFile(const std::string& path, const std::string& target, const IOOptions& options,
+                    IODebugContext* debug) override {
+    // What is linked into the database was looked at before.
+    IOStatus status = failedRead_->take();
+    return status.ok() ? FileSystemWrapper::LinkFile(path, target, options, debug) : status;
+  }
+
+  IOStatus NewWritableFile(const std::string& path, const FileOptions& options, std::unique_ptr<FSWritableFile>* file,
+                           IODebugContext* debug) override {
+    if (isTableFile(path)) {
+      // Never written over: it may be in the database under another name, where its first couldn't be removed.
+      IOStatus status = FileSystemWrapper::DeleteFile(path, IOOptions(), debug);
+      if (!status.ok() && FileExists(path, IOOptions(), debug).ok()) return status;
+    }
+    IOStatus status = FileSystemWrapper::NewWritableFile(path, options, file, debug);
+    if (status.ok() && isManifest(path)) file->reset(new WrittenManifest(std::move(*file), manifestFailed_));
+    return status;
+  }
+
+  IOStatus DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) override {
+    // RocksDB takes a table file for unused whose name couldn't be written to the MANIFEST; but it may be there all the
+    // same. The next open knows.
+    if (manifestFailed_->load() && isTableFile(path)) return IOStatus::Busy("the MANIFEST may name it", path);
+    return FileSystemWrapper::DeleteFile(path, options, debug);
   }
 
   IOStatus RenameFile(const std::string& path, const std::string& target, const IOOptions& options,
@@ -117,12 +231,17 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
       bytes->append(part.data(), part.size());
     }
   }
+
+  const std::string database_;
+  std::shared_ptr<FailedRead> failedRead_ = std::make_shared<FailedRead>();
+  std::shared_ptr<std::atomic<bool>> manifestFailed_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace
 
-std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base) {
-  return std::make_shared<StoreFileSystem>(std::move(base));
+std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
+                                                         const std::string& database) {
+  return std::make_shared<StoreFileSystem>(std::move(base), database);
 }
 
 }  // namespace shim

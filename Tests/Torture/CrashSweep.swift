@@ -1,4 +1,4 @@
-package import Changelog
+internal import Changelog
 internal import Foundation
 internal import Tidemark
 internal import TidemarkTesting
@@ -37,10 +37,10 @@ package struct CrashSweep: Sendable {
   }
 
   /// The history that is recorded.
-  package var actions: [Action]
-  var settings: World.Settings
+  let actions: [Action]
+  let settings: World.Settings
   /// How many images with random losses are made of each step, beside one without and one with all.
-  package var randomImages = 1
+  package var randomImages = 2
   /// One in so many recoveries is recorded and cut in turn.
   package var recoveryShare = 8
   /// At how many of its steps.
@@ -49,11 +49,18 @@ package struct CrashSweep: Sendable {
   /// Where images are made.
   let scratch: String
 
-  package init(_ actions: [Action] = Action.script, durability: Durability = .sync, seed: UInt64, in scratch: String) {
-    self.actions = actions
-    settings = World.Settings(durability: durability)
+  /// A sweep over ``Action/script``, or with `isRandom` over a history by the seed.
+  package init(seed: UInt64, isRandom: Bool = false, in scratch: String) {
     self.seed = seed
     self.scratch = scratch
+    if isRandom {
+      var random = SeededGenerator(seed: seed)
+      settings = .random(using: &random)
+      actions = (0..<30).map { _ in .random(using: &random) }
+    } else {
+      settings = World.Settings()
+      actions = Action.script
+    }
   }
 
   // MARK: Recording
@@ -61,7 +68,7 @@ package struct CrashSweep: Sendable {
   /// A recorded history.
   package struct Recording: Sendable {
     let trace: DiskTrace
-    let promises: [(step: Int, promise: Promise)]
+    let promises: Promises
     let root: String
 
     package var stepCount: Int { trace.steps.count }
@@ -91,29 +98,36 @@ package struct CrashSweep: Sendable {
 
   // MARK: Crashing
 
-  /// Takes every `count`th step of the trace, from the `part`th on; `false` from `goesOn` ends it early.
+  /// Crashes after every step of one of `count` parts of the trace, or after every `stride`th of them.
+  ///
+  /// Calls `report` after each step with what was done since the last; it ends the sweep by answering `false`.
   package func run(
-    _ recording: Recording, part: Int = 0, of count: Int = 1, upTo end: Int = .max,
-    _ report: (Tally) -> Bool = { _ in true }
-  ) throws -> Tally {
-    var tally = Tally()
+    _ recording: Recording, part: Int = 0, of count: Int = 1, stride: Int = 1, _ report: (Tally) -> Bool
+  ) throws {
+    // The first image is that before the first step.
+    let total = recording.stepCount + 1
+    let steps = total * part / count..<total * (part + 1) / count
+    struct Seen: Hashable {
+      var image: UInt64
+      var promises: Int
+    }
+    var seen: Set<Seen> = []
     var images = CrashImages(recording.trace)
     var random = SeededGenerator(seed: seed &+ UInt64(part) &* 1_000_003)
     repeat {
       let step = images.stepCount
-      guard step % count == part else { continue }
-      let promise = World.promise(recording.promises, at: step)
+      guard steps.contains(step), step % stride == 0 else { continue }
+      var tally = Tally()
+      let promise = recording.promises.promise(at: step)
       for loss in losses(images.hasUnsynced, &random) {
         let crash = Crash(step: step, loss: loss, image: images.image(loss), promise: promise)
-        do {
-          try run(crash, recordedAt: recording.root, in: "\(scratch)/image-\(part)", &random, &tally)
-        } catch {
-          print(error)
-        }
+        // The same again, while no more was promised, isn't worth it.
+        let print = Seen(image: crash.image.fingerprint, promises: recording.promises.count(at: step))
+        guard seen.insert(print).inserted else { continue }
+        try run(crash, recordedAt: recording.root, in: "\(scratch)/image-\(part)", &random, &tally)
       }
-      if !report(tally) { break }
-    } while images.stepCount < end && images.advance()
-    return tally
+      if !report(tally) { return }
+    } while images.stepCount < steps.upperBound && images.advance()
   }
 
   private func losses(_ hasUnsynced: Bool, _ random: inout SeededGenerator) -> [CrashImages.Loss] {
@@ -126,9 +140,7 @@ package struct CrashSweep: Sendable {
     _ crash: Crash, recordedAt recorded: String, in root: String, isOfRecovery: Bool = false,
     _ random: inout SeededGenerator, _ tally: inout Tally
   ) throws {
-    let isNew = tally.fingerprints.insert(crash.image.fingerprint).inserted
-    // The same again, without a promise that changed, isn't worth it.
-    if !isNew, crash.loss != .nothing { return }
+    tally.fingerprints.insert(crash.image.fingerprint)
     try crash.image.write(to: root, inPlaceOf: recorded)
     let image = try DiskImage(of: root)
     let disk = Disk(recording: root, over: image, syncs: false)
@@ -168,7 +180,7 @@ package struct CrashSweep: Sendable {
 
   /// Crashes during a recovery.
   private func cut(
-    _ trace: DiskTrace, _ promises: [(step: Int, promise: Promise)], of crash: Crash, in root: String,
+    _ trace: DiskTrace, _ promises: Promises, of crash: Crash, in root: String,
     _ random: inout SeededGenerator, _ tally: inout Tally
   ) throws {
     let steps = Set((0..<recoveryCuts).map { _ in Int.random(in: 1...max(1, trace.steps.count), using: &random) })
@@ -178,7 +190,7 @@ package struct CrashSweep: Sendable {
       let loss = losses(images.hasUnsynced, &random).randomElement(using: &random)!
       let second = Crash(
         step: images.stepCount, loss: loss, image: images.image(loss),
-        promise: World.promise(promises, at: images.stepCount))
+        promise: promises.promise(at: images.stepCount))
       do {
         try run(second, recordedAt: root, in: root + "-again", isOfRecovery: true, &random, &tally)
       } catch let error as Violation {

@@ -1,4 +1,4 @@
-package import Changelog
+internal import Changelog
 internal import Foundation
 internal import Tidemark
 internal import TidemarkTesting
@@ -31,13 +31,17 @@ package struct FaultSweep: Sendable {
   }
 
   /// What the sweep has done.
-  package struct Tally: Sendable {
+  package struct Tally: Sendable, Codable {
     /// How many runs there were, each with a call that failed.
     package var runs = 0
-    /// In how many of them the history met an error.
+    /// How many errors they met.
     package var errors = 0
-    /// How many times a store was opened again because of one.
+    /// How many times the stores were opened again because of one.
     package var reopens = 0
+    /// How many times RocksDB stopped the program.
+    package var stops = 0
+    /// How many times a store had to be rebuilt from its changelog.
+    package var rebuilds = 0
 
     package init() {}
 
@@ -45,95 +49,62 @@ package struct FaultSweep: Sendable {
       runs += other.runs
       errors += other.errors
       reopens += other.reopens
+      stops += other.stops
+      rebuilds += other.rebuilds
     }
   }
 
-  package var actions: [Action]
-  var settings: World.Settings
-  let scratch: String
+  private let actions: [Action]
+  private let settings: World.Settings
+  private let scratch: String
 
-  package init(_ actions: [Action] = Action.script, durability: Durability = .sync, in scratch: String) {
-    self.actions = actions
-    settings = World.Settings(durability: durability)
+  /// A sweep over ``Action/script``.
+  package init(in scratch: String) {
+    actions = Action.script
+    settings = World.Settings()
     self.scratch = scratch
   }
 
   /// How many calls the history makes of its disk when none fails.
   package func countCalls() throws -> Int {
-    var tally = Tally()
-    let disk = try run(nil, in: scratch + "/counted", &tally)
-    return disk.operationCount
+    let world = try Incarnation(scratch, settings)
+    for action in actions { _ = try world.attempt { try world.world.perform(action) } }
+    _ = try world.attempt { try world.world.close() }
+    return world.disk.operationCount
   }
 
-  /// Fails a call; `false` if the history ended before it.
-  package func run(
-    failing nth: Int, _ failure: Failure, in name: String, _ tally: inout Tally
-  ) throws -> Bool {
+  /// Fails the `nth` call; what is done is counted, also where the history ended before it.
+  package func run(failing nth: Int, _ failure: Failure) throws -> Tally {
     do {
-      let disk = try run(failure.fault(nth), in: scratch + "/" + name, &tally)
-      if disk.failureCount == 0 { return false }
+      return try run(failure.fault(nth))
     } catch {
-      throw Violation("call \(nth) failed (\(failure)): \(error); the files are in \(scratch)/\(name)")
+      throw Violation("call \(nth) failed (\(failure)): \(error); the files are in \(scratch)")
     }
-    tally.runs += 1
-    return true
   }
 
-  private func run(_ fault: Disk.Fault?, in root: String, _ tally: inout Tally) throws -> Disk {
-    try POSIXStorage().removeTree(root)
-    try POSIXStorage().makeDirectory(root)
-    let disk = Disk(recording: root, syncs: false)
-    if let fault { disk.plan(fault) }
-    let world = World(root, disk, settings)
-    let guide = FaultGuide(world, disk)
-    let errors = tally.errors
-    try guide.attempt {}
-    for action in actions { try guide.attempt { try world.perform(action) } }
-    try guide.attempt { try world.close() }
-    tally.errors = errors + (guide.errors > 0 ? 1 : 0)
-    tally.reopens += guide.reopens
-    try world.open()
-    try world.checkCheckpoints()
-    try world.verify()
-    try world.close()
-    return disk
-  }
-}
-
-/// Does what errors tell.
-final class FaultGuide {
-  private let world: World
-  private let disk: Disk
-  private(set) var errors = 0
-  private(set) var reopens = 0
-
-  init(_ world: World, _ disk: Disk) {
-    self.world = world
-    self.disk = disk
-  }
-
-  /// Does something, again and again until it is done, and opens again what doesn't go on.
-  func attempt(_ body: () throws -> Void) throws {
-    var tries = 0
-    while true {
-      do {
-        if world.store == nil || world.local == nil { try reopen() }
-        return try body()
-      } catch let error as StoreError {
-        errors += 1
-        tries += 1
-        guard disk.failureCount > 0 else { throw Violation("without a failing disk: \(error)") }
-        guard tries < 6 else { throw Violation("again and again: \(error)") }
-        // What wasn't committed, or wasn't made, is tried again. All else, and whatever was half opened, begins anew.
-        let canGoOn = [.unavailable, .outOfSpace, .overBudget].contains(error.kind) && tries == 1
-        if !canGoOn || world.store == nil || world.local == nil { try? world.close() }
+  private func run(_ fault: Disk.Fault) throws -> Tally {
+    var tally = Tally()
+    var life = try Incarnation(scratch, settings)
+    life.disk.plan(fault)
+    func attempt(_ body: @escaping (World) throws -> Void) throws {
+      let world = life.world
+      while try !life.attempt({ try body(world) }) {
+        tally.stops += 1
+        life = try life.next(stepsAgo: 0, .nothing, hasStopped: true)
+        // What stopped isn't done again: whether it was done, the promise tells.
+        return
       }
     }
-  }
-
-  private func reopen() throws {
-    reopens += 1
-    world.letGo()
-    try world.open()
+    for action in actions { try attempt { try $0.perform(action) } }
+    try attempt { try $0.close() }
+    tally.runs = life.disk.failureCount > 0 || tally.stops > 0 ? 1 : 0
+    tally.errors = life.errors
+    tally.reopens = life.reopens
+    tally.rebuilds = life.rebuilds
+    life.disk.heal()
+    try attempt { try $0.checkCheckpoints() }
+    try attempt { try $0.verify() }
+    try attempt { try $0.close() }
+    return tally
   }
 }

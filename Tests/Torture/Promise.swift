@@ -1,3 +1,4 @@
+internal import Changelog
 internal import Tidemark
 
 /// A state that a store must show: that behind a commit.
@@ -58,6 +59,23 @@ struct Promise: Sendable {
     left.main = main.survivor(processesOnly: processesOnly)
     left.local = local.survivor(processesOnly: processesOnly)
     return left
+  }
+}
+
+/// What was promised when, by the steps of a disk's trace.
+final class Promises: Sendable {
+  private let promises: Mutex<[(step: Int, promise: Promise)]>
+
+  init(_ step: Int, _ promise: Promise) { promises = Mutex([(step, promise)]) }
+
+  func add(_ step: Int, _ promise: Promise) { promises.withLock { $0.append((step, promise)) } }
+
+  /// How often more was promised until so many steps were taken.
+  func count(at step: Int) -> Int { promises.withLock { promises in promises.count { $0.step <= step } } }
+
+  /// What was promised when so many steps were taken.
+  func promise(at step: Int) -> Promise {
+    promises.withLock { promises in promises.last { $0.step <= step }?.promise ?? promises[0].promise }
   }
 }
 

@@ -23,11 +23,13 @@ package struct RandomHistory: Sendable {
   }
 
   /// What a history has done.
-  package struct Tally: Sendable {
+  package struct Tally: Sendable, Codable {
     package var histories = 0
     package var actions = 0
     package var crashes = 0
     package var failedCalls = 0
+    /// How many times RocksDB stopped the program: a crash, too.
+    package var stops = 0
 
     package init() {}
 
@@ -36,6 +38,7 @@ package struct RandomHistory: Sendable {
       actions += other.actions
       crashes += other.crashes
       failedCalls += other.failedCalls
+      stops += other.stops
     }
   }
 
@@ -68,49 +71,40 @@ package struct RandomHistory: Sendable {
   }
 
   /// Runs it; throws a ``Violation`` if a promise is broken.
-  package func run(in scratch: String) throws -> Tally {
+  ///
+  /// Calls `report` before each event.
+  package func run(in scratch: String, _ report: (Event, _ tally: Tally) -> Void = { _, _ in }) throws -> Tally {
     var tally = Tally()
-    var number = 0
-    func root() -> String { "\(scratch)/\(number % 2)" }
-    try POSIXStorage().removeTree(root())
-    try POSIXStorage().makeDirectory(root())
-    var disk = Disk(recording: root(), syncs: false)
-    var world = World(root(), disk, settings)
-    var guide = FaultGuide(world, disk)
+    var life = try Incarnation(scratch, settings)
+    func next(stepsAgo: Int, _ loss: CrashImages.Loss, hasStopped: Bool) throws {
+      tally.failedCalls += life.disk.failureCount
+      tally.crashes += 1
+      if hasStopped { tally.stops += 1 }
+      life = try life.next(stepsAgo: stepsAgo, loss, hasStopped: hasStopped)
+    }
+    func attempt(_ body: @escaping (World) throws -> Void) throws {
+      let world = life.world
+      if try !life.attempt({ try body(world) }) { try next(stepsAgo: 0, .nothing, hasStopped: true) }
+    }
     for (place, event) in events.enumerated() {
+      report(event, tally)
       do {
         switch event {
         case .action(let action):
-          try guide.attempt { try world.perform(action) }
+          try attempt { try $0.perform(action) }
           tally.actions += 1
-        case .fault(let failure, let nth): disk.plan(failure.fault(nth))
-        case .crash(let stepsAgo, let loss):
-          let (trace, promises, former) = (disk.trace, world.promises, root())
-          tally.failedCalls += disk.failureCount
-          // What still runs goes nowhere: its files are not those of the image.
-          disk.heal()
-          try? world.close()
-          let step = max(0, trace.steps.count - stepsAgo)
-          var images = CrashImages(trace)
-          while images.stepCount < step, images.advance() {}
-          number += 1
-          try images.image(loss).write(to: root(), inPlaceOf: former)
-          disk = Disk(recording: root(), over: try DiskImage(of: root()), syncs: false)
-          world = World(
-            root(), disk, settings,
-            World.promise(promises, at: step).survivor(processesOnly: loss == .nothing))
-          guide = FaultGuide(world, disk)
-          tally.crashes += 1
+        case .fault(let failure, let nth): life.disk.plan(failure.fault(nth))
+        case .crash(let stepsAgo, let loss): try next(stepsAgo: stepsAgo, loss, hasStopped: false)
         }
       } catch {
         throw Violation("event \(place), \(event): \(error)")
       }
     }
-    tally.failedCalls += disk.failureCount
-    disk.heal()
-    try guide.attempt { try world.checkCheckpoints() }
-    try guide.attempt { try world.verify() }
-    try guide.attempt { try world.close() }
+    tally.failedCalls += life.disk.failureCount
+    life.disk.heal()
+    try attempt { try $0.checkCheckpoints() }
+    try attempt { try $0.verify() }
+    try attempt { try $0.close() }
     tally.histories = 1
     return tally
   }

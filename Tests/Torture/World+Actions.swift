@@ -42,15 +42,20 @@ extension World {
       try openLocal()
     case .rebuild:
       try closeMain()
-      note {
-        $0.isBeingSetAside = true
-        $0.main.stored = .zero
-      }
-      _ = try StateStore.setAside(root + "/store", disk.fileSystem)
+      try setAside()
       try openMain()
     case .restorePast: try restorePast()
     case .fork: try fork()
     }
+  }
+
+  /// Has the next open restore the store, which is closed.
+  func setAside() throws {
+    note {
+      $0.isBeingSetAside = true
+      $0.main.stored = .zero
+    }
+    _ = try StateStore.setAside(root + "/store", disk.fileSystem)
   }
 
   private func closeMain() throws {
@@ -174,8 +179,10 @@ extension World {
 
   private func restorePast() throws {
     guard let log else { return }
-    let start = try log.offsets().start
-    let known = promise.main.states[...promise.main.durable].compactMap(\.offset).filter { $0 > start }
+    let (start, durable) = (try log.offsets().start, try log.offsets().durable)
+    let known = promise.main.states[...promise.main.durable].compactMap(\.offset).filter {
+      $0 > start && $0 <= durable
+    }
     guard !known.isEmpty else { return }
     while try POSIXStorage().kind(of: root + "/" + path("past", promise.begunPasts)) != nil {
       note { $0.begunPasts += 1 }

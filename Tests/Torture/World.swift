@@ -36,8 +36,8 @@ final class World {
   let settings: Settings
   /// What holds now.
   private(set) var promise: Promise
-  /// What held from which step of the disk's trace on.
-  private(set) var promises: [(step: Int, promise: Promise)]
+  /// What held from which step of the disk's trace on; whoever crashes it reads this from another thread.
+  let promises: Promises
   var log: FileLog?
   var store: StateStore?
   var local: StateStore?
@@ -47,18 +47,13 @@ final class World {
     self.disk = disk
     self.settings = settings
     self.promise = promise
-    promises = [(disk.stepCount, promise)]
+    promises = Promises(disk.stepCount, promise)
   }
 
   /// Changes what is promised, from here on.
   func note(_ change: (inout Promise) -> Void) {
     change(&promise)
-    promises.append((disk.stepCount, promise))
-  }
-
-  /// What was promised when so many steps of the trace were taken.
-  static func promise(_ promises: [(step: Int, promise: Promise)], at step: Int) -> Promise {
-    promises.last { $0.step <= step }?.promise ?? promises[0].promise
+    promises.add(disk.stepCount, promise)
   }
 
   var storeOptions: StoreOptions {
@@ -202,6 +197,8 @@ final class World {
   /// Whether the store is exactly the replay of its changelog.
   func verify() throws {
     guard let store else { return }
+    // What a crash may have left of another.
+    try disk.storage.removeTree(root + "/scratch")
     let report = try store.verify(in: root + "/scratch")
     try expect(report.agrees, "\(report.differenceCount) rows differ from the replay of the changelog")
   }

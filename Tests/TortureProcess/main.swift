@@ -1,1 +1,49 @@
-print("")
+import ArgumentParser
+import Foundation
+import QuietLogs
+import TidemarkTesting
+import Torture
+
+_ = quietLogs
+TortureCommand.main()
+
+struct TortureCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "torture",
+    abstract: "Crashes stores at every step and fails every call to their disk, and compares what is left with what was promised.",
+    discussion: """
+      Without a subcommand all three take turns, until so many images were made or so long has passed. The figures add up
+      over runs in a file.
+
+      EXAMPLES:
+        torture images                        every crash after each step of a history
+        torture faults --every 10             each tenth call to the disk fails, in five ways
+        torture histories --seconds 60
+        torture --images 100000
+        torture histories --seed 4711 --count 1   the same history again
+      """,
+    subcommands: [ImagesCommand.self, FaultsCommand.self, HistoriesCommand.self, AllCommand.self],
+    defaultSubcommand: AllCommand.self)
+}
+
+struct SharedOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Where images are made.", valueName: "directory"))
+  var scratch = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm" : NSTemporaryDirectory()
+
+  @Option(help: "The seed of everything random; without one, another each time.")
+  var seed: UInt64 = .random(in: 0..<1 << 32)
+
+  @Option(help: "How many run side by side.")
+  var jobs = ProcessInfo.processInfo.activeProcessorCount
+
+  @Option(help: ArgumentHelp("Ends after this time.", valueName: "seconds"))
+  var seconds: Int?
+
+  func validate() throws {
+    guard jobs > 0 else { throw ValidationError("--jobs must be 1 or more.") }
+    if let seconds, seconds < 1 { throw ValidationError("--seconds must be 1 or more.") }
+  }
+
+  /// A directory of this process.
+  var directory: String { "\(scratch)/tidemark-torture-\(ProcessInfo.processInfo.processIdentifier)" }
+}

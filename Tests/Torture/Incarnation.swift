@@ -1,0 +1,139 @@
+internal import Changelog
+internal import Foundation
+internal import Tidemark
+internal import TidemarkTesting
+
+/// One life of a world, on a disk that fails now and then: from a crash to the next.
+///
+/// What the errors tell is done. Where RocksDB stops the program (Debian's is built with assertions, and some of them
+/// follow from a read that failed), that is a crash like any other: the thread never goes on, and the next life begins with
+/// what is on the disk.
+final class Incarnation {
+  /// No two of a process have the same directory: one that was stopped keeps its locks.
+  private static let lastNumber = Mutex(0)
+
+  private let scratch: String
+  private let root: String
+  let disk: Disk
+  let world: World
+  private(set) var errors = 0
+  private(set) var reopens = 0
+  private(set) var rebuilds = 0
+
+  /// The first, with an empty disk.
+  convenience init(_ scratch: String, _ settings: World.Settings) throws {
+    try POSIXStorage().removeTree(scratch)
+    try self.init(scratch, settings, DiskImage(), Promise(), recordedAt: "")
+  }
+
+  private init(
+    _ scratch: String, _ settings: World.Settings, _ image: DiskImage, _ promise: Promise, recordedAt former: String
+  ) throws {
+    self.scratch = scratch
+    let number = Self.lastNumber.withLock { number in
+      number += 1
+      return number
+    }
+    root = "\(scratch)/\(number)"
+    try image.write(to: root, inPlaceOf: former)
+    disk = Disk(recording: root, over: try DiskImage(of: root), syncs: false)
+    world = World(root, disk, settings, promise)
+  }
+
+  /// Does something, again and again until it is done, and opens again what doesn't go on; `false` if the program stopped.
+  func attempt(_ body: @escaping () throws -> Void) throws -> Bool {
+    let outcome = ProgramStop.run { [self] in try attemptHere(body) }
+    try outcome?.get()
+    return outcome != nil
+  }
+
+  private func attemptHere(_ body: () throws -> Void) throws {
+    var tries = 0
+    while true {
+      do {
+        if world.store == nil || world.local == nil {
+          reopens += 1
+          world.letGo()
+          try world.open()
+        }
+        return try body()
+      } catch let error as StoreError {
+        errors += 1
+        tries += 1
+        guard disk.failureCount > 0 else { throw Violation("without a failing disk: \(error)") }
+        guard tries < 8 else { throw Violation("again and again: \(error)") }
+        if error.kind == .corrupted, tries > 2 {
+          // A flipped bit that was read in a bad moment: the error says that the store is to be rebuilt.
+          world.letGo()
+          try? world.setAside()
+          rebuilds += 1
+        }
+        // What wasn't committed, or wasn't made, is tried again. All else begins anew.
+        let canGoOn = [.unavailable, .outOfSpace, .overBudget].contains(error.kind) && tries == 1
+        if !canGoOn || world.store == nil || world.local == nil { try? world.close() }
+      }
+    }
+  }
+
+  /// The next, after a crash so many steps ago, with that loss.
+  func next(stepsAgo: Int, _ loss: CrashImages.Loss, hasStopped: Bool) throws -> Incarnation {
+    let (trace, promises) = (disk.trace, world.promises)
+    if !hasStopped {
+      // What still runs goes nowhere: its files are not those of the image.
+      disk.heal()
+      try? world.close()
+    }
+    let step = max(0, trace.steps.count - stepsAgo)
+    var images = CrashImages(trace)
+    while images.stepCount < step, images.advance() {}
+    let left = promises.promise(at: step).survivor(processesOnly: loss == .nothing)
+    let next = try Incarnation(
+      scratch, world.settings, images.image(loss), left, recordedAt: root)
+    if !hasStopped { try POSIXStorage().removeTree(root) }
+    return next
+  }
+}
+
+/// Runs things that may stop the program, by way of `abort`, and goes on where they do.
+///
+/// The thread that stops waits for ever; its locks and memory are lost. Only for programs that end soon.
+package enum ProgramStop {
+  @safe private final class Run: @unchecked Sendable {
+    // Proof: the semaphore is made once and never destroyed, and may be used by any thread.
+    let ended = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+    let result = Mutex<Result<Void, any Error>?>(nil)
+
+    init() { unsafe sem_init(ended, 0, 0) }
+  }
+
+  // Proof: written by the one thread that calls `run`, before the threads that may stop; a signal handler can take no lock.
+  nonisolated(unsafe) private static var current: UnsafeMutablePointer<sem_t>?
+
+  /// From now on `abort` stops the calling thread instead of the program.
+  package static func install() {
+    signal(SIGABRT) { _ in
+      if let ended = unsafe ProgramStop.current { unsafe sem_post(ended) }
+      while true { pause() }
+    }
+  }
+
+  /// Runs `body` on a thread of its own; `nil` if it, or what works for it, stopped. One call at a time.
+  static func run(_ body: @escaping () throws -> Void) -> Result<Void, any Error>? {
+    let run = Run()
+    unsafe Self.current = run.ended
+    // Proof: this thread waits until the other is done with it.
+    nonisolated(unsafe) let body = body
+    let thread = Thread {
+      let result = Result { unsafe try body() }
+      run.result.withLock { $0 = result }
+      _ = unsafe sem_post(run.ended)
+    }
+    thread.stackSize = 8 << 20
+    thread.start()
+    while true {
+      let status = unsafe sem_wait(run.ended)
+      if status == 0 { break }
+    }
+    return run.result.withLock { $0 }
+  }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import Torture
+
+/// A process that does a part of something, since what it does may stop the program: it says what it has done, a line of
+/// JSON each time.
+enum Worker {
+  /// Starts one, and adds up what it says; throws what stopped it.
+  static func start(_ arguments: [String], _ shared: SharedOptions, _ part: Int, _ progress: Progress) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    process.arguments =
+      arguments + [
+        "--part", "\(part)", "--jobs", "\(shared.jobs)", "--seed", "\(shared.seed)", "--scratch", shared.scratch,
+      ] + (shared.seconds.map { ["--seconds", "\($0)"] } ?? [])
+    let output = Pipe()
+    process.standardOutput = output
+    // RocksDB says there which assertion has stopped it.
+    let errors = "\(shared.directory)-part-\(part).stderr"
+    _ = FileManager.default.createFile(atPath: errors, contents: nil)
+    process.standardError = FileHandle(forWritingAtPath: errors)
+    defer { try? FileManager.default.removeItem(atPath: errors) }
+    try process.run()
+    var rest = Data()
+    var failure: String?
+    while true {
+      let data = output.fileHandleForReading.availableData
+      if data.isEmpty { break }
+      rest.append(data)
+      while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+        let line = rest[rest.startIndex..<end]
+        rest = Data(rest[rest.index(after: end)...])
+        if let figures = try? JSONDecoder().decode(Figures.self, from: line) {
+          progress.add(figures)
+        } else if let text = try? JSONDecoder().decode(String.self, from: line) {
+          failure = text
+        }
+      }
+      if progress.isOver, process.isRunning { process.terminate() }
+    }
+    process.waitUntilExit()
+    for line in (try? String(contentsOfFile: errors, encoding: .utf8))?.split(separator: "\n") ?? [] {
+      if let assertion = line.firstRange(of: "rocksdb::").map({ line[$0.lowerBound...] }) { progress.stopped(by: String(assertion)) }
+    }
+    if let failure { throw WorkerFailure(description: failure) }
+    if process.terminationReason == .uncaughtSignal, process.terminationStatus != SIGTERM {
+      throw WorkerFailure(description: "\(arguments) died of signal \(process.terminationStatus)")
+    }
+  }
+
+  struct WorkerFailure: Error, CustomStringConvertible { let description: String }
+
+  /// Does a part; `body` gets a directory, and what it calls with what it has done, which answers whether it goes on.
+  static func run(
+    _ shared: SharedOptions, _ part: Int, _ body: (_ directory: String, _ report: (Figures) -> Bool) throws -> Void
+  ) throws {
+    ProgramStop.install()
+    let end = shared.seconds.map { ContinuousClock.now.advanced(by: .seconds($0)) }
+    do {
+      try body(shared.directory) { figures in
+        say(figures)
+        return end.map { .now < $0 } ?? true
+      }
+      try? FileManager.default.removeItem(atPath: shared.directory)
+    } catch {
+      say("\(error)")
+    }
+    // Threads that were stopped don't end by themselves.
+    exit(0)
+  }
+
+  static func say(_ text: String, to descriptor: Int32) {
+    FileHandle(fileDescriptor: descriptor).write(Data((text + "\n").utf8))
+  }
+
+  private static func say(_ value: some Encodable) {
+    guard var data = try? JSONEncoder().encode(value) else { return }
+    data.append(UInt8(ascii: "\n"))
+    FileHandle.standardOutput.write(data)
+  }
+}
