@@ -1,0 +1,108 @@
+import Foundation
+import Testing
+import TidemarkTesting
+
+@testable import Tidemark
+
+/// Calls of RocksDB to a disk that fails, where that was seen to damage a database.
+@Suite struct FailingDiskTests {
+  let directory: TemporaryDirectory
+  let disk = Disk()
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  private func open() throws -> StateStore {
+    var options = StoreOptions.lazy
+    options.fileSystem = disk.fileSystem
+    return try directory.store(try directory.log(), options)
+  }
+
+  private func commit(_ range: Range<Int>, to store: StateStore) throws {
+    try store.write { transaction in
+      for number in range { try transaction.put("key\(number)", Int64(number), in: balances) }
+    }
+  }
+
+  /// Opens it again, on a disk that works, and looks whether all is there.
+  private func check(rows: Int) throws {
+    disk.heal()
+    let store = try open()
+    #expect(try store.snapshot().allBalances().count == rows)
+    #expect(try store.verify(in: directory("scratch")).agrees)
+    try store.close()
+  }
+
+  private var manifest: String {
+    get throws {
+      String(try String(contentsOfFile: directory("store/db/CURRENT"), encoding: .utf8).dropLast())
+    }
+  }
+
+  /// RocksDB goes on if it can't remove the first of a table file's two names; the next file of that name must be another.
+  ///
+  /// Seen to fail with: table files that are written over what is there.
+  @Test func aTableFileThatKeptItsFirstNameIsNotWrittenOver() throws {
+    let store = try open()
+    try commit(0..<100, to: store)
+    disk.plan(Disk.Fault(.unlink, count: 3, pathSuffix: "ingest/1.sst"))
+    try store.flush()
+    #expect(disk.failureCount > 0)
+    disk.heal()
+    try commit(100..<110, to: store)
+    try store.flush()
+    #expect(try store.snapshot().allBalances().count == 110)
+    try store.close()
+    try check(rows: 110)
+  }
+
+  /// What the MANIFEST says after that is on the disk all the same. The first write sets numbers aside, the second adds files.
+  ///
+  /// Seen to fail with: table files that RocksDB deletes, since it takes them for unused.
+  @Test(arguments: [Disk.Operation.sync, .write], [1, 2]) func aManifestThatCanNotBeWrittenLosesNoTableFile(
+    _ operation: Disk.Operation, _ nth: Int
+  ) throws {
+    let store = try open()
+    try commit(0..<100, to: store)
+    disk.plan(Disk.Fault(operation, nth: nth, pathSuffix: try manifest))
+    #expect(throws: StoreError.self) { try store.flush() }
+    #expect(disk.failureCount == 1)
+    try? store.close()
+    try check(rows: 100)
+  }
+
+  /// RocksDB 7.8 takes a file whose first key can't be read for one without keys, and its rows aren't found any more.
+  ///
+  /// The first read is that of the file's index, which RocksDB heeds; the second that of its first key, which is tried twice.
+  /// Seen to fail with: files that are taken in although a read of them failed.
+  @Test(arguments: [1, 2]) func aTableFileWhoseKeysCanNotBeReadIsNotTakenIn(_ nth: Int) throws {
+    let store = try open()
+    try commit(0..<100, to: store)
+    disk.plan(Disk.Fault(.read, nth: nth, count: 2, pathSuffix: "ingest/1.sst"))
+    #expect(throws: StoreError.self) { try store.flush() }
+    #expect(disk.failureCount == 2)
+    try? store.close()
+    try check(rows: 100)
+  }
+
+  /// A checksum finds it, and RocksDB 7.8 goes on all the same.
+  ///
+  /// Seen to fail with: bounds that nobody looks at.
+  @Test(arguments: [1, 2]) func aFlippedBitInATableFileThatIsTakenInIsAnError(_ nth: Int) throws {
+    let store = try open()
+    try commit(0..<100, to: store)
+    var fault = Disk.Fault(.read, nth: nth, pathSuffix: "ingest/1.sst")
+    fault.flipsBit = true
+    disk.plan(fault)
+    #expect(throws: StoreError.self) { try store.flush() }
+    #expect(disk.failureCount == 1)
+    try? store.close()
+    disk.heal()
+    if nth == 2 {
+      // The database has the file: only the changelog knows better.
+      let error = storeError(.corrupted) { _ = try open() }
+      #expect(error?.message.contains("rebuild") == true)
+      _ = try StateStore.setAside(directory("store"))
+    }
+    try check(rows: 100)
+  }
+}
