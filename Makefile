@@ -1,5 +1,6 @@
 # make demo     a million orders through a process that is killed five times
 # make test     all tests, and the benchmarks once, tiny
+# make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 10 minutes; SEED, DIRECTORY too
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
@@ -12,7 +13,7 @@ SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: demo test build bench bench-smoke bench-scale bench-aggregate lint format deps clean
+.PHONY: demo test build torture-kills bench bench-smoke bench-scale bench-aggregate lint format deps clean
 
 demo: deps
 	swift build -c release --product tidemark
@@ -25,6 +26,14 @@ test: deps
 
 build: deps
 	swift build -c release --product tidemark
+
+KILLS := 1000
+SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+DIRECTORY := $(or $(TMPDIR),/tmp)
+
+torture-kills: deps
+	swift build -c release --product BankProcess
+	.build/release/BankProcess torture $(KILLS) $(SEED) $(DIRECTORY)
 
 bench: deps
 	swift build -c release --package-path Benchmarks --product TidemarkBench

@@ -51,7 +51,11 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "BankProcess", dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
+      name: "BankProcess",
+      dependencies: [
+        "Tidemark", .product(name: "Logging", package: "swift-log"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+      ],
       path: "Tests/BankProcess", swiftSettings: swiftSettings),
     .target(
       name: "QuietLogs", dependencies: [.product(name: "Logging", package: "swift-log")], path: "Tests/QuietLogs",
