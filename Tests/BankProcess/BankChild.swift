@@ -10,6 +10,8 @@ package final class BankChild {
   private var buffer: [UInt8] = []
   private var atEnd = false
   private var isReaped = false
+  /// How it ended, as `waitpid` tells; `nil` while it wasn't reaped.
+  package private(set) var status: Int32?
 
   struct SpawnError: Error { let text: String }
 
@@ -87,5 +89,13 @@ package final class BankChild {
     var status: Int32 = 0
     while unsafe waitpid(processID, &status, 0) < 0, errno == EINTR {}
     isReaped = true
+    self.status = status
+  }
+
+  /// Throws if it had ended before it was killed.
+  package func checkIsKilled() throws {
+    guard let status, status & 0x7F != SIGKILL else { return }
+    let end = status & 0x7F == 0 ? "status \(status >> 8 & 0xFF)" : "signal \(status & 0x7F)"
+    throw Violation(description: "a process ended on its own, with \(end)")
   }
 }

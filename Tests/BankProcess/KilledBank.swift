@@ -82,6 +82,7 @@ struct KilledBank {
     let patience = ContinuousClock.now.advanced(by: .seconds(120))
     var life = KilledLife(mode)
     var isOver = false
+    var isSilent = false
     /// Reads until the deadline, or until `stop`.
     func read(until deadline: ContinuousClock.Instant, _ stop: (Substring) -> Bool) throws {
       while !isOver {
@@ -93,7 +94,7 @@ struct KilledBank {
     func isEnough() -> Bool { life.acknowledgements >= 300 }
     if let (word, microseconds) = instant.clock {
       try read(until: patience) { $0 == word || isEnough() }
-      guard isOver else { throw Violation(description: "a process says nothing for two minutes, or ended") }
+      isSilent = !isOver
       isOver = false
       try read(until: .now.advanced(by: .microseconds(microseconds))) { _ in false }
     } else if case .restoring(let file) = instant {
@@ -103,10 +104,12 @@ struct KilledBank {
       }
     } else if case .acknowledged(let count) = instant {
       try read(until: patience) { _ in life.acknowledgements >= count }
-      guard isOver else { throw Violation(description: "a process says nothing for two minutes, or ended") }
+      isSilent = !isOver
     }
     child.kill()
     while let line = child.line(until: patience) { _ = try life.take(line) }
+    try child.checkIsKilled()
+    if isSilent { throw Violation(description: "a process (\(mode), \(instant)) says nothing for two minutes") }
     return life
   }
 
