@@ -10,7 +10,8 @@
 # make deps     installs what is missing (the others call it)
 
 SHELL := /bin/bash
-PACKAGES := librocksdb-dev libxxhash-dev g++
+# e2fsprogs: the tests of full disks make an ext4 file system where they can.
+PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 .PHONY: demo test build torture-kills bench bench-smoke bench-scale bench-aggregate lint format deps clean
