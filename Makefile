@@ -1,6 +1,6 @@
 # make demo     a million orders through a process that is killed five times
 # make test     all tests, and the benchmarks once, tiny
-# make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 10 minutes; SEED, DIRECTORY too
+# make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 7 to 10 minutes; SEED, DIRECTORY too
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk

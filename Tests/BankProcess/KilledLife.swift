@@ -23,7 +23,9 @@ struct KilledLife {
   /// Takes a line in; answers its first word.
   mutating func take(_ line: String) throws -> Substring {
     let words = line.split(separator: " ")
-    guard let word = words.first, word != "violation:", words.count <= 2 else { throw Violation(description: line) }
+    guard let word = words.first, word != "violation:", words.count <= 2 else {
+      throw Violation(description: line.replacing("violation: ", with: ""))
+    }
     switch (word, words.count == 2 ? Int64(words[1]) : nil) {
     case ("ready", let position?): (start, acknowledged, tried) = (position, position, position)
     case ("try", let position?): tried = position

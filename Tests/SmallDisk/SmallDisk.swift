@@ -11,7 +11,9 @@ package final class SmallDisk: Sendable {
     case memory = "a file system in memory"
   }
 
-  /// What this machine can mount; `nil`: nothing. Found out once, and printed.
+  /// What this machine can mount, found out once and printed.
+  ///
+  /// `nil`: nothing.
   package static let kind: Kind? = {
     let directory = NSTemporaryDirectory() + "tidemark-disk-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: directory) }

@@ -9,7 +9,8 @@ import TidemarkTesting
   /// Checkpoints, log deletions and restores run while kills fall; `make torture-kills` does the same for longer.
   ///
   /// Seen to fail with: acknowledgements before the commit; the offsets rows in a batch of their own; an
-  /// abort or a rollback that keeps its changes; a restore that begins one commit too late.
+  /// abort or a rollback that keeps its changes; a restore that begins one commit too late; checkpoints that are made under
+  /// their final name; a changelog that is deleted beyond the checkpoint; RocksDB's own checkpoint, in a long run.
   @Test func nothingAcknowledgedIsLostAndNothingElseIsFound() throws {
     let directory = try TemporaryDirectory()
     let tally = try KillRun(directory("banks"), kills: 48, killsPerBank: 16, seed: testSeed()).run()

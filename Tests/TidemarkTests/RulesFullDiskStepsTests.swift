@@ -128,7 +128,7 @@ import TidemarkTesting
 
   /// The changelog is on the full disk, too, and has what the store must restore.
   ///
-  /// Seen to fail with: a log whose last segment is cut where its writer found no room.
+  /// Seen to fail with: errors of the database that don't tell a full disk from another failure.
   @Test func aStoreThatHasNoRoomToOpenIsLeftAsItIs() throws {
     let log = try FileLog.open(disk.path, TopicPartition("state", 0))
     var (rows, failures) = (30, 0)
