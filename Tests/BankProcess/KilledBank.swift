@@ -73,7 +73,9 @@ struct KilledBank {
   private mutating func drawMode() -> BankMode {
     let chance = draw.below(100)
     if kind == .alone { return .alone }
-    if isHalfSetAside || (chance < 12 && lives > 0) { return .rebuild }
+    // The first processes may have been killed before there was a store.
+    let isThere = FileManager.default.fileExists(atPath: directory + "/store/HEAD")
+    if isHalfSetAside || (chance < 12 && isThere) { return .rebuild }
     return chance < 25 ? .resume : .work
   }
 
