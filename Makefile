@@ -1,6 +1,7 @@
 # make demo     a million orders through a process that is killed five times
 # make test     all tests, 5,000 crash images, and the benchmarks once, tiny
 # make torture  crashes after each step, failing calls to the disk, random histories; IMAGES=100000, or without end IMAGES=
+# make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 7 to 10 minutes; SEED, DIRECTORY too
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
@@ -10,10 +11,11 @@
 # make deps     installs what is missing (the others call it)
 
 SHELL := /bin/bash
-PACKAGES := librocksdb-dev libxxhash-dev g++
+# e2fsprogs: the tests of full disks make an ext4 file system where they can.
+PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: demo test torture build bench bench-smoke bench-scale bench-aggregate lint format deps clean
+.PHONY: demo test build torture torture-kills bench bench-smoke bench-scale bench-aggregate lint format deps clean
 
 demo: deps
 	swift build -c release --product tidemark
@@ -34,6 +36,14 @@ torture: deps
 
 build: deps
 	swift build -c release --product tidemark
+
+KILLS := 1000
+SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+DIRECTORY := $(or $(TMPDIR),/tmp)
+
+torture-kills: deps
+	swift build -c release --product BankProcess
+	.build/release/BankProcess torture $(KILLS) $(SEED) $(DIRECTORY)
 
 bench: deps
 	swift build -c release --package-path Benchmarks --product TidemarkBench

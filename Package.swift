@@ -51,7 +51,11 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "BankProcess", dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
+      name: "BankProcess",
+      dependencies: [
+        "Tidemark", .product(name: "Logging", package: "swift-log"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+      ],
       path: "Tests/BankProcess", swiftSettings: swiftSettings),
     .target(
       name: "Torture", dependencies: ["Tidemark", "TidemarkTesting", "Changelog"], path: "Tests/Torture",
@@ -63,13 +67,14 @@ let package = Package(
     .target(
       name: "QuietLogs", dependencies: [.product(name: "Logging", package: "swift-log")], path: "Tests/QuietLogs",
       swiftSettings: swiftSettings),
+    .target(name: "SmallDisk", path: "Tests/SmallDisk", swiftSettings: swiftSettings),
     .testTarget(
       name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
-    .testTarget(name: "RocksDBTests", dependencies: ["RocksDB"], swiftSettings: swiftSettings),
+    .testTarget(name: "RocksDBTests", dependencies: ["RocksDB", "SmallDisk"], swiftSettings: swiftSettings),
     .testTarget(
       name: "TidemarkTests",
       dependencies: [
-        "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "QuietLogs",
+        "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "QuietLogs", "SmallDisk",
         .product(name: "Logging", package: "swift-log"), .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),
@@ -85,7 +90,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB", "QuietLogs"],
+      name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB", "QuietLogs", "SmallDisk"],
       swiftSettings: swiftSettings),
   ],
   swiftLanguageModes: [.v6],

@@ -1,10 +1,9 @@
-// Opening and closing, column families, flush, checkpoint, compaction, properties, snapshots.
+// Opening and closing, column families, flush, compaction, properties, snapshots.
 #include <chrono>
 #include <thread>
 
 #include "Handles.h"
 #include "rocksdb/convenience.h"
-#include "rocksdb/utilities/checkpoint.h"
 
 using rocksdb::Status;
 using shim::guarded;
@@ -131,9 +130,9 @@ uint32_t rdb_family_id(const RDBFamily* family) { return family->family->handle-
 RDBSlice rdb_family_name(const RDBFamily* family) { return RDBSlice{family->name.data(), family->name.size()}; }
 void rdb_family_destroy(RDBFamily* family) { delete family; }
 
-namespace {
+namespace shim {
 
-Status flushAll(shim::Database& shared, bool wait) {
+Status flushAll(Database& shared, bool wait) {
   Status status = shared.refusal->status();
   if (!status.ok()) return status;
   rocksdb::FlushOptions options;
@@ -145,24 +144,10 @@ Status flushAll(shim::Database& shared, bool wait) {
   return shared.db->Flush(options, handles);
 }
 
-}  // namespace
+}  // namespace shim
 
 RDBStatus rdb_flush(RDBDatabase* database, bool wait) {
-  return guarded([&] { return flushAll(*database->shared, wait); });
-}
-
-RDBStatus rdb_checkpoint(RDBDatabase* database, const char* path) {
-  return guarded([&] {
-    shim::Database& shared = *database->shared;
-    Status status = flushAll(shared, true);
-    if (!status.ok()) return status;
-    rocksdb::Checkpoint* checkpoint = nullptr;
-    status = rocksdb::Checkpoint::Create(shared.db.get(), &checkpoint);
-    if (!status.ok()) return status;
-    std::unique_ptr<rocksdb::Checkpoint> owner(checkpoint);
-    // A log size of 0 flushes in every case, so that what was written without a WAL is in the checkpoint.
-    return checkpoint->CreateCheckpoint(path, /* log_size_for_flush */ 0);
-  });
+  return guarded([&] { return shim::flushAll(*database->shared, wait); });
 }
 
 RDBStatus rdb_verify_checksums(RDBDatabase* database) {
@@ -173,7 +158,7 @@ RDBStatus rdb_compact(RDBDatabase* database) {
   return guarded([&] {
     shim::Database& shared = *database->shared;
     // CompactRange flushes what overlaps; after this there is nothing left for it to flush.
-    Status status = flushAll(shared, true);
+    Status status = shim::flushAll(shared, true);
     for (const auto& family : shared.allFamilies()) {
       if (!status.ok()) break;
       status = shared.db->CompactRange(rocksdb::CompactRangeOptions(), family->handle, nullptr, nullptr);

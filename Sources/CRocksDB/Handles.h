@@ -154,6 +154,9 @@ struct Database {
   std::vector<std::shared_ptr<FamilyHandle>> allFamilies();
 };
 
+/// Flushes all column families, atomically.
+rocksdb::Status flushAll(Database& shared, bool wait);
+
 }  // namespace shim
 
 struct RDBStrings {

@@ -64,6 +64,8 @@ rocksdb::DBOptions databaseDefaults() {
   options.avoid_flush_during_shutdown = true;
   options.max_open_files = openFilesLimit();  // with -1 opening reads index and filter of each table file there is
   options.max_file_opening_threads = 2;  // for those few; making 16 threads takes longer
+  // By default 4 MiB, which an open store takes of the disk, and where there is less, all that there is.
+  options.manifest_preallocation_size = 64 << 10;
   options.max_log_file_size = 1 << 20;
   options.keep_log_file_num = 2;
   options.stats_dump_period_sec = 0;

@@ -90,7 +90,9 @@ extension StorageFile {
 
 /// What is made of the calls above.
 extension Storage {
-  /// The bytes of a small file; `nil` if it is missing. One beyond 16 MiB is `corrupted`.
+  /// The bytes of a small file; `nil` if it is missing.
+  ///
+  /// One beyond 16 MiB is `corrupted`.
   package func contents(of path: String) throws(StoreError) -> [UInt8]? {
     guard let file = try open(path, .read) else { return nil }
     let size = try file.size()

@@ -19,6 +19,8 @@ package enum Bank {
   package static let accounts: Int64 = 40
   package static let openingBalance: Int64 = 1000
   package static let total = accounts * 2 * openingBalance
+  /// So many of the last transfers have a row; the rows before them are deleted.
+  package static let keptTransfers: Int64 = 4000
   /// Sequence numbers from here on are those of transfers that are never committed.
   package static let bogusSequence: Int64 = 1 << 40
 
@@ -32,8 +34,30 @@ package enum Bank {
     return options
   }
 
+  /// The options of a round: the same but for the bytes that wait, which are so few that table files are applied all the
+  /// time, and metrics that say so.
+  static func options(seed: UInt64, round: UInt64) -> StoreOptions {
+    var draw = Draw(seed ^ round &* 0x2545_F491_4F6C_DD1D)
+    var options = options
+    options.waitingBytes = 4 << (10 + draw.below(5))
+    options.metrics = SpokenMetrics()
+    return options
+  }
+
+  /// When a commit of a round is durable; for the death of a process all are the same.
+  static func durability(seed: UInt64, round: UInt64) -> Durability {
+    var draw = Draw(seed &+ round &* 0x9FB2_1C65_1E98_DF25)
+    switch draw.below(6) {
+    case 0: return .sync
+    case 1: return .interval(.milliseconds(2))
+    default: return .os
+    }
+  }
+
   /// So little memory that a restore has many runs.
-  package static var restoreOptions: StoreOptions {
+  package static var restoreOptions: StoreOptions { withLittleMemory(options) }
+
+  static func withLittleMemory(_ options: StoreOptions) -> StoreOptions {
     var options = options
     options.storedLagBytes = 1 << 30
     options.waitingBytes = 16 << 10
@@ -41,9 +65,33 @@ package enum Bank {
     return options
   }
 
-  package static func log(_ directory: String) throws(StoreError) -> FileLog {
+  package static func log(_ directory: String, _ durability: Durability = .os) throws(StoreError) -> FileLog {
     try FileLog.open(
-      directory + "/changelog", changelog, options: FileLogOptions(durability: .os, segmentBytes: 48 << 10))
+      directory + "/changelog", changelog, options: FileLogOptions(durability: durability, segmentBytes: 48 << 10))
+  }
+
+  /// Where the bank's checkpoints go, by number; the directory is made by whoever starts the process.
+  static func checkpoints(_ directory: String) -> String { directory + "/checkpoints" }
+
+  static func checkpoint(_ number: Int, _ directory: String) -> String {
+    checkpoints(directory) + "/\(number)"
+  }
+
+  /// The numbers of the checkpoints that have their name.
+  static func checkpointNumbers(_ directory: String) -> [Int] {
+    let names = try? FileManager.default.contentsOfDirectory(atPath: checkpoints(directory))
+    return (names ?? []).compactMap { Int($0) }.sorted()
+  }
+
+  /// Moves the store's database aside, so that the next open restores all of it; what was moved is removed.
+  ///
+  /// To be called again if it was killed.
+  static func setAside(_ directory: String) throws {
+    let store = directory + "/store"
+    _ = try StateStore.setAside(store)
+    for name in try FileManager.default.contentsOfDirectory(atPath: store) where name.hasPrefix("damaged-") {
+      try FileManager.default.removeItem(atPath: store + "/" + name)
+    }
   }
 
   /// Makes another bank, in `fork`, which begins where this one ends.
@@ -72,7 +120,13 @@ package enum Bank {
   package static func open(
     _ directory: String, _ options: StoreOptions = Bank.options
   ) throws(StoreError) -> StateStore {
-    try StateStore.open(directory + "/store", tables: tables, changelog: try log(directory), options: options)
+    try open(directory + "/store", try log(directory), options)
+  }
+
+  static func open(
+    _ store: String, _ log: FileLog?, _ options: StoreOptions
+  ) throws(StoreError) -> StateStore {
+    try StateStore.open(store, tables: tables, changelog: log, options: options)
   }
 }
 

@@ -94,6 +94,7 @@ import Tidemark
     let outcome = try tidemark(
       "torture", "--kills", "3", "--records", "60000", "--directory", directory.path, "--durability", "sync")
     #expect(outcome.status == 0, "\(outcome.error)")
+    #expect(outcome.output.contains("3 of 3 kills in "), "\(outcome.output)")
     #expect(outcome.output.contains("3 kills: each state was right"), "\(outcome.output)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).allSatisfy { !$0.contains("torture") })
     #expect(try tidemark("torture", "--kills", "3", "--directory", directory("none")).status == 66)

@@ -6,43 +6,16 @@ import TidemarkTesting
 
 /// Real processes, really killed (R1, R2, R4, R5, R6 for `.os`): see `Bank` for what they do.
 @Suite struct CrashTests {
-  static let kills = 50
-
+  /// Checkpoints, log deletions and restores run while kills fall; `make torture-kills` does the same for longer.
+  ///
   /// Seen to fail with: acknowledgements before the commit; the offsets rows in a batch of their own; an
-  /// abort or a rollback that keeps its changes; a restore that begins one commit too late.
+  /// abort or a rollback that keeps its changes; a restore that begins one commit too late; checkpoints that are made under
+  /// their final name; a changelog that is deleted beyond the checkpoint; RocksDB's own checkpoint, in a long run.
   @Test func nothingAcknowledgedIsLostAndNothingElseIsFound() throws {
-    let seed = testSeed()
-    var draw = Draw(seed)
     let directory = try TemporaryDirectory()
-    var acknowledged: Int64 = 0
-    var killedWhileOpening = 0
-    var acknowledgements = 0
-    for round in 0..<Self.kills {
-      let child = try BankChild(directory.path, seed: seed, round: round, "run")
-      let outcome = try life(of: child, &draw)
-      if outcome.isReady {
-        #expect(outcome.start >= acknowledged, "round \(round): acknowledged transfers are missing")
-        #expect(outcome.last >= acknowledged)
-      } else {
-        killedWhileOpening += 1
-      }
-      acknowledgements += outcome.acknowledgements
-      acknowledged = max(acknowledged, outcome.last)
-      guard round % 5 == 4 else { continue }
-      let store = try Bank.open(directory.path)
-      let audit = Audit(try store.snapshot())
-      #expect(audit.applied ?? 0 >= acknowledged, "round \(round): acknowledged transfers are missing")
-      try audit.wholly(seed: seed)
-      if round % 10 == 9 { try store.close() }
-    }
-    let store = try Bank.open(directory.path)
-    let report = try store.verify(in: directory("scratch"))
-    #expect(report.agrees, "\(report.differences)")
-    #expect(report.rows >= Int(acknowledged))
-    print(
-      "\(Self.kills) kills, \(killedWhileOpening) of them while opening; \(acknowledgements) acknowledgements,"
-        + " \(acknowledged) transfers, \(report.records) records")
-    try store.close()
+    let tally = try KillRun(directory("banks"), kills: 48, killsPerBank: 16, seed: testSeed()).run()
+    #expect(tally.acknowledgements > 0 && tally.applications > 0 && tally.checkpointsVerified > 0)
+    print(tally.summary)
   }
 
   /// Restores from nothing that are killed again and again, and go on each time.
@@ -59,7 +32,7 @@ import TidemarkTesting
     for life in 0..<3 {
       try fileManager.removeItem(atPath: directory("store"))
       for round in 0..<10 {
-        let child = try BankChild(directory.path, seed: seed, round: round, "restore")
+        let child = try BankChild(directory.path, seed: seed, round: round, .restore)
         // Reached while it sorts, or once it merges.
         let sign = draw.below(4) == 0 ? "PLAN" : "\(draw.below(8)).run"
         var line: String?
@@ -105,7 +78,7 @@ import TidemarkTesting
     for life in 0..<4 {
       for round in 0..<12 {
         let sign = signs[(life * 12 + round + Int(draw.below(3))) % signs.count]
-        let child = try BankChild(directory.path, seed: seed, round: round, "fork")
+        let child = try BankChild(directory.path, seed: seed, round: round, .fork)
         var line: String?
         while line == nil, !FileManager.default.fileExists(atPath: directory("fork/" + sign)) {
           line = child.line(until: .now.advanced(by: .microseconds(50)))
@@ -116,7 +89,7 @@ import TidemarkTesting
         if line == nil { killed[sign, default: 0] += 1 }
         if line != nil || round % 4 == 3 { try FileManager.default.removeItem(atPath: directory("fork")) }
       }
-      let last = try BankChild(directory.path, seed: seed, round: 99, "fork")
+      let last = try BankChild(directory.path, seed: seed, round: 99, .fork)
       #expect(last.line(until: patience) == "ready 0")
       last.kill()
       let store = try Bank.open(directory("fork"))
@@ -133,7 +106,7 @@ import TidemarkTesting
 
   /// Lets a bank run until so many transfers are acknowledged, and kills it; answers how many were.
   private func killedBank(_ directory: String, seed: UInt64, transfers: Int64) throws -> Int64 {
-    let teller = try BankChild(directory, seed: seed, round: 0, "run")
+    let teller = try BankChild(directory, seed: seed, round: 0, .run)
     let patience = ContinuousClock.now.advanced(by: .seconds(60))
     var acknowledged: Int64 = 0
     while acknowledged < transfers, let line = teller.line(until: patience) {
@@ -143,49 +116,5 @@ import TidemarkTesting
     teller.kill()
     #expect(acknowledged >= transfers)
     return acknowledged
-  }
-
-  private struct Outcome {
-    var isReady = false
-    var start: Int64 = 0
-    var last: Int64 = 0
-    var acknowledgements = 0
-  }
-
-  /// Lets a child live until a random moment: while it opens, some time after, or some acknowledgements after.
-  private func life(of child: BankChild, _ draw: inout Draw) throws -> Outcome {
-    var outcome = Outcome()
-    func take(_ line: String) throws {
-      let words = line.split(separator: " ")
-      switch (words.first, words.count == 2 ? Int64(words[1]) : nil) {
-      case ("ready", let position?):
-        outcome.isReady = true
-        outcome.start = position
-        outcome.last = position
-      case ("ack", let position?):
-        outcome.last = position
-        outcome.acknowledgements += 1
-      default: throw Violation(description: line)
-      }
-    }
-    func read(until deadline: ContinuousClock.Instant, _ stop: () -> Bool) throws {
-      while !stop(), let line = child.line(until: deadline) { try take(line) }
-    }
-    let patience = ContinuousClock.now.advanced(by: .seconds(60))
-    if draw.below(5) == 0 {
-      try read(until: .now.advanced(by: .milliseconds(draw.below(200)))) { outcome.isReady }
-    } else {
-      try read(until: patience) { outcome.isReady }
-      #expect(outcome.isReady, "the child doesn't get ready")
-      if draw.below(2) == 0 {
-        try read(until: .now.advanced(by: .microseconds(draw.below(500_000)))) { false }
-      } else {
-        let enough = draw.below(120)
-        try read(until: patience) { outcome.acknowledgements >= enough }
-      }
-    }
-    child.kill()
-    try read(until: patience) { false }
-    return outcome
   }
 }

@@ -48,7 +48,7 @@ import Tidemark
 
   /// Seen to fail with: a store that takes no lock.
   @Test func aStoreThatAnotherProcessHasIsRefused() throws {
-    let child = try BankChild(directory.path, seed: 1, round: 0, "hold")
+    let child = try BankChild(directory.path, seed: 1, round: 0, .hold)
     #expect(child.line(until: .now.advanced(by: .seconds(60))) == "ready 0")
     let error = storeError(.locked) { _ = try Bank.open(directory.path) }
     #expect(error?.metadata.contains { $0.value == "\(child.processID)" } == true, "the holder is named")

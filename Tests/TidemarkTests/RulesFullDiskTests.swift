@@ -1,11 +1,12 @@
 import Foundation
+import SmallDisk
 import Testing
 import Tidemark
 import TidemarkTesting
 
 /// A full disk: an error that says so, nothing lost, and work goes on once there is room.
 ///
-/// The disk is a small file system in memory, which takes the right to mount one; without it the tests are skipped.
+/// On a small file system of its own (`SmallDisk`), which takes the right to mount one; without it the tests are skipped.
 @Suite(.enabled(if: SmallDisk.isPossible)) struct RulesFullDiskTests {
   let directory: TemporaryDirectory
   let disk: SmallDisk
@@ -157,54 +158,5 @@ import TidemarkTesting
     try check(store, rows: rows)
     #expect(try store.verify(in: directory("scratch")).agrees)
     try store.close()
-  }
-}
-
-/// A file system in memory, of few bytes.
-final class SmallDisk: Sendable {
-  let path: String
-  private var ballast: String { path + "/ballast" }
-
-  /// Whether one can be mounted here.
-  static let isPossible: Bool = {
-    guard getuid() == 0, let directory = try? TemporaryDirectory() else { return false }
-    return (try? SmallDisk(directory("disk"), mebibytes: 1)) != nil
-  }()
-
-  struct MountError: Error { let status: Int32 }
-
-  init(_ path: String, mebibytes: Int) throws {
-    self.path = path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    try Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m", "none", path)
-  }
-
-  deinit { try? Self.run("/bin/umount", "-l", path) }
-
-  /// Writes a file that leaves about so many bytes.
-  func fill(leaving bytes: Int) throws {
-    var status = statvfs()
-    guard unsafe statvfs(path, &status) == 0 else { throw MountError(status: errno) }
-    let free = Int(status.f_bavail) * Int(status.f_frsize)
-    guard FileManager.default.createFile(atPath: ballast, contents: Data(count: max(0, free - bytes))) else {
-      throw MountError(status: ENOSPC)
-    }
-  }
-
-  /// Takes the file away.
-  func makeRoom() throws {
-    // Emptied first: a process that another test starts at the wrong moment may inherit the open file, and keep its space.
-    guard unsafe truncate(ballast, 0) == 0 else { throw MountError(status: errno) }
-    try FileManager.default.removeItem(atPath: ballast)
-  }
-
-  private static func run(_ program: String, _ arguments: String...) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = arguments
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw MountError(status: process.terminationStatus) }
   }
 }

@@ -63,7 +63,8 @@ public struct Checkpoint: Sendable {
 
   /// The same under another name.
   func moved(to path: String) -> Checkpoint {
-    Checkpoint(place: StoreDirectory(path: path, place.fileSystem), offset: offset, receipt: receipt, identity: identity)
+    let place = StoreDirectory(path: path, place.fileSystem)
+    return Checkpoint(place: place, offset: offset, receipt: receipt, identity: identity)
   }
 
   /// Copies database and `HEAD` to a directory that has neither, and remembers there where they come from.

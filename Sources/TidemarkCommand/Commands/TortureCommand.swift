@@ -10,8 +10,11 @@ struct TortureCommand: ParsableCommand {
     discussion: """
       As `tidemark demo`, in rounds of at most 20 kills, until there were as many as asked for. Each round generates \
       orders, aggregates them in a child process that is killed with SIGKILL at random instants and started again, and \
-      compares the state with an independent recomputation and with the replay of its changelog. Everything goes into a \
-      directory of its own, which is removed if all agrees, and kept and named if not.
+      compares the state with an independent recomputation and with the replay of its changelog, and says how many kills \
+      there were and how long the rest takes. Everything goes into a directory of its own, which is removed if all agrees; \
+      at the first thing that doesn't, the command ends, and names the directory, which is kept, and the round's seed. \
+      The seed brings back orders and instants, as far as the machine lets it: a kill falls on another instruction each \
+      time.
 
       EXAMPLES
         tidemark torture --kills 100
@@ -58,7 +61,8 @@ struct TortureCommand: ParsableCommand {
         let result: KillTrial.Result
         do { result = try trial.run() } catch {
           let error = CommandError(error)
-          throw CommandError(error.status, "round \(round + 1): \(error.message); its files are kept in \(home)")
+          throw CommandError(
+            error.status, "round \(round + 1), seed \(trial.seed): \(error.message); its files are kept in \(home)")
         }
         try FileManager.default.removeItem(atPath: home)
         round += 1
@@ -68,10 +72,13 @@ struct TortureCommand: ParsableCommand {
         guard idle < 3 else {
           throw CommandError(.usage, "children are done before they are killed; try more --records")
         }
-        let seconds = Int(begin.duration(to: .now) / .seconds(1))
+        let seconds = begin.duration(to: .now) / .seconds(1)
+        let left = killed == 0 ? "" : ", \(duration(seconds / Double(killed) * Double(max(0, kills - killed)))) left"
         print(
           "round \(round): \(result.kills) kills, \(grouped(result.customers)) customers agree;"
-            + " \(grouped(killed)) kills in \(seconds) s")
+            + " \(grouped(killed)) of \(grouped(kills)) kills in \(duration(seconds))\(left)")
+        // Whoever reads it through a pipe waits for it, too.
+        fflush(nil)
       }
       print("\(grouped(killed)) kills: each state was right, and the replay of its changelog")
     }

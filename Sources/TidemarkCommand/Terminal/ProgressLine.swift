@@ -122,7 +122,7 @@ final class ProgressLine {
 private func percent(_ fraction: Double) -> String { String(format: "%5.1f %%", fraction * 100) }
 
 /// `1 h 02 min`, `2 min 03 s`, `4 s`.
-private func duration(_ seconds: Double) -> String {
+func duration(_ seconds: Double) -> String {
   let whole = Int(seconds.rounded(.up))
   if whole >= 3600 { return String(format: "%d h %02d min", whole / 3600, whole % 3600 / 60) }
   if whole >= 60 { return String(format: "%d min %02d s", whole / 60, whole % 60) }

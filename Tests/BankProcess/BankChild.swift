@@ -1,20 +1,22 @@
 import Foundation
 
-/// A `BankProcess` that a test started, its output line by line.
+/// A `BankProcess` that was started to be killed, its output line by line.
 ///
-/// Its standard input is a pipe of the test's, so it ends with the test.
-final class BankChild {
-  private(set) var processID: pid_t = 0
+/// Its standard input is a pipe of the parent's, so it ends with the parent.
+package final class BankChild {
+  package private(set) var processID: Int32 = 0
   private let output: Int32
   private let input: Int32
   private var buffer: [UInt8] = []
   private var atEnd = false
   private var isReaped = false
+  /// How it ended, as `waitpid` tells; `nil` while it wasn't reaped.
+  package private(set) var status: Int32?
 
   struct SpawnError: Error { let text: String }
 
   /// Starts it with the given arguments.
-  init(_ directory: String, seed: UInt64, round: Int, _ mode: String) throws {
+  package init(_ directory: String, seed: UInt64, round: Int, _ mode: BankMode) throws {
     let executable = try Self.executable()
     var (toChild, fromChild): ([Int32], [Int32]) = ([0, 0], [0, 0])
     guard unsafe pipe(&toChild) == 0, unsafe pipe(&fromChild) == 0 else {
@@ -28,7 +30,7 @@ final class BankChild {
     unsafe posix_spawn_file_actions_adddup2(&actions, toChild[0], STDIN_FILENO)
     unsafe posix_spawn_file_actions_adddup2(&actions, fromChild[1], STDOUT_FILENO)
     var arguments: [UnsafeMutablePointer<CChar>?] = unsafe []
-    for text in [executable, directory, "\(seed)", "\(round)", mode] { unsafe arguments.append(strdup(text)) }
+    for text in [executable, directory, "\(seed)", "\(round)", mode.rawValue] { unsafe arguments.append(strdup(text)) }
     unsafe arguments.append(nil)
     defer { unsafe arguments.forEach { unsafe free($0) } }
     let failure = unsafe posix_spawn(&processID, executable, &actions, nil, arguments, environ)
@@ -43,7 +45,7 @@ final class BankChild {
     close(input)
   }
 
-  /// The program lies beside the tests' own.
+  /// The program is this one, or lies beside it.
   private static func executable() throws -> String {
     let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let places = [own, CommandLine.arguments[0], Bundle.main.bundlePath, Bundle.main.executablePath ?? ""]
@@ -55,7 +57,7 @@ final class BankChild {
   }
 
   /// The next line; `nil` at the end of the output, or when `deadline` has passed.
-  func line(until deadline: ContinuousClock.Instant) -> String? {
+  package func line(until deadline: ContinuousClock.Instant) -> String? {
     while true {
       if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
         defer { buffer.removeSubrange(...end) }
@@ -81,11 +83,19 @@ final class BankChild {
   /// SIGKILL, and waits until it is gone.
   ///
   /// What it wrote can still be read.
-  func kill() {
+  package func kill() {
     guard processID > 0, !isReaped else { return }
     Foundation.kill(processID, SIGKILL)
     var status: Int32 = 0
     while unsafe waitpid(processID, &status, 0) < 0, errno == EINTR {}
     isReaped = true
+    self.status = status
+  }
+
+  /// Throws if it had ended before it was killed.
+  package func checkIsKilled() throws {
+    guard let status, status & 0x7F != SIGKILL else { return }
+    let end = status & 0x7F == 0 ? "status \(status >> 8 & 0xFF)" : "signal \(status & 0x7F)"
+    throw Violation(description: "a process ended on its own, with \(end)")
   }
 }
