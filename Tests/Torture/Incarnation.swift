@@ -35,8 +35,7 @@ final class Incarnation {
       return number
     }
     root = "\(scratch)/\(number)"
-    try image.write(to: root, inPlaceOf: former)
-    disk = Disk(recording: root, over: try DiskImage(of: root), syncs: false)
+    disk = Disk(recording: root, over: try image.write(to: root, inPlaceOf: former), syncs: false)
     world = World(root, disk, settings, promise)
   }
 

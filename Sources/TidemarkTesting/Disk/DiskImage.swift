@@ -50,11 +50,12 @@ package struct DiskImage: Sendable, Equatable {
     return hash
   }
 
-  /// Makes it in a directory, which is emptied.
+  /// Makes it in a directory, which is emptied; answers what is there then.
   ///
   /// Where a file has the path of the directory that was recorded, it gets that of this one.
-  package func write(to root: String, inPlaceOf recorded: String) throws {
+  package func write(to root: String, inPlaceOf recorded: String) throws -> DiskImage {
     let storage = POSIXStorage()
+    var written = self
     try storage.removeTree(root)
     try storage.makeDirectory(root)
     var paths: [Inode: String] = [:]
@@ -71,9 +72,11 @@ package struct DiskImage: Sendable, Equatable {
           bytes = Array(text.replacingOccurrences(of: recorded, with: root).utf8)
         }
         try file.writeAll(bytes.rawSpan, at: 0)
+        written.files[inode] = bytes
         paths[inode] = target
       }
     }
+    return written
   }
 
   /// What lies in a directory.
