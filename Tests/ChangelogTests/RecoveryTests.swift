@@ -113,6 +113,49 @@ import TidemarkTesting
     _ = failure(.corrupted) { _ = try readAll(copy.open(.init(), quick)) }
   }
 
+  // R7. Seen to fail with: `makeDurable` without writing, or without syncing.
+  @Test func aTailThatMayNotBeDurableIsWrittenAgainAndSynced() throws {
+    let scratch = Scratch()
+    let writer = try scratch.open(.init(), quick).openWriter()
+    try append(0..<6, to: writer)
+    let bytes = try scratch.bytes(scratch.segment(0))
+    let copy = try scratch.copy()
+    let (segment, steps) = (copy.segment(0), Mutex([Disk.Operation]()))
+    let disk = Disk { operation, path in if path == segment { steps.withLock { $0.append(operation) } } }
+    let recovered = try copy.open(.init(), disk.storage).openWriter()
+    // A sync that failed in the former process may have left the tail in memory, marked as clean.
+    #expect(steps.withLock { $0 }.filter { [.write, .truncate, .sync].contains($0) } == [.write, .sync])
+    #expect(try copy.bytes(segment) == bytes)
+    #expect(recovered.durableOffset == writer.endOffset)
+  }
+
+  // R9. Seen to fail with: `LogCursor.next` without its comparison of epochs.
+  @Test(arguments: [0, 1] as [Int32]) func aCommitOfAnEarlierEpochIsNotTaken(_ epoch: Int32) throws {
+    let scratch = Scratch()
+    try scratch.open(.init(), quick).openWriter().close()
+    let writer = try scratch.open(.init(), quick).openWriter()
+    #expect(writer.epoch == 1)
+    try append(0..<3, to: writer)
+    // Intact, and where the next one belongs.
+    var encoder = CommitEncoder()
+    let commit = Sample(3).commit()
+    _ = encoder.measure(commit)
+    _ = encoder.encode(
+      commit,
+      CommitPlacement(
+        baseOffset: writer.endOffset, durableOffset: 0, epoch: epoch, previousReceipt: writer.lastReceipt, timestamp: 0)
+    )
+    let copy = try scratch.copy()
+    let size = try copy.bytes(copy.segment(0)).count
+    let file = try #require(try POSIXStorage().open(copy.segment(0), .readWrite))
+    _ = try encoder.write(commit.records.bytes, to: file, at: size)
+    let log = try copy.open(.init(), quick)
+    let recovered = try log.openWriter()
+    #expect(try readAll(log).count == (epoch == 1 ? 4 : 3))
+    #expect((recovered.endOffset == writer.endOffset) == (epoch == 0))
+    #expect((log.lastRecovery?.reason != nil) == (epoch == 0))
+  }
+
   @Test func lostCheckpointFilesAreDerivedFromTheLog() throws {
     let scratch = Scratch()
     for round in 0..<3 {
