@@ -1,5 +1,6 @@
 # make demo     a million orders through a process that is killed five times
 # make test     all tests, and the benchmarks once, tiny
+# make mutants  breaks each rule of the design on purpose, in a copy, and sees whether its test fails: 15 minutes
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
@@ -12,7 +13,7 @@ SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: demo test build bench bench-smoke bench-scale bench-aggregate lint format deps clean
+.PHONY: demo test mutants build bench bench-smoke bench-scale bench-aggregate lint format deps clean
 
 demo: deps
 	swift build -c release --product tidemark
@@ -22,6 +23,9 @@ test: deps
 	swift build --build-tests
 	swift test --skip-build
 	$(MAKE) bench-smoke
+
+mutants: deps
+	Mutants/run
 
 build: deps
 	swift build -c release --product tidemark
