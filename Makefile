@@ -1,6 +1,6 @@
 # make demo     a million orders through a process that is killed five times
 # make test     all tests, and the benchmarks once, tiny
-# make mutants  breaks each rule of the design on purpose, in a copy, and sees whether its test fails: 15 minutes
+# make mutants  breaks each rule of the design on purpose, in a copy, and sees whether its test fails: 20 minutes
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
