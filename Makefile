@@ -2,6 +2,7 @@
 # make test     all tests, 5,000 crash images, and the benchmarks once, tiny
 # make torture  crashes after each step, failing calls to the disk, random histories; IMAGES=100000, or without end IMAGES=
 # make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 7 to 10 minutes; SEED, DIRECTORY too
+# make mutants  breaks each rule of the design on purpose, in a copy, and sees whether its test fails: 20 minutes
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
@@ -15,7 +16,7 @@ SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: demo test build torture torture-kills bench bench-smoke bench-scale bench-aggregate lint format deps clean
+.PHONY: demo test build torture torture-kills mutants bench bench-smoke bench-scale bench-aggregate lint format deps clean
 
 demo: deps
 	swift build -c release --product tidemark
@@ -33,6 +34,9 @@ IMAGES ?= 100000
 torture: deps
 	swift build -c release --product TortureProcess
 	.build/release/TortureProcess $(if $(IMAGES),--images $(IMAGES))
+
+mutants: deps
+	Mutants/run
 
 build: deps
 	swift build -c release --product tidemark

@@ -39,6 +39,25 @@ import TidemarkTesting
     return try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
   }
 
+  // R9. Seen to fail with: `syncFile` and `rewriteTail` without `checkLock`.
+  @Test func aDeposedWriterDoesNotRewriteItsTail() throws {
+    let scratch = Scratch()
+    let disk = Disk()
+    let deposed = try scratch.open(.init(), disk.storage).openWriter()
+    try append(0..<3, to: deposed)
+    try scratch.remove(scratch.file("writer.lock"))
+    let log = try scratch.open()
+    let writer = try log.openWriter()
+    try append(3..<5, to: writer)
+    try append(100..<102, to: deposed)
+    disk.plan(.init(.sync, pathSuffix: ".log"))
+    let inode = try inode(scratch.segment(0))
+    _ = failure(.fenced) { try deposed.sync() }
+    #expect(try self.inode(scratch.segment(0)) == inode)
+    try writer.close()
+    #expect(try readAll(scratch.open()).map(\.sample) == (0..<5).map(Sample.init))
+  }
+
   // R7. Seen to fail with: `rewriteTail` without reading the tail back.
   @Test func aTailThatCanNotBeReadBackIsUnknown() throws {
     let scratch = Scratch()
@@ -58,15 +77,15 @@ import TidemarkTesting
     #expect(again.epoch == 1)
   }
 
-  // R7. Seen to fail with: `syncFile` ignoring the error of `rewriteTail`.
-  @Test(arguments: [Disk.Operation.open, .write, .sync, .rename])
+  // R7. Seen to fail with: `syncFile` ignoring the error of `rewriteTail`; `rewriteTail` without `syncDirectory`.
+  @Test(arguments: [Disk.Operation.open, .write, .sync, .rename, .syncDirectory])
   func aTailThatCanNotBeRewrittenIsUnknown(step: Disk.Operation) throws {
     let scratch = Scratch()
     let disk = Disk()
     let writer = try scratch.open(.init(), disk.storage).openWriter()
     try append(0..<3, to: writer)
     disk.plan(.init(.sync, pathSuffix: ".log"))
-    disk.plan(.init(step, pathSuffix: ".rewrite.tmp"))
+    disk.plan(.init(step, pathSuffix: step == .syncDirectory ? "" : ".rewrite.tmp"))
     _ = failure(.commitUnknown) { try writer.sync() }
     disk.heal()
     _ = failure(.commitUnknown) { try append(3..<4, to: writer) }
@@ -113,6 +132,34 @@ import TidemarkTesting
     }
     #expect(failures > 15)
     try writer.close()
+  }
+
+  // R13. Seen to fail with: `deleteCommits` recording the start of the log at last; deleting the last segment first.
+  @Test func aDeletionThatFailsLeavesALogAndGoesOn() throws {
+    let scratch = Scratch()
+    let writer = try scratch.open(.init(segmentBytes: 2000), Disk(syncs: false).storage).openWriter()
+    let end = try append(0..<30, to: writer)[20].endOffset
+    try writer.close()
+    var failures = 0
+    for operation in [Disk.Operation.open, .write, .rename, .unlink, .syncDirectory] {
+      for nth in 1...20 {
+        let copy = try scratch.copy()
+        let disk = Disk(syncs: false)
+        let log = try copy.open(.init(), disk.storage)
+        disk.plan(.init(operation, nth: nth))
+        if (try? log.deleteCommits(below: end)) == nil { failures += 1 }
+        disk.heal()
+        for _ in 0..<2 {
+          let again = try copy.open(.init(), disk.storage)
+          let start = try again.offsets().start
+          #expect(start < end)
+          #expect(try readAll(again, from: start).last?.receipt == writer.lastReceipt, "\(operation) \(nth)")
+          #expect(try again.openWriter().lastReceipt == writer.lastReceipt)
+          try again.deleteCommits(below: end)
+        }
+      }
+    }
+    #expect(failures > 15)
   }
 
   // Seen to fail with: `write` without `truncate`, for the short write.

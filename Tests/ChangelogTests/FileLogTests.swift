@@ -134,6 +134,39 @@ import TidemarkTesting
     }
   }
 
+  // R9. Seen to fail with: `roll` without `checkLock`, which asks for another try.
+  @Test func aDeposedWriterStartsNoSegment() throws {
+    let scratch = Scratch()
+    let deposed = try scratch.open(.init(segmentBytes: 1)).openWriter()
+    try append(0..<3, to: deposed)
+    try deposed.sync()
+    try scratch.remove(scratch.file("writer.lock"))
+    let log = try scratch.open()
+    let writer = try log.openWriter()
+    let names = try scratch.names()
+    for _ in 0..<2 { _ = failure(.fenced) { try append(100..<101, to: deposed) } }
+    #expect(try scratch.names() == names)
+    try append(3..<5, to: writer)
+    try writer.close()
+    #expect(try readAll(scratch.open()).map(\.sample) == (0..<5).map(Sample.init))
+  }
+
+  // R9. Seen to fail with: `sync` without `checkLock` where there is nothing to sync.
+  @Test func aDeposedWriterLeavesTheRecoveryPointAlone() throws {
+    let scratch = Scratch()
+    let deposed = try scratch.open().openWriter()
+    try append(0..<3, to: deposed)
+    try deposed.sync()
+    try scratch.remove(scratch.file("writer.lock"))
+    let log = try scratch.open()
+    let writer = try log.openWriter()
+    try append(3..<5, to: writer)
+    try writer.close()
+    #expect(try log.directory.recoveryPoint() == writer.endOffset.value)
+    _ = failure(.fenced) { try deposed.close() }
+    #expect(try log.directory.recoveryPoint() == writer.endOffset.value)
+  }
+
   @Test func aReaderFollowsAWriterThroughRolls() throws {
     let scratch = Scratch()
     let writer = try scratch.open(.init(segmentBytes: 2000), Disk(syncs: false).storage).openWriter()

@@ -113,6 +113,49 @@ import TidemarkTesting
     _ = failure(.corrupted) { _ = try readAll(copy.open(.init(), quick)) }
   }
 
+  // R7. Seen to fail with: `makeDurable` without writing, or without syncing.
+  @Test func aTailThatMayNotBeDurableIsWrittenAgainAndSynced() throws {
+    let scratch = Scratch()
+    let writer = try scratch.open(.init(), quick).openWriter()
+    try append(0..<6, to: writer)
+    let bytes = try scratch.bytes(scratch.segment(0))
+    let copy = try scratch.copy()
+    let (segment, steps) = (copy.segment(0), Mutex([Disk.Operation]()))
+    let disk = Disk { operation, path in if path == segment { steps.withLock { $0.append(operation) } } }
+    let recovered = try copy.open(.init(), disk.storage).openWriter()
+    // A sync that failed in the former process may have left the tail in memory, marked as clean.
+    #expect(steps.withLock { $0 }.filter { [.write, .truncate, .sync].contains($0) } == [.write, .sync])
+    #expect(try copy.bytes(segment) == bytes)
+    #expect(recovered.durableOffset == writer.endOffset)
+  }
+
+  // R9, R7. Seen to fail with: `LogCursor.next` without its comparison of epochs; without that of receipts.
+  @Test(arguments: [(epoch: 1, follows: 2), (epoch: 0, follows: 2), (epoch: 1, follows: 1)] as [(Int32, Int)])
+  func aCommitThatDoesNotFollowIsNotTaken(epoch: Int32, follows: Int) throws {
+    let scratch = Scratch()
+    try scratch.open(.init(), quick).openWriter().close()
+    let writer = try scratch.open(.init(), quick).openWriter()
+    #expect(writer.epoch == 1)
+    let receipts = try append(0..<3, to: writer).map(\.receipt)
+    // Intact, and where the next one belongs.
+    let commit = Sample(3).commit()
+    let placement = CommitPlacement(
+      baseOffset: writer.endOffset, durableOffset: 0, epoch: epoch, previousReceipt: receipts[follows], timestamp: 0)
+    var encoder = CommitEncoder()
+    _ = encoder.measure(commit)
+    _ = encoder.encode(commit, placement)
+    let copy = try scratch.copy()
+    let size = try copy.bytes(copy.segment(0)).count
+    let file = try #require(try POSIXStorage().open(copy.segment(0), .readWrite))
+    _ = try encoder.write(commit.records.bytes, to: file, at: size)
+    let log = try copy.open(.init(), quick)
+    let recovered = try log.openWriter()
+    let isTaken = epoch == 1 && follows == 2
+    #expect(try readAll(log).count == (isTaken ? 4 : 3))
+    #expect((recovered.endOffset > writer.endOffset) == isTaken)
+    #expect((log.lastRecovery?.reason == nil) == isTaken)
+  }
+
   @Test func lostCheckpointFilesAreDerivedFromTheLog() throws {
     let scratch = Scratch()
     for round in 0..<3 {

@@ -267,6 +267,8 @@ import TidemarkTesting
       try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? NSNumber
     }
     let part = try file(directory("store/restore/0.sst"))
+    // A second name, so that no other file gets its number.
+    try FileManager.default.linkItem(atPath: directory("store/restore/0.sst"), toPath: directory("part"))
     try FileManager.default.removeItem(atPath: blocked)
     var records = 0
     let store = try directory.store(log, large) { records = $0.records }
