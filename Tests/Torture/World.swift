@@ -62,8 +62,8 @@ final class World {
     options.waitingBytes = settings.waitingBytes
     options.storedLagTime = .seconds(3600)
     options.columnFamilyOptions = ["level0_file_num_compaction_trigger": "3"]
-    // Each file would take memory by the MiB where it is in memory.
-    options.databaseOptions = ["allow_fallocate": "false"]
+    // Each file would take memory by the MiB where the disk is in memory; and the text log takes a tenth of the time.
+    options.databaseOptions = ["allow_fallocate": "false", "info_log_level": "FATAL_LEVEL"]
     return options
   }
 
