@@ -55,8 +55,9 @@ import TidemarkTesting
     try check(rows: 110)
   }
 
-  /// What the MANIFEST says after that is on the disk all the same. The first write sets numbers aside, the second adds files.
+  /// What the MANIFEST says after that is on the disk all the same.
   ///
+  /// The first write sets numbers aside, the second adds files.
   /// Seen to fail with: table files that RocksDB deletes, since it takes them for unused.
   @Test(arguments: [Disk.Operation.sync, .write], [1, 2]) func aManifestThatCanNotBeWrittenLosesNoTableFile(
     _ operation: Disk.Operation, _ nth: Int

@@ -31,7 +31,8 @@ package enum Action: Sendable, Hashable {
   package static let script: [Action] = [
     .commit(records: 1, valueBytes: 20), .commit(records: 30, valueBytes: 100), .abort(records: 10),
     .commitLocally(records: 3, valueBytes: 30), .read, .commit(records: 200, valueBytes: 60), .checkpoint,
-    .commit(records: 5, valueBytes: 2000), .commitLocally(records: 60, valueBytes: 100), .commit(records: 3, valueBytes: 9),
+    .commit(records: 5, valueBytes: 2000), .commitLocally(records: 60, valueBytes: 100),
+    .commit(records: 3, valueBytes: 9),
     .flush, .commit(records: 120, valueBytes: 100), .reopen, .commit(records: 2, valueBytes: 10), .flushLocally,
     .checkpoint, .commit(records: 60, valueBytes: 200), .fork, .restorePast, .commit(records: 1, valueBytes: 1),
     .rebuild, .commit(records: 40, valueBytes: 50), .deleteChangelog, .commitLocally(records: 5, valueBytes: 10),

@@ -116,7 +116,9 @@ package enum ProgramStop {
     }
   }
 
-  /// Runs `body` on a thread of its own; `nil` if it, or what works for it, stopped. One call at a time.
+  /// Runs `body` on a thread of its own; `nil` if it, or what works for it, stopped.
+  ///
+  /// One call at a time.
   static func run(_ body: @escaping () throws -> Void) -> Result<Void, any Error>? {
     let run = Run()
     unsafe Self.current = run.ended

@@ -57,8 +57,10 @@ package struct RandomHistory: Sendable {
       case 0:
         .crash(
           stepsAgo: Int.random(in: 0...60, using: &random),
-          [.nothing, .everything, .some(seed: random.next()), .some(seed: random.next())].randomElement(using: &random)!)
-      case 1: .fault(FaultSweep.Failure.allCases.randomElement(using: &random)!, nth: Int.random(in: 1...80, using: &random))
+          [.nothing, .everything, .some(seed: random.next()), .some(seed: random.next())].randomElement(using: &random)!
+        )
+      case 1:
+        .fault(FaultSweep.Failure.allCases.randomElement(using: &random)!, nth: Int.random(in: 1...80, using: &random))
       default: .action(.random(using: &random))
       }
     }

@@ -174,7 +174,8 @@ final class World {
     guard !promise.isBeingSetAside, promise.checkpoints.isEmpty else { return }
     let image: StoredImage
     do { image = try StoredImage(of: root + "/store") } catch let error as StoreError
-    where error.kind == .invalidArgument { return }
+      where error.kind == .invalidArgument
+    { return }
     try expect(try image.isReplay(of: openLog("log")), "table files aren't the replay up to \(image.offset)")
   }
 

@@ -26,7 +26,8 @@ struct ImagesCommand: ParsableCommand {
 
   @OptionGroup var shared: SharedOptions
 
-  @Option(help: ArgumentHelp("Goes on with random histories until there are so many distinct images.", valueName: "count"))
+  @Option(
+    help: ArgumentHelp("Goes on with random histories until there are so many distinct images.", valueName: "count"))
   var images: Int?
 
   @Option(help: ArgumentHelp("Only after every so many steps.", valueName: "steps"))
@@ -44,7 +45,9 @@ struct ImagesCommand: ParsableCommand {
   }
 
   /// Records a history and sweeps it: the script first, then histories by the seed.
-  static func sweep(_ shared: SharedOptions, _ progress: Progress, round: Int, stride: Int = 1, upTo images: Int? = nil) {
+  static func sweep(
+    _ shared: SharedOptions, _ progress: Progress, round: Int, stride: Int = 1, upTo images: Int? = nil
+  ) {
     let sweep = CrashSweep(seed: shared.seed &+ UInt64(round), isRandom: round > 0, in: shared.directory)
     do {
       let recording = try sweep.record()
@@ -103,7 +106,8 @@ struct FaultsCommand: ParsableCommand {
 
 struct HistoriesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "histories", abstract: "Runs random histories of actions, failing calls and crashes, one seed after the other.")
+    commandName: "histories",
+    abstract: "Runs random histories of actions, failing calls and crashes, one seed after the other.")
 
   @OptionGroup var shared: SharedOptions
 
@@ -137,7 +141,8 @@ struct HistoriesCommand: ParsableCommand {
           }
         } catch {
           let smallest = history.smallestFailing(in: directory)
-          throw HistoryFailure(description: "\(error)\nseed \(history.seed); the smallest history that was seen to fail:\n\(smallest.listing)")
+          throw HistoryFailure(
+            description: "\(error)\nthe smallest history that was seen to fail:\n\(smallest.listing)")
         }
         if !report(figures) { return }
         number += shared.jobs
@@ -160,7 +165,9 @@ struct AllCommand: ParsableCommand {
 
   @OptionGroup var shared: SharedOptions
 
-  @Option(help: ArgumentHelp("Ends when there are so many distinct images; without it and --seconds, never.", valueName: "count"))
+  @Option(
+    help: ArgumentHelp(
+      "Ends when there are so many distinct images; without it and --seconds, never.", valueName: "count"))
   var images: Int?
 
   @Option(help: ArgumentHelp("Where the figures of all runs add up.", valueName: "file"))

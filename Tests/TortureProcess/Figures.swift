@@ -39,7 +39,9 @@ struct Figures: Codable {
   /// One line.
   var line: String {
     var parts: [String] = []
-    if images > 0 { parts.append("\(images) crash images (\(distinctImages) distinct, \(imagesOfRecoveries) of recoveries)") }
+    if images > 0 {
+      parts.append("\(images) crash images (\(distinctImages) distinct, \(imagesOfRecoveries) of recoveries)")
+    }
     if faults.runs > 0 {
       parts.append(
         "\(faults.runs) failed calls (\(faults.errors) errors, \(faults.reopens) reopens, \(faults.stops) stops,"

@@ -39,7 +39,8 @@ enum Worker {
     }
     process.waitUntilExit()
     for line in (try? String(contentsOfFile: errors, encoding: .utf8))?.split(separator: "\n") ?? [] {
-      if let assertion = line.firstRange(of: "rocksdb::").map({ line[$0.lowerBound...] }) { progress.stopped(by: String(assertion)) }
+      guard let range = line.firstRange(of: "rocksdb::") else { continue }
+      progress.stopped(by: String(line[range.lowerBound...]))
     }
     if let failure { throw WorkerFailure(description: failure) }
     if process.terminationReason == .uncaughtSignal, process.terminationStatus != SIGTERM {
