@@ -70,9 +70,6 @@ final class Promises: Sendable {
 
   func add(_ step: Int, _ promise: Promise) { promises.withLock { $0.append((step, promise)) } }
 
-  /// How often more was promised until so many steps were taken.
-  func count(at step: Int) -> Int { promises.withLock { promises in promises.count { $0.step <= step } } }
-
   /// What was promised when so many steps were taken.
   func promise(at step: Int) -> Promise {
     promises.withLock { promises in promises.last { $0.step <= step }?.promise ?? promises[0].promise }

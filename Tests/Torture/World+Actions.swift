@@ -41,6 +41,7 @@ extension World {
       try local?.close()
       try openLocal()
     case .rebuild:
+      guard store != nil else { return }
       try closeMain()
       try setAside()
       try openMain()

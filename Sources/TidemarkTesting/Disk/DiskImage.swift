@@ -34,7 +34,10 @@ package struct DiskImage: Sendable, Equatable {
   }
 
   /// Tells images apart: of names, contents, and which names are one file's.
-  package var fingerprint: UInt64 {
+  package var fingerprint: UInt64 { fingerprint { _ in true } }
+
+  /// The same of some paths alone.
+  package func fingerprint(of isIncluded: (_ path: String) -> Bool) -> UInt64 {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     func add(_ bytes: [UInt8]) {
       // Two different checksums are enough to tell a few hundred thousand images apart.
@@ -44,6 +47,7 @@ package struct DiskImage: Sendable, Equatable {
       hash ^= UInt64(bytes.count) &* 0x9e37_79b9_7f4a_7c15
     }
     walk { path, inode in
+      guard isIncluded(path) else { return }
       add(Array(path.utf8))
       if let bytes = files[inode] { add(bytes) }
     }
