@@ -61,10 +61,6 @@ IOStatus syncDirectory(rocksdb::FileSystem& files, const std::string& path) {
   return status.ok() ? directory->Fsync(IOOptions(), nullptr) : status;
 }
 
-bool hasSuffix(const std::string& text, const std::string& suffix) {
-  return text.size() >= suffix.size() && text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
-}
-
 /// Links table files, which never change, and copies the rest, of which no more counts than there is at this moment.
 Status copyLiveFiles(rocksdb::DB& db, rocksdb::FileSystem& files, const std::string& target) {
   std::vector<std::string> names;
@@ -79,7 +75,7 @@ Status copyLiveFiles(rocksdb::DB& db, rocksdb::FileSystem& files, const std::str
     const std::string to = target + name;
     if (name == "/CURRENT") continue;
     if (name.compare(0, 10, "/MANIFEST-") == 0) manifest = name.substr(1);
-    if (hasSuffix(name, ".sst") && links) {
+    if (shim::isTableFile(name) && links) {
       IOStatus linked = files.LinkFile(from, to, IOOptions(), nullptr);
       links = !linked.IsNotSupported();
       if (links) {

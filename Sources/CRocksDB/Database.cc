@@ -59,7 +59,7 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
       shared->families[options->families[i]] = std::make_shared<shim::FamilyHandle>(handles[i], shared->number);
     }
     for (const auto& family : shared->allFamilies()) {
-      if (!readOnly && status.ok()) status = shim::checkBounds(*db, family->handle);
+      if (status.ok()) status = shim::checkBounds(*db, family->handle);
     }
     if (!status.ok()) return status;
     *out = new RDBDatabase{std::move(shared)};

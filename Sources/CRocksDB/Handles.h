@@ -39,6 +39,10 @@ RDBStatus guarded(Body&& body) noexcept {
   }
 }
 
+inline bool isTableFile(const std::string& path) {
+  return path.size() >= 4 && path.compare(path.size() - 4, 4, ".sst") == 0;
+}
+
 /// RocksDB asserts that a slice's pointer isn't null, also of an empty one.
 inline rocksdb::Slice slice(const void* bytes, size_t length) {
   return rocksdb::Slice(length == 0 ? "" : static_cast<const char*>(bytes), length);

@@ -44,10 +44,6 @@ class TableFile final : public rocksdb::FSWritableFileOwnerWrapper {
   bool called_ = false;
 };
 
-bool isTableFile(const std::string& path) {
-  return path.size() >= 4 && path.compare(path.size() - 4, 4, ".sst") == 0;
-}
-
 class TableSyncFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   TableSyncFileSystem(std::shared_ptr<rocksdb::FileSystem> base, std::shared_ptr<Hooks> hooks)

@@ -18,6 +18,8 @@ Status checkBounds(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family) {
       if (file.smallestkey != file.largestkey || (file.num_entries == 1 && !file.smallestkey.empty())) continue;
       rocksdb::SstFileReader reader{rocksdb::Options(db.GetOptions(family))};
       Status status = reader.Open(file.directory + "/" + file.relative_filename);
+      // A compaction was done with it meanwhile.
+      if (status.IsPathNotFound() || status.IsNotFound()) continue;
       if (!status.ok()) return status;
       const auto properties = reader.GetTableProperties();
       // An empty key takes 8 bytes there: a sequence number and a type. Rows that are deletions tell in no other way.
@@ -154,10 +156,11 @@ RDBStatus rdb_ingestion_finish(RDBIngestion* ingestion) {
     // can miss a row first and then find it.
     rocksdb::ManagedSnapshot snapshot(shared.db.get());
     status = shared.db->IngestExternalFiles(arguments);
+    if (!status.ok()) return status;
     for (const auto& argument : arguments) {
       if (status.ok()) status = shim::checkBounds(*shared.db, argument.column_family);
-      if (status.IsCorruption()) shared.refusal->set(status);
     }
+    if (!status.ok()) shared.refusal->set(status);
     return status;
   });
 }

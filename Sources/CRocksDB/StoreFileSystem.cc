@@ -74,10 +74,6 @@ class ReadManifest final : public FSSequentialFile {
   size_t position_ = 0;
 };
 
-bool isTableFile(const std::string& path) {
-  return path.size() >= 4 && path.compare(path.size() - 4, 4, ".sst") == 0;
-}
-
 /// A MANIFEST that is written; where that fails, nobody knows what of it is on the disk.
 class WrittenManifest final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
@@ -172,7 +168,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
   IOStatus NewRandomAccessFile(const std::string& path, const FileOptions& options,
                                std::unique_ptr<FSRandomAccessFile>* file, IODebugContext* debug) override {
     IOStatus status = FileSystemWrapper::NewRandomAccessFile(path, options, file, debug);
-    if (status.ok() && path.compare(0, database_.size() + 1, database_ + "/") != 0) {
+    if (status.ok() && !isInDatabase(path)) {
       file->reset(new IngestedFile(std::move(*file), failedRead_));
     }
     return status;
@@ -193,14 +189,15 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
       if (!status.ok() && FileExists(path, IOOptions(), debug).ok()) return status;
     }
     IOStatus status = FileSystemWrapper::NewWritableFile(path, options, file, debug);
-    if (status.ok() && isManifest(path)) file->reset(new WrittenManifest(std::move(*file), manifestFailed_));
+    // Not the copy in a checkpoint.
+    if (status.ok() && isManifest(path) && isInDatabase(path)) file->reset(new WrittenManifest(std::move(*file), manifestFailed_));
     return status;
   }
 
   IOStatus DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) override {
     // RocksDB takes a table file for unused whose name couldn't be written to the MANIFEST; but it may be there all the
     // same. The next open knows.
-    if (manifestFailed_->load() && isTableFile(path)) return IOStatus::Busy("the MANIFEST may name it", path);
+    if (manifestFailed_->load() && isTableFile(path) && isInDatabase(path)) return IOStatus::Busy("the MANIFEST may name it", path);
     return FileSystemWrapper::DeleteFile(path, options, debug);
   }
 
@@ -213,7 +210,10 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
       if (status.ok()) status = directory->FsyncWithDirOptions(options, debug, rocksdb::DirFsyncOptions());
       if (!status.ok()) return status;
     }
-    return FileSystemWrapper::RenameFile(path, target, options, debug);
+    IOStatus status = FileSystemWrapper::RenameFile(path, target, options, debug);
+    // Which MANIFEST CURRENT names now, nobody knows.
+    if (!status.ok() && fileName(target) == "CURRENT" && isInDatabase(target)) manifestFailed_->store(true);
+    return status;
   }
 
   IOStatus NewLogger(const std::string& path, const IOOptions&, std::shared_ptr<rocksdb::Logger>* log,
@@ -222,6 +222,10 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
   }
 
  private:
+  bool isInDatabase(const std::string& path) const {
+    return path.rfind('/') == database_.size() && path.compare(0, database_.size(), database_) == 0;
+  }
+
   static IOStatus readAll(FSSequentialFile& file, std::string* bytes, IODebugContext* debug) {
     std::vector<char> scratch(64 << 10);
     while (true) {

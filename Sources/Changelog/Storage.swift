@@ -92,11 +92,11 @@ extension StorageFile {
 extension Storage {
   /// The bytes of a small file; `nil` if it is missing.
   ///
-  /// One beyond 16 MiB is `corrupted`.
-  package func contents(of path: String) throws(StoreError) -> [UInt8]? {
+  /// One beyond so many bytes is `corrupted`.
+  package func contents(of path: String, upTo greatestSize: Int = 16 << 20) throws(StoreError) -> [UInt8]? {
     guard let file = try open(path, .read) else { return nil }
     let size = try file.size()
-    guard size <= 16 << 20 else {
+    guard size <= greatestSize else {
       throw StoreError(.corrupted, "a file is far too large for what it is", ["file": path])
     }
     return try file.bytes(0..<size)
@@ -131,11 +131,21 @@ extension Storage {
     var position = 0
     while position < size {
       let bytes = try source.bytes(position..<min(size, position + 1 << 20))
-      if bytes.isEmpty { break }
+      if bytes.isEmpty {
+        throw StoreError(.inputOutput, "a file that is being copied has become shorter", ["file": path])
+      }
       try copy.writeAll(bytes.rawSpan, at: position)
       position += bytes.count
     }
     try copy.sync()
+  }
+
+  /// Makes the contents of a file that is there survive a loss of power.
+  package func sync(_ path: String) throws(StoreError) {
+    guard let file = try open(path, .read) else {
+      throw StoreError(.inputOutput, "a file that is to be synced is gone", ["file": path])
+    }
+    try file.sync()
   }
 
   /// Makes a directory and those above it that are missing, so that their names survive a loss of power.

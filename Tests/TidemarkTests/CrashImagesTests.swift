@@ -21,7 +21,7 @@ import TidemarkTesting
   private func contents(_ loss: CrashImages.Loss) throws -> [String: [UInt8]?] {
     var images = CrashImages(disk.trace)
     while images.advance() {}
-    _ = try images.image(loss).write(to: directory("image"), inPlaceOf: root)
+    _ = try images.image(loss).write(to: directory("image"), inPlaceOf: [root])
     var contents: [String: [UInt8]?] = [:]
     for path in try FileManager.default.subpathsOfDirectory(atPath: directory("image")) {
       let isDirectory = try POSIXStorage().kind(of: directory("image/" + path)) == .directory

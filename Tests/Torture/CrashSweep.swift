@@ -14,6 +14,10 @@ package struct CrashSweep: Sendable {
     var loss: CrashImages.Loss
     var image: DiskImage
     var promise: Promise
+    /// Where the history was recorded.
+    var roots: [String]
+    /// What led there.
+    var trace: DiskTrace
 
     /// What is left of what was promised.
     var survivor: Promise { promise.survivor(processesOnly: loss == .nothing) }
@@ -119,10 +123,12 @@ package struct CrashSweep: Sendable {
       var tally = Tally()
       let promise = recording.promises.promise(at: step)
       for loss in losses(images.hasUnsynced, &random) {
-        let crash = Crash(step: step, loss: loss, image: images.image(loss), promise: promise)
+        let crash = Crash(
+          step: step, loss: loss, image: images.image(loss), promise: promise, roots: [recording.root],
+          trace: recording.trace)
         let isNew = seen.insert(crash)
         guard isNew.main || isNew.local else { continue }
-        try run(crash, isNew, recordedAt: recording.root, in: "\(scratch)/image-\(part)", &random, &tally)
+        try run(crash, isNew, in: "\(scratch)/image-\(part)", &random, &tally)
       }
       if !report(tally) { return }
     } while images.stepCount < steps.upperBound && images.advance()
@@ -159,19 +165,21 @@ package struct CrashSweep: Sendable {
   }
 
   private func losses(_ hasUnsynced: Bool, _ random: inout SeededGenerator) -> [CrashImages.Loss] {
-    guard hasUnsynced else { return [.everything] }
+    guard hasUnsynced else { return [.nothing] }
     return [.nothing, .everything] + (0..<randomImages).map { _ in .some(seed: random.next()) }
   }
 
   /// Opens an image, checks it, works there; and now and then crashes on the way.
   private func run(
-    _ crash: Crash, _ checks: (main: Bool, local: Bool), recordedAt recorded: String, in root: String,
-    isOfRecovery: Bool = false,
+    _ crash: Crash, _ checks: (main: Bool, local: Bool), in root: String, isOfRecovery: Bool = false,
     _ random: inout SeededGenerator, _ tally: inout Tally
   ) throws {
     tally.fingerprints.insert(crash.image.fingerprint)
-    let image = try crash.image.write(to: root, inPlaceOf: recorded)
-    let disk = Disk(recording: root, over: image, syncs: false)
+    let isCut = !isOfRecovery && Int.random(in: 0..<recoveryShare, using: &random) == 0
+    let image = try crash.image.write(to: root, inPlaceOf: crash.roots)
+    // What only processes have lost can still be lost with the power.
+    let history = isCut && crash.loss == .nothing ? crash.trace.prefix(crash.step) : nil
+    let disk = Disk(recording: root, over: image, after: history, syncs: false)
     let world = World(root, disk, settings, crash.survivor)
     do {
       if checks.main {
@@ -186,8 +194,9 @@ package struct CrashSweep: Sendable {
     }
     tally.images += 1
     if isOfRecovery { tally.imagesOfRecoveries += 1 }
-    guard !isOfRecovery, Int.random(in: 0..<recoveryShare, using: &random) == 0 else { return }
-    try cut(disk.trace, world.promises, of: crash, in: root, &random, &tally)
+    if isCut {
+      try cut(disk.trace, from: history?.steps.count ?? 0, world.promises, of: crash, in: root, &random, &tally)
+    }
   }
 
   /// Works on, ends, and looks whether all is there.
@@ -213,22 +222,22 @@ package struct CrashSweep: Sendable {
     try world.close()
   }
 
-  /// Crashes during a recovery.
+  /// Crashes during a recovery, whose steps begin behind `first`.
   private func cut(
-    _ trace: DiskTrace, _ promises: Promises, of crash: Crash, in root: String,
+    _ trace: DiskTrace, from first: Int, _ promises: Promises, of crash: Crash, in root: String,
     _ random: inout SeededGenerator, _ tally: inout Tally
   ) throws {
-    let steps = Set((0..<recoveryCuts).map { _ in Int.random(in: 1...max(1, trace.steps.count), using: &random) })
+    guard first < trace.steps.count else { return }
+    let steps = Set((0..<recoveryCuts).map { _ in Int.random(in: first + 1...trace.steps.count, using: &random) })
     var images = CrashImages(trace)
     while images.advance() {
       guard steps.contains(images.stepCount) else { continue }
       let loss = losses(images.hasUnsynced, &random).randomElement(using: &random)!
       let second = Crash(
-        step: images.stepCount, loss: loss, image: images.image(loss),
-        promise: promises.promise(at: images.stepCount))
+        step: images.stepCount, loss: loss, image: images.image(loss), promise: promises.promise(at: images.stepCount),
+        roots: crash.roots + [root], trace: trace)
       do {
-        try run(
-          second, (main: true, local: true), recordedAt: root, in: root + "-again", isOfRecovery: true, &random, &tally)
+        try run(second, (main: true, local: true), in: root + "-again", isOfRecovery: true, &random, &tally)
       } catch let error as Violation {
         throw Violation("\(crash), then \(error)")
       }

@@ -105,6 +105,8 @@ package struct FaultSweep: Sendable {
     try attempt { try $0.checkCheckpoints() }
     try attempt { try $0.verify() }
     try attempt { try $0.close() }
+    try attempt { _ in }
+    try attempt { try $0.close() }
     return tally
   }
 }

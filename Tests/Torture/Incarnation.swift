@@ -14,6 +14,10 @@ final class Incarnation {
 
   private let scratch: String
   private let root: String
+  /// All directories that its files were recorded in, life after life.
+  private let roots: [String]
+  /// Where its own steps begin in the disk's trace.
+  private let firstStep: Int
   let disk: Disk
   let world: World
   private(set) var errors = 0
@@ -23,11 +27,12 @@ final class Incarnation {
   /// The first, with an empty disk.
   convenience init(_ scratch: String, _ settings: World.Settings) throws {
     try POSIXStorage().removeTree(scratch)
-    try self.init(scratch, settings, DiskImage(), Promise(), recordedAt: "")
+    try self.init(scratch, settings, DiskImage(), Promise(), after: nil, recordedAt: [])
   }
 
   private init(
-    _ scratch: String, _ settings: World.Settings, _ image: DiskImage, _ promise: Promise, recordedAt former: String
+    _ scratch: String, _ settings: World.Settings, _ image: DiskImage, _ promise: Promise,
+    after history: DiskTrace?, recordedAt roots: [String]
   ) throws {
     self.scratch = scratch
     let number = Self.lastNumber.withLock { number in
@@ -35,7 +40,9 @@ final class Incarnation {
       return number
     }
     root = "\(scratch)/\(number)"
-    disk = Disk(recording: root, over: try image.write(to: root, inPlaceOf: former), syncs: false)
+    disk = Disk(recording: root, over: try image.write(to: root, inPlaceOf: roots), after: history, syncs: false)
+    self.roots = roots + [root]
+    firstStep = history?.steps.count ?? 0
     world = World(root, disk, settings, promise)
   }
 
@@ -43,6 +50,7 @@ final class Incarnation {
   func attempt(_ body: @escaping () throws -> Void) throws -> Bool {
     let outcome = ProgramStop.run { [self] in try attemptHere(body) }
     try outcome?.get()
+    if outcome == nil, disk.failureCount == 0 { throw Violation("the program stopped, without a failing disk") }
     return outcome != nil
   }
 
@@ -53,6 +61,8 @@ final class Incarnation {
         if world.store == nil || world.local == nil {
           reopens += 1
           world.letGo()
+          // A disk that loses what it was to sync is like a loss of power.
+          if disk.takeLoss() { world.note { $0 = $0.survivor(processesOnly: false) } }
           try world.open()
         }
         return try body()
@@ -61,8 +71,8 @@ final class Incarnation {
         tries += 1
         guard disk.failureCount > 0 else { throw Violation("without a failing disk: \(error)") }
         guard tries < 8 else { throw Violation("again and again: \(error)") }
-        if error.kind == .corrupted, tries > 2 {
-          // A flipped bit that was read in a bad moment: the error says that the store is to be rebuilt.
+        if error.kind == .corrupted, tries > 2, disk.hasFlippedBits {
+          // The bit was read in a bad moment: the error says that the store is to be rebuilt.
           world.letGo()
           try? world.setAside()
           rebuilds += 1
@@ -82,12 +92,13 @@ final class Incarnation {
       disk.heal()
       try? world.close()
     }
-    let step = max(0, trace.steps.count - stepsAgo)
+    let step = max(firstStep, trace.steps.count - stepsAgo)
     var images = CrashImages(trace)
     while images.stepCount < step, images.advance() {}
-    let left = promises.promise(at: step).survivor(processesOnly: loss == .nothing)
+    let left = promises.promise(at: step).survivor(processesOnly: loss == .nothing && !disk.takeLoss())
     let next = try Incarnation(
-      scratch, world.settings, images.image(loss), left, recordedAt: root)
+      scratch, world.settings, images.image(loss), left, after: loss == .nothing ? trace.prefix(step) : nil,
+      recordedAt: roots)
     if !hasStopped { try POSIXStorage().removeTree(root) }
     return next
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Synchronization
 import TidemarkTesting
 import Torture
 
@@ -13,10 +14,17 @@ private func end(_ progress: Progress, _ shared: SharedOptions) throws {
   try? FileManager.default.removeItem(atPath: shared.directory)
 }
 
-/// Runs parts of something side by side, each on a thread.
-private func inParallel(_ count: Int, _ progress: Progress, _ body: @Sendable @escaping (_ part: Int) throws -> Void) {
-  DispatchQueue.concurrentPerform(iterations: count) { part in
-    do { try body(part) } catch { progress.violated("\(error)") }
+/// Runs parts of something, so many side by side, each on a thread.
+private func inParallel(
+  _ jobs: Int, parts: Int, _ progress: Progress, _ body: @Sendable @escaping (_ part: Int) throws -> Void
+) {
+  let next = Atomic<Int>(0)
+  DispatchQueue.concurrentPerform(iterations: jobs) { _ in
+    while true {
+      let part = next.add(1, ordering: .relaxed).oldValue
+      if part >= parts || progress.isOver { return }
+      do { try body(part) } catch { progress.violated("\(error)") }
+    }
   }
 }
 
@@ -51,8 +59,10 @@ struct ImagesCommand: ParsableCommand {
     let sweep = CrashSweep(seed: shared.seed &+ UInt64(round), isRandom: round > 0, in: shared.directory)
     do {
       let recording = try sweep.record()
-      inParallel(shared.jobs, progress) { part in
-        try sweep.run(recording, part: part, of: shared.jobs, stride: stride) { tally in
+      // More than there are jobs, as one part takes longer than another.
+      let parts = 8 * shared.jobs
+      inParallel(shared.jobs, parts: parts, progress) { part in
+        try sweep.run(recording, part: part, of: parts, stride: stride) { tally in
           progress.add(tally)
           return !progress.isOver && progress.distinctImages < images ?? .max
         }
@@ -98,7 +108,7 @@ struct FaultsCommand: ParsableCommand {
   }
 
   static func sweep(_ shared: SharedOptions, _ progress: Progress, every: Int) {
-    inParallel(shared.jobs, progress) { part in
+    inParallel(shared.jobs, parts: shared.jobs, progress) { part in
       try Worker.start(["faults", "--every", "\(every)"], shared, part, progress)
     }
   }
@@ -153,7 +163,7 @@ struct HistoriesCommand: ParsableCommand {
   struct HistoryFailure: Error, CustomStringConvertible { let description: String }
 
   static func sweep(_ shared: SharedOptions, _ progress: Progress, count: Int?) {
-    inParallel(shared.jobs, progress) { part in
+    inParallel(shared.jobs, parts: shared.jobs, progress) { part in
       try Worker.start(["histories"] + (count.map { ["--count", "\($0)"] } ?? []), shared, part, progress)
     }
   }

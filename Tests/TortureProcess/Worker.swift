@@ -43,8 +43,8 @@ enum Worker {
       progress.stopped(by: String(line[range.lowerBound...]))
     }
     if let failure { throw WorkerFailure(description: failure) }
-    if process.terminationReason == .uncaughtSignal, process.terminationStatus != SIGTERM {
-      throw WorkerFailure(description: "\(arguments) died of signal \(process.terminationStatus)")
+    guard process.terminationStatus == 0 || (process.terminationReason == .uncaughtSignal && progress.isOver) else {
+      throw WorkerFailure(description: "\(arguments) ended with status \(process.terminationStatus)")
     }
   }
 

@@ -162,6 +162,8 @@ extension StateStore {
         .wrongChangelog, "the checkpoint is of another changelog", ["checkpoint": directory])
     }
     guard let stored = try engine.database.state(tier: .persisted) else { return try changelog.offsets().start }
+    // It may be a copy that nobody synced, or its maker may have died.
+    try checkpoint.place.sync()
     try engine.directory.rememberBase(place)
     return try changelog.deleteCommits(below: min(checkpoint.offset, stored.offset))
   }

@@ -36,7 +36,20 @@ struct StoreDirectory: Sendable {
   var current: String { database + "/CURRENT" }
 
   /// Makes the directory, for its owner alone, unless it is there.
-  func create() throws(StoreError) { try storage.makeDirectory(path) }
+  func create() throws(StoreError) {
+    try storage.makeDirectory(path)
+    // Whoever made it may have died before it was synced. Not everybody may read the directory above.
+    try? storage.syncDirectory(storage.parent(of: path))
+  }
+
+  /// Makes all that is in the database and `HEAD`, and their names, survive a loss of power.
+  func sync() throws(StoreError) {
+    for name in try storage.list(database) ?? [] { try storage.sync(database + "/" + name) }
+    try storage.sync(head)
+    try storage.syncDirectory(database)
+    try storage.syncDirectory(path)
+    try storage.syncDirectory(storage.parent(of: path))
+  }
 
   /// Takes the lock of the directory, which is there, for `what` it is to become or is.
   func takeLock(for what: String = "the store") throws(StoreError) -> FileLock {
@@ -46,7 +59,8 @@ struct StoreDirectory: Sendable {
   /// Makes the directory of table files on their way, without what a crash left there.
   func emptyIngestion() throws(StoreError) {
     try storage.removeTree(ingestion)
-    try storage.makeDirectory(ingestion)
+    // Its name isn't synced: what is in it counts for nothing.
+    _ = try storage.createDirectory(ingestion)
   }
 
   /// Throws `invalidArgument` if there is something under its name.

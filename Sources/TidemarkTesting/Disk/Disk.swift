@@ -31,12 +31,13 @@ package final class Disk: Sendable {
 
   /// Makes a disk; `observe` is called before each operation, and may block it.
   ///
-  /// With `root`, a directory, what changes below it is recorded; `image` is what is there already.
+  /// With `root`, a directory, what changes below it is recorded; `image` is what is there already. That is taken for synced,
+  /// unless `history` leads to it: after the death of processes alone, what they didn't sync is still to be lost.
   package init(
-    recording root: String? = nil, over image: DiskImage = DiskImage(), syncs: Bool = true,
-    observe: @escaping @Sendable (Operation, String) -> Void = { _, _ in }
+    recording root: String? = nil, over image: DiskImage = DiskImage(), after history: DiskTrace? = nil,
+    syncs: Bool = true, observe: @escaping @Sendable (Operation, String) -> Void = { _, _ in }
   ) {
-    state = Mutex(State(recorder: root.map { DiskRecorder($0, image) }))
+    state = Mutex(State(recorder: root.map { DiskRecorder($0, image, history) }))
     self.syncs = syncs
     self.observe = observe
   }
@@ -57,6 +58,17 @@ package final class Disk: Sendable {
 
   /// How many calls have failed as planned.
   package var failureCount: Int { state.withLock { $0.plan.failureCount } }
+
+  /// Whether a bit was flipped.
+  package var hasFlippedBits: Bool { state.withLock { $0.plan.hasFlippedBits } }
+
+  /// Whether a sync has lost what wasn't synced, since this was last asked.
+  package func takeLoss() -> Bool {
+    state.withLock { state in
+      defer { state.plan.hasLostUnsynced = false }
+      return state.plan.hasLostUnsynced
+    }
+  }
 
   /// How often an operation was asked for.
   package func count(of operation: Operation) -> Int { state.withLock { $0.counts[operation] ?? 0 } }

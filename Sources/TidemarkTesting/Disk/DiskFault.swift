@@ -35,6 +35,8 @@ extension Disk {
 struct FaultPlan: Sendable {
   var faults: [Disk.Fault] = []
   private(set) var failureCount = 0
+  private(set) var hasFlippedBits = false
+  var hasLostUnsynced = false
 
   mutating func due(_ operation: Disk.Operation, _ path: String) -> Disk.Fault? {
     var due: Disk.Fault?
@@ -43,7 +45,11 @@ struct FaultPlan: Sendable {
       faults[place].nth -= 1
       if faults[place].nth <= 0, faults[place].nth > -faults[place].count { due = due ?? faults[place] }
     }
-    if due != nil { failureCount += 1 }
+    if let due {
+      failureCount += 1
+      if due.flipsBit, operation == .read { hasFlippedBits = true }
+      if due.losesUnsynced, operation == .sync { hasLostUnsynced = true }
+    }
     return due
   }
 }

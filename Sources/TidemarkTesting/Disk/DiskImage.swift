@@ -12,7 +12,9 @@ package struct DiskImage: Sendable, Equatable {
   package init() {}
 
   /// Files that RocksDB writes past the disk: its text log, and its lock, which is empty.
-  static func leavesOut(_ path: String) -> Bool { path.contains("/LOG") || path.hasSuffix("/db/LOCK") }
+  static func leavesOut(_ path: String) -> Bool {
+    (path.split(separator: "/").last?.hasPrefix("LOG") ?? false) || path.hasSuffix("/db/LOCK")
+  }
 
   var lastNumber: Int { max(files.keys.map(\.number).max() ?? 0, directories.keys.map(\.number).max() ?? 0) }
 
@@ -46,9 +48,13 @@ package struct DiskImage: Sendable, Equatable {
       hash = (hash ^ (checksum | other << 32)) &* 0x0000_0100_0000_01b3
       hash ^= UInt64(bytes.count) &* 0x9e37_79b9_7f4a_7c15
     }
+    var numbers: [Inode: Int] = [:]
     walk { path, inode in
       guard isIncluded(path) else { return }
       add(Array(path.utf8))
+      // Two names of one file have the same number.
+      numbers[inode] = numbers[inode] ?? numbers.count
+      add(Array("\(numbers[inode] ?? 0)".utf8))
       if let bytes = files[inode] { add(bytes) }
     }
     return hash
@@ -57,7 +63,7 @@ package struct DiskImage: Sendable, Equatable {
   /// Makes it in a directory, which is emptied; answers what is there then.
   ///
   /// Where a file has the path of the directory that was recorded, it gets that of this one.
-  package func write(to root: String, inPlaceOf recorded: String) throws -> DiskImage {
+  package func write(to root: String, inPlaceOf recorded: [String]) throws -> DiskImage {
     let storage = POSIXStorage()
     var written = self
     try storage.removeTree(root)
@@ -73,7 +79,7 @@ package struct DiskImage: Sendable, Equatable {
         var bytes = files[inode] ?? []
         // The only file with an absolute path that is followed.
         if path.hasSuffix("/BASE"), let text = String(validating: bytes, as: UTF8.self) {
-          bytes = Array(text.replacingOccurrences(of: recorded, with: root).utf8)
+          bytes = Array(recorded.reduce(text) { $0.replacingOccurrences(of: $1 + "/", with: root + "/") }.utf8)
         }
         try file.writeAll(bytes.rawSpan, at: 0)
         written.files[inode] = bytes

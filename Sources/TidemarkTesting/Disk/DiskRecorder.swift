@@ -24,6 +24,19 @@ package struct DiskTrace: Sendable {
   package var start = DiskImage()
   package var steps: [Step] = []
 
+  /// Its beginning.
+  package func prefix(_ count: Int) -> DiskTrace { DiskTrace(start: start, steps: Array(steps.prefix(count))) }
+
+  /// The greatest number of a file or directory, also of those that are gone.
+  var lastNumber: Int {
+    steps.reduce(start.lastNumber) { last, step in
+      switch step {
+      case .createFile(let inode, _, _), .createDirectory(let inode, _, _): max(last, inode.number)
+      default: last
+      }
+    }
+  }
+
   /// What was written to a file since it was last synced; `nil` if nothing was.
   func unsyncedRange(of inode: Inode) -> Range<Int>? {
     var range: Range<Int>?
@@ -49,11 +62,11 @@ struct DiskRecorder: Sendable {
   /// What RocksDB's open files are.
   private var openFiles: [UInt64: Inode] = [:]
 
-  init(_ root: String, _ image: DiskImage) {
+  init(_ root: String, _ image: DiskImage, _ history: DiskTrace?) {
     self.root = root
-    trace = DiskTrace(start: image)
+    trace = history ?? DiskTrace(start: image)
     directories = image.directories
-    lastNumber = image.lastNumber
+    lastNumber = max(image.lastNumber, trace.lastNumber)
   }
 
   // MARK: Names
