@@ -128,7 +128,8 @@ final class SortedRuns {
 
   /// The plan by which they are being merged; `nil` if that wasn't begun.
   func plan() throws(StoreError) -> MergePlan? {
-    guard !runs.isEmpty, let bytes = try storage.contents(of: planPath, upTo: .max), let plan = MergePlan(decoding: bytes),
+    guard !runs.isEmpty, let bytes = try storage.contents(of: planPath, upTo: .max),
+      let plan = MergePlan(decoding: bytes),
       plan.runCount == runs.count, plan.offset == end.offset, plan.receipt == end.receipt
     else { return nil }
     return plan
