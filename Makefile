@@ -25,9 +25,9 @@ demo: deps
 test: deps
 	swift build --build-tests
 	swift test --skip-build
-	.build/debug/TortureProcess images --images 5000
-	.build/debug/TortureProcess faults --every 61
-	.build/debug/TortureProcess histories --seconds 30
+	.build/debug/TortureProcess images --images 5000 --seed 1
+	.build/debug/TortureProcess faults --every 61 --seed 1
+	.build/debug/TortureProcess histories --seconds 30 --seed 1
 	$(MAKE) bench-smoke
 
 IMAGES ?= 100000

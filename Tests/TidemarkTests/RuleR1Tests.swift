@@ -79,6 +79,8 @@ import TidemarkTesting
     }
     var options = StoreOptions.lazy
     options.fileSystem = disk.fileSystem
+    // A compaction would remove files under the copy.
+    options.columnFamilyOptions["disable_auto_compactions"] = "true"
     let log = try directory.log()
     let store = try directory.store(log, options)
     copies.withLock { $0 = [] }

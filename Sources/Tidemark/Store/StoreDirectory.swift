@@ -227,6 +227,11 @@ extension StoreDirectory {
     _ settings: RocksDB.DatabaseOptions, _ message: String
   ) throws(StoreError) -> RocksDB.Database {
     let exists = try hasDatabase
+    if !exists {
+      // Its name must not be lost where that of a `HEAD` that tells of it survives.
+      try storage.makeDirectory(database)
+      try storage.syncDirectory(path)
+    }
     return try mappingErrors(to: message, ["directory": path]) { () throws(RocksDBError) in
       try RocksDB.Database.open(database, options: settings, columnFamilies: exists ? try columnFamilyNames() : [])
     }
