@@ -19,13 +19,21 @@ private func inParallel(
   _ jobs: Int, parts: Int, _ progress: Progress, _ body: @Sendable @escaping (_ part: Int) throws -> Void
 ) {
   let next = Atomic<Int>(0)
-  DispatchQueue.concurrentPerform(iterations: jobs) { _ in
+  @Sendable func work() {
     while true {
       let part = next.add(1, ordering: .relaxed).oldValue
       if part >= parts || progress.isOver { return }
       do { try body(part) } catch { progress.violated("\(error)") }
     }
   }
+  let ended = DispatchSemaphore(value: 0)
+  for _ in 0..<jobs {
+    Thread {
+      work()
+      ended.signal()
+    }.start()
+  }
+  for _ in 0..<jobs { ended.wait() }
 }
 
 struct ImagesCommand: ParsableCommand {

@@ -33,8 +33,9 @@ struct SharedOptions: ParsableArguments {
   @Option(help: "The seed of everything random; without one, another each time.")
   var seed: UInt64 = .random(in: 0..<1 << 32)
 
+  // Each waits for its store's threads half of the time.
   @Option(help: "How many run side by side.")
-  var jobs = ProcessInfo.processInfo.activeProcessorCount
+  var jobs = 2 * ProcessInfo.processInfo.activeProcessorCount
 
   @Option(help: ArgumentHelp("Ends after this time.", valueName: "seconds"))
   var seconds: Int?
