@@ -105,6 +105,48 @@ import TidemarkTesting
       records < 400 * 40 / 3, "the last open read \(records) records of 16,000, and what the former ones have stays")
   }
 
+  /// A process that is killed again and again comes to the end, though it never reads as much as fits into memory.
+  ///
+  /// Seen to fail with: a first run of what fits into memory; runs that are as large from the first on.
+  @Test func eachStartBringsARestoreForward() throws {
+    let log = RecordingChangelog(try directory.log())
+    do {
+      let store = try directory.store(log, .lazy, "writer")
+      let value = String(repeating: "v", count: 1000)
+      for number in Int64(0)..<160 {
+        try store.write { for row in Int64(0)..<100 { try $0.put(("a", number * 100 + row), value, in: orders) } }
+      }
+      try store.close()
+    }
+    // Some 16 MB are read, 4 MiB fit, and each process gets as far as 3 MB.
+    var options = large
+    options.waitingBytes = 4 << 20
+    let end = try log.offsets().end
+    var reached = Offset.zero
+    var starts = 0
+    while reached < end, starts < 12 {
+      starts += 1
+      let stop = Offset(min(reached.value + 3000, end.value))
+      var faults = RecordingChangelog.Faults()
+      if stop < end { faults.read = (stop, StoreError(.inputOutput, "the log can't be read")) }
+      log.setFaults(faults)
+      do {
+        try directory.store(log, options).close()
+        reached = end
+      } catch let error as StoreError where error.kind == .inputOutput {
+        let before = reached
+        for name in runs {
+          guard let run = try SortedRun(directory("store/restore/" + name), POSIXStorage()) else { continue }
+          reached = max(reached, run.end.offset)
+        }
+        #expect(reached.value - before.value >= 1500, "start \(starts)")
+      }
+    }
+    #expect(reached == end, "\(starts) starts")
+    let store = try directory.store(log, options)
+    #expect(try store.verify(in: directory("scratch")).agrees)
+  }
+
   /// Whoever is told of progress may stop the restore, at any time; the next one goes on there.
   ///
   /// Seen to fail with: a failure of the merge that is dropped.

@@ -11,6 +11,8 @@ internal import Foundation
 struct Restore {
   /// What is worth a run of its own.
   private static let leastBytes = 1 << 20
+  /// How many times what fits into memory a replay has to promise before it is sorted outside of it from the start.
+  private static let certainty = 2.0
 
   private let changelog: any Changelog
   private let applier: Applier
@@ -85,9 +87,9 @@ struct Restore {
       try add(commit.records, to: sorter)
       waitingBytes += commit.byteCount
       if progress.read(commit) { try report(progress.value) }
-      if sorter.byteCount >= limitBytes(of: waiting, runs) || waitingBytes >= lagBytes {
+      if sorter.byteCount >= limitBytes(of: sorter, to: state, of: end, waiting, runs) || waitingBytes >= lagBytes {
         try runs.write(sorter, to: state)
-        if runs.runs.count == 1 { try checkRoom(runs, to: end) }
+        if runs.runs.count == 1 { try checkRoom(runs, to: end, greatestBytes: 2 * waiting.limitBytes) }
         sorter = RecordSorter(budget)
         waitingBytes = 0
         if runs.isFull {
@@ -132,23 +134,33 @@ struct Restore {
   /// Throws if the disk has not even half the room that the runs take, going by the first of them.
   ///
   /// What runs out on the way is an error as well, and the next open goes on there: so better a try too many.
-  private func checkRoom(_ runs: SortedRuns, to end: Offset) throws(StoreError) {
+  private func checkRoom(_ runs: SortedRuns, to end: Offset, greatestBytes: Int) throws(StoreError) {
     guard let first = runs.runs.first, let free = FileSystem.freeBytes(at: directory.path) else { return }
     let share = Double(first.end.offset.value - first.startOffset.value) / Double(end.value - first.startOffset.value)
-    let count = min(1 / share, Double(SortedRuns.greatestCount))
-    let needed = Double(first.byteCount) * (count - 1)
+    let whole = min(Double(first.byteCount) / share, Double(SortedRuns.greatestCount * greatestBytes))
+    let needed = whole - Double(first.byteCount)
     guard Double(free) < needed / 2 else { return }
     throw StoreError(
       .outOfSpace, "the disk has too little room for the restore; make room and open the store again",
       ["directory": directory.path, "free bytes": free, "needed bytes, about": Int(needed)])
   }
 
-  /// How much is sorted together: less where memory is short.
+  /// How much is sorted together, where a sorter has what leads from the last run to `state`.
   ///
-  /// Behind the first run more, as nothing is going to wait in memory then: fewer runs are merged.
-  private func limitBytes(of waiting: borrowing WaitingCommits, _ runs: SortedRuns) -> Int {
+  /// What may fit into memory isn't sorted outside of it. Of the rest, a crash costs the run that is read and the one that is
+  /// written. So the first are small: what is lost is a share of what this process did, however soon it is killed, and each
+  /// start brings the restore forward. They end as large as memory allows, so that few are merged.
+  private func limitBytes(
+    of sorter: RecordSorter, to state: CommittedState, of end: Offset, _ waiting: borrowing WaitingCommits,
+    _ runs: SortedRuns
+  ) -> Int {
     if waiting.asksForSpace { return min(waiting.limitBytes, Self.leastBytes) }
-    return runs.isEmpty ? waiting.limitBytes : 2 * waiting.limitBytes
+    if runs.isEmpty {
+      let read = Double(state.offset.value - runs.end.offset.value)
+      let whole = Double(sorter.byteCount) * Double(end.value - runs.end.offset.value) / read
+      if whole < Self.certainty * Double(waiting.limitBytes) { return waiting.limitBytes }
+    }
+    return min(max(Self.leastBytes, runs.writtenBytes / 4, runs.byteCount / 128), 2 * waiting.limitBytes)
   }
 
   /// Merges the runs into the database.

@@ -22,6 +22,10 @@ final class SortedRuns {
   private(set) var end: CommittedState
   private let budget: MemoryBudget
   private var writing: BackgroundTask?
+  /// What they take on the disk.
+  private(set) var byteCount = 0
+  /// How much of that was written here, not by a former restore.
+  private(set) var writtenBytes = 0
   /// Whether one was found damaged when it was read.
   var areDamaged = false
 
@@ -38,6 +42,7 @@ final class SortedRuns {
       run.startOffset == end.offset, run.startReceipt == end.receipt
     {
       runs.append(run)
+      byteCount += run.byteCount
       end = run.end
     }
     // The log may have lost its end since, or be another's by now.
@@ -100,6 +105,8 @@ final class SortedRuns {
       throw StoreError(.inputOutput, "a sorted run isn't what was written", ["file": path(runs.count)])
     }
     runs.append(run)
+    byteCount += run.byteCount
+    writtenBytes += run.byteCount
   }
 
   /// Has the tables defined that the runs define.
@@ -153,6 +160,7 @@ final class SortedRuns {
     // Nothing counts without it, so it goes first.
     try storage.unlink(planPath)
     runs = []
+    (byteCount, writtenBytes) = (0, 0)
     end = state
     areDamaged = false
     try storage.removeTree(directory)
