@@ -15,7 +15,7 @@ import TidemarkTesting
   private var small: StoreOptions {
     var options = StoreOptions()
     options.waitingBytes = 16 << 10
-    options.budget = MemoryBudget(bytes: 4 << 20)
+    options.budget = MemoryBudget(bytes: 1 << 20)
     return options
   }
 

@@ -70,7 +70,7 @@ import TidemarkTesting
 
   /// Writes a run that leads from one offset to the next.
   private func write(_ changes: [Change], _ name: String, from offset: Int64 = 0) throws -> SortedRun {
-    var writer = try SortedRunWriter(directory(name), storage)
+    var writer = try SortedRunWriter(directory(name), storage, byteCount: 1 << 20)
     try sorter(changes).forEach { (table, entry) throws(StoreError) in try writer.append(entry, in: table) }
     let start = state(offset)
     try writer.finish(from: (start.offset, start.receipt), to: state(offset + 1))

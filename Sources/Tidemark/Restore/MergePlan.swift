@@ -19,10 +19,10 @@ struct MergePlan: Equatable {
     var byteCount: Int
   }
 
-  private static let leastPartBytes = 8 << 20
+  private static let leastPartBytes = 4 << 20
   private static let greatestPartBytes = 64 << 20
   /// Into how many parts a small merge is divided, so that all cores have work to the end.
-  private static let partCount = 32
+  private static let partCount = 64
 
   let runCount: Int
   let offset: Offset

@@ -160,7 +160,7 @@ struct Restore {
       let whole = Double(sorter.byteCount) * Double(end.value - runs.end.offset.value) / read
       if whole < Self.certainty * Double(waiting.limitBytes) { return waiting.limitBytes }
     }
-    return min(max(Self.leastBytes, runs.writtenBytes / 4, runs.byteCount / 128), 2 * waiting.limitBytes)
+    return min(max(Self.leastBytes, runs.writtenBytes / 4, runs.byteCount / 64), 2 * waiting.limitBytes)
   }
 
   /// Merges the runs into the database.

@@ -15,8 +15,10 @@ struct SortedRun: Sendable {
   static let headerBytes = 8
   fileprivate static let footerBytes = 16
   fileprivate static let magic: UInt64 = 0x5449_4445_5255_4E31
-  /// From this many bytes on a block ends.
-  static let blockBytes = 64 << 10
+  /// From how many bytes on a block of a run of so many ends.
+  ///
+  /// Blocks that reach beyond a merged part are read for both, so those of small runs, of which there are many, are small.
+  static func blockBytes(ofRun byteCount: Int) -> Int { min(max(byteCount / 1024, 4 << 10), 64 << 10) }
 
   /// A block, and where it lies.
   struct Block {
@@ -115,10 +117,11 @@ struct SortedRunWriter: ~Copyable {
   private let path: String
   private let storage: any Storage
   private let file: any StorageFile
+  private let blockBytes: Int
   private var position = 0
   private var table = TableID.system
   /// The block that grows, with its header.
-  private var block = ByteBuffer(capacity: 2 * SortedRun.blockBytes)
+  private var block: ByteBuffer
   private var firstKey: [UInt8] = []
   /// Of the blocks that are written.
   private var index = ByteBuffer()
@@ -126,9 +129,12 @@ struct SortedRunWriter: ~Copyable {
 
   private static func temporary(_ path: String) -> String { path + ".tmp" }
 
-  init(_ path: String, _ storage: any Storage) throws(StoreError) {
+  /// Begins a run of about so many bytes.
+  init(_ path: String, _ storage: any Storage, byteCount: Int) throws(StoreError) {
     self.path = path
     self.storage = storage
+    blockBytes = SortedRun.blockBytes(ofRun: byteCount)
+    block = ByteBuffer(capacity: 2 * blockBytes)
     let temporary = Self.temporary(path)
     guard let file = try storage.open(temporary, .replace) else {
       throw StoreError(.inputOutput, "a sorted run can't be made", ["file": temporary])
@@ -138,7 +144,7 @@ struct SortedRunWriter: ~Copyable {
 
   /// Adds a change; table and key are greater than those before.
   mutating func append(_ entry: BatchEntry, in table: TableID) throws(StoreError) {
-    if block.count >= SortedRun.blockBytes || (table != self.table && block.count > 0) { try endBlock() }
+    if block.count >= blockBytes || (table != self.table && block.count > 0) { try endBlock() }
     // Proof: the entry's memory is there during the call.
     let key = unsafe RawSpan(_unsafeBytes: entry.key)
     if block.count == 0 {

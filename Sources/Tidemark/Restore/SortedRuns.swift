@@ -88,7 +88,7 @@ final class SortedRuns {
     let (path, directory, storage) = (path(runs.count), directory, storage)
     let start = (offset: end.offset, receipt: end.receipt)
     writing = BackgroundTask("tidemark-sort") { () throws(StoreError) in
-      var writer = try SortedRunWriter(path, storage)
+      var writer = try SortedRunWriter(path, storage, byteCount: sorter.byteCount)
       try sorter.forEach { (table, entry) throws(StoreError) in try writer.append(entry, in: table) }
       try writer.finish(from: start, to: state)
       try storage.syncDirectory(directory)
