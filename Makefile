@@ -3,6 +3,7 @@
 # make torture  crashes after each step, failing calls to the disk, random histories; IMAGES=100000, or without end IMAGES=
 # make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 7 to 10 minutes; SEED, DIRECTORY too
 # make mutants  breaks each rule of the design on purpose, in a copy, and sees whether its test fails: 20 minutes
+# make model    checks a model of the commit protocol with spin, and that it refutes protocols with a fault: 2 minutes
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
@@ -14,9 +15,11 @@
 SHELL := /bin/bash
 # e2fsprogs: the tests of full disks make an ext4 file system where they can.
 PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
+NEEDS := RocksDB 7.8 or later, xxHash and a C++ standard library, with their headers
+PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: demo test build torture torture-kills mutants bench bench-smoke bench-scale bench-aggregate lint format deps clean
+.PHONY: demo test build torture torture-kills mutants model bench bench-smoke bench-scale bench-aggregate lint format deps clean
 
 demo: deps
 	swift build -c release --product tidemark
@@ -37,6 +40,12 @@ torture: deps
 
 mutants: deps
 	Mutants/run
+
+# Not for those who build Tidemark: `deps` with other packages.
+model:
+	@$(MAKE) --no-print-directory deps PACKAGES="spin gcc libc6-dev" NEEDS="the spin model checker and gcc" \
+	  PRESENT="command -v spin && command -v gcc && [ -e /usr/include/stdio.h ]"
+	Model/run
 
 build: deps
 	swift build -c release --product tidemark
@@ -76,9 +85,9 @@ clean:
 
 # Present, or installed with apt-get as root or through sudo without a password, or named with what to do.
 deps:
-	@if [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]; then exit 0; fi; \
+	@if { $(PRESENT); } > /dev/null; then exit 0; fi; \
 	if ! command -v apt-get > /dev/null; then \
-	  echo "Tidemark needs RocksDB 7.8 or later, xxHash and a C++ standard library, with their headers." >&2; \
+	  echo "Tidemark needs $(NEEDS)." >&2; \
 	  echo "On Debian and Ubuntu the packages are: $(PACKAGES)." >&2; \
 	  echo "Install the like with this system's package manager, then run make again." >&2; exit 1; \
 	fi; \
