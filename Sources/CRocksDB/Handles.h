@@ -114,6 +114,9 @@ class Refusal {
   rocksdb::Status status_;
 };
 
+/// Makes files for their owner alone, and refuses symbolic links in the place of files.
+std::shared_ptr<rocksdb::FileSystem> makePrivateFileSystem(std::shared_ptr<rocksdb::FileSystem> base);
+
 std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
                                                          const std::string& database);
 /// Whether the keys of all table files of a column family are within the bounds that the database has of them.

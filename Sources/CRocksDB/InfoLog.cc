@@ -1,4 +1,5 @@
 // RocksDB's text log, which may lack room when everything else does.
+#include <fcntl.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -60,7 +61,8 @@ class InfoLog final : public rocksdb::Logger {
 }  // namespace
 
 rocksdb::IOStatus makeInfoLog(const std::string& path, std::shared_ptr<rocksdb::Logger>* log) {
-  FILE* file = fopen(path.c_str(), "we");
+  const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  FILE* file = descriptor < 0 ? nullptr : fdopen(descriptor, "w");
   if (!file) return rocksdb::IOStatus::IOError("the text log can't be made", path);
   *log = std::make_shared<InfoLog>(file);
   return rocksdb::IOStatus::OK();

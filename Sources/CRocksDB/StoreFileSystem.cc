@@ -245,7 +245,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
 
 std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
                                                          const std::string& database) {
-  return std::make_shared<StoreFileSystem>(std::move(base), database);
+  return std::make_shared<StoreFileSystem>(makePrivateFileSystem(std::move(base)), database);
 }
 
 }  // namespace shim

@@ -8,14 +8,18 @@ package struct POSIXStorage: Storage {
     let flags =
       switch mode {
       case .read: O_RDONLY
-      case .readWrite: O_RDWR | O_NOFOLLOW
+      case .readWrite: O_RDWR
       case .create: O_RDWR | O_CREAT | O_EXCL
-      case .openOrCreate: O_RDWR | O_CREAT | O_NOFOLLOW
-      case .replace: O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW
+      case .openOrCreate: O_RDWR | O_CREAT
+      case .replace: O_RDWR | O_CREAT | O_TRUNC
       }
-    let descriptor = retryingInterrupted { unsafe Glibc.open(path, flags | O_CLOEXEC, 0o600) }
+    let descriptor = retryingInterrupted { unsafe Glibc.open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600) }
     if descriptor >= 0 { return POSIXFile(descriptor, path) }
     if errno == ENOENT, mode == .read || mode == .readWrite { return nil }
+    if errno == ELOOP {
+      throw StoreError(
+        .inputOutput, "a symbolic link is in the place of a file; put the file itself there", ["file": path])
+    }
     throw StoreError(errno: errno, "a file can't be opened", path)
   }
 

@@ -46,7 +46,7 @@ extension StateStore {
     progress: (OpenProgress) throws -> Void = { _ in
     }, whileRestoring: ((Snapshot) -> Void)? = nil
   ) throws(StoreError) -> StateStore {
-    for table in tables { try table.validate() }
+    for table in tables { try TableRecord.validate(name: table.name) }
     guard Set(tables.map(\.name)).count == tables.count else {
       throw StoreError(
         .invalidArgument, "two tables have the same name", ["tables": tables.map(\.name).joined(separator: ", ")])

@@ -54,16 +54,3 @@ public protocol TableDefinition: Sendable {
   /// The types of the codecs, which a program that uses the table must have, too.
   var codecTypes: CodecTypes { get }
 }
-
-extension TableDefinition {
-  /// Throws `invalidArgument` unless the name may name a table.
-  func validate() throws(StoreError) {
-    do throws(StoreError) { try TopicPartition(name, 0).validate() } catch {
-      throw StoreError(
-        .invalidArgument, "a table is named by 1 to 100 of a-z A-Z 0-9 . _ -", ["table": name])
-    }
-    guard name.utf8.count <= 100 else {
-      throw StoreError(.invalidArgument, "a table's name has at most 100 characters", ["table": name])
-    }
-  }
-}

@@ -68,6 +68,20 @@ package struct TableRecord: Sendable, Equatable {
       texts.append(text)
     }
     self.init(id: id, name: texts[0], keyFormat: texts[1], valueFormat: texts[2])
+    do throws(StoreError) { try Self.validate(name: name) } catch {
+      throw StoreError(.corrupted, "a table's definition has a name that no table can have", ["table": id])
+    }
+  }
+
+  /// Throws `invalidArgument` unless the name may name a table.
+  static func validate(name: String) throws(StoreError) {
+    do throws(StoreError) { try TopicPartition(name, 0).validate() } catch {
+      throw StoreError(
+        .invalidArgument, "a table is named by 1 to 100 of a-z A-Z 0-9 . _ -", ["table": name])
+    }
+    guard name.utf8.count <= 100 else {
+      throw StoreError(.invalidArgument, "a table's name has at most 100 characters", ["table": name])
+    }
   }
 
   init(id: TableID, name: String, keyFormat: String, valueFormat: String) {
