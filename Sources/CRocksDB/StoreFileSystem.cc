@@ -123,17 +123,26 @@ class FailedRead {
 };
 
 /// A table file on its way into the database. RocksDB 7.8 looks up its first and last key there, and takes a read that
-/// failed for a file without keys: nobody would find its rows then.
+/// failed, or brought a wrong byte, for a file without keys: nobody would find its rows then. So what is read, some
+/// kilobytes of each file, is read until it was the same twice.
 class IngestedFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
  public:
-  IngestedFile(std::unique_ptr<FSRandomAccessFile>&& file, std::shared_ptr<FailedRead> failed)
-      : FSRandomAccessFileOwnerWrapper(std::move(file)), failed_(std::move(failed)) {}
+  IngestedFile(std::unique_ptr<FSRandomAccessFile>&& file, std::string path, std::shared_ptr<FailedRead> failed)
+      : FSRandomAccessFileOwnerWrapper(std::move(file)), path_(std::move(path)), failed_(std::move(failed)) {}
 
   IOStatus Read(uint64_t offset, size_t n, const IOOptions& options, Slice* result, char* scratch,
                 IODebugContext* debug) const override {
-    IOStatus status = FSRandomAccessFileOwnerWrapper::Read(offset, n, options, result, scratch, debug);
-    // An assertion follows from some that fail: worth a second try.
-    if (!status.ok()) status = FSRandomAccessFileOwnerWrapper::Read(offset, n, options, result, scratch, debug);
+    // An assertion follows from some reads that fail, so there are more tries than two.
+    std::vector<char> former;
+    bool agree = false;
+    IOStatus status;
+    for (int reads = 0; reads < 4 && !agree; reads++) {
+      status = FSRandomAccessFileOwnerWrapper::Read(offset, n, options, result, scratch, debug);
+      if (!status.ok()) continue;
+      agree = Slice(former.data(), former.size()) == *result;
+      former.assign(result->data(), result->data() + result->size());
+    }
+    if (status.ok() && !agree) status = IOStatus::IOError("what is read of a table file differs each time", path_);
     if (!status.ok()) failed_->note(status);
     return status;
   }
@@ -143,6 +152,7 @@ class IngestedFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
   }
 
  private:
+  const std::string path_;
   std::shared_ptr<FailedRead> failed_;
 };
 
@@ -169,7 +179,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
                                std::unique_ptr<FSRandomAccessFile>* file, IODebugContext* debug) override {
     IOStatus status = FileSystemWrapper::NewRandomAccessFile(path, options, file, debug);
     if (status.ok() && !isInDatabase(path)) {
-      file->reset(new IngestedFile(std::move(*file), failedRead_));
+      file->reset(new IngestedFile(std::move(*file), path, failedRead_));
     }
     return status;
   }

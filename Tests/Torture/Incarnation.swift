@@ -20,6 +20,9 @@ final class Incarnation {
   private let firstStep: Int
   let disk: Disk
   let world: World
+  /// Whether a read has brought a flipped bit, here or in a life before: what came of it may be on the disk.
+  private var hasFlippedBits: Bool { disk.hasFlippedBits || hadFlippedBits }
+  private var hadFlippedBits = false
   private(set) var errors = 0
   private(set) var reopens = 0
   private(set) var rebuilds = 0
@@ -69,9 +72,9 @@ final class Incarnation {
       } catch let error as StoreError {
         errors += 1
         tries += 1
-        guard disk.failureCount > 0 else { throw Violation("without a failing disk: \(error)") }
+        guard disk.failureCount > 0 || hadFlippedBits else { throw Violation("without a failing disk: \(error)") }
         guard tries < 8 else { throw Violation("again and again: \(error)") }
-        if error.kind == .corrupted, tries > 2, disk.hasFlippedBits {
+        if error.kind == .corrupted, tries > 2, hasFlippedBits {
           // The bit was read in a bad moment: the error says that the store is to be rebuilt.
           world.letGo()
           try? world.setAside()
@@ -99,6 +102,7 @@ final class Incarnation {
     let next = try Incarnation(
       scratch, world.settings, images.image(loss), left, after: loss == .nothing ? trace.prefix(step) : nil,
       recordedAt: roots)
+    next.hadFlippedBits = hasFlippedBits
     if !hasStopped { try POSIXStorage().removeTree(root) }
     return next
   }
