@@ -3,7 +3,7 @@ internal import Foundation
 internal import Tidemark
 internal import TidemarkTesting
 
-/// Fails every call that a history makes of its disk, one a run of the history.
+/// Fails every call that a history makes of its disk, one a run of the history, in each way that such a call can fail.
 ///
 /// Whoever runs the history does what the errors tell: tries again, or closes and opens again. Nothing of what was promised
 /// may be missing afterwards, and all of the history is done in the end.
@@ -20,6 +20,16 @@ package struct FaultSweep: Sendable {
     case losing
     /// A read brings a flipped bit; everything else fails.
     case flippedBit
+
+    /// Whether it is another failure than an error of the device, for such a call.
+    func concerns(_ operation: Disk.Operation) -> Bool {
+      switch self {
+      case .inputOutput, .outOfSpace: true
+      case .short: operation == .write
+      case .losing: operation == .sync
+      case .flippedBit: operation == .read
+      }
+    }
 
     func fault(_ nth: Int) -> Disk.Fault {
       var fault = Disk.Fault(nth: nth, errno: self == .outOfSpace ? ENOSPC : EIO)
@@ -65,27 +75,29 @@ package struct FaultSweep: Sendable {
     self.scratch = scratch
   }
 
-  /// How many calls the history makes of its disk when none fails.
-  package func countCalls() throws -> Int {
-    let world = try Incarnation(scratch, settings)
-    for action in actions { _ = try world.attempt { try world.world.perform(action) } }
-    _ = try world.attempt { try world.world.close() }
-    return world.disk.operationCount
-  }
-
-  /// Fails the `nth` call; what is done is counted, also where the history ended before it.
-  package func run(failing nth: Int, _ failure: Failure) throws -> Tally {
-    do {
-      return try run(failure.fault(nth))
-    } catch {
-      throw Violation("call \(nth) failed (\(failure)): \(error); the files are in \(scratch)")
+  /// Fails the `nth` call in all ways, one a run; what is done is counted, also where the history ended before it.
+  package func run(failing nth: Int) throws -> Tally {
+    var sum = Tally()
+    // From run to run the calls differ by one or two, as threads come.
+    var operation: Disk.Operation?
+    for failure in Failure.allCases where operation.map(failure.concerns) ?? (failure == .inputOutput) {
+      do {
+        let run = try run(failure.fault(nth))
+        sum.add(run.tally)
+        operation = operation ?? run.operation
+      } catch {
+        throw Violation("call \(nth) failed (\(failure)): \(error); the files are in \(scratch)")
+      }
     }
+    return sum
   }
 
-  private func run(_ fault: Disk.Fault) throws -> Tally {
+  private func run(_ fault: Disk.Fault) throws -> (tally: Tally, operation: Disk.Operation?) {
     var tally = Tally()
     var life = try Incarnation(scratch, settings)
-    life.disk.plan(fault)
+    // The disk that fails is that of the first life.
+    let disk = life.disk
+    disk.plan(fault)
     func attempt(_ body: @escaping (World) throws -> Void) throws {
       let world = life.world
       while try !life.attempt({ try body(world) }) {
@@ -97,7 +109,7 @@ package struct FaultSweep: Sendable {
     }
     for action in actions { try attempt { try $0.perform(action) } }
     try attempt { try $0.close() }
-    tally.runs = life.disk.failureCount > 0 || tally.stops > 0 ? 1 : 0
+    tally.runs = disk.failureCount > 0 ? 1 : 0
     tally.errors = life.errors
     tally.reopens = life.reopens
     tally.rebuilds = life.rebuilds
@@ -107,6 +119,6 @@ package struct FaultSweep: Sendable {
     try attempt { try $0.close() }
     try attempt { _ in }
     try attempt { try $0.close() }
-    return tally
+    return (tally, disk.failedOperation)
   }
 }

@@ -104,12 +104,10 @@ struct FaultsCommand: ParsableCommand {
       // A call more or less is made in each run, as threads come: the last are looked for until there is none.
       var runsWithout = 0
       while runsWithout < 3 {
-        for failure in FaultSweep.Failure.allCases {
-          var figures = Figures()
-          figures.faults = try sweep.run(failing: nth, failure)
-          runsWithout = figures.faults.runs == 0 ? runsWithout + 1 : 0
-          if !report(figures) { return }
-        }
+        var figures = Figures()
+        figures.faults = try sweep.run(failing: nth)
+        runsWithout = figures.faults.runs == 0 ? runsWithout + 1 : 0
+        if !report(figures) { return }
         nth += shared.jobs * every
       }
     }

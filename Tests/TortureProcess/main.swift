@@ -17,7 +17,7 @@ struct TortureCommand: ParsableCommand {
 
       EXAMPLES:
         torture images                        every crash after each step of a history
-        torture faults --every 10             each tenth call to the disk fails, in five ways
+        torture faults --every 10             each tenth call to the disk fails, in all ways
         torture histories --seconds 60
         torture --images 100000
         torture histories --seed 4711 --count 1   the same history again

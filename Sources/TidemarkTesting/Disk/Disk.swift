@@ -59,6 +59,9 @@ package final class Disk: Sendable {
   /// How many calls have failed as planned.
   package var failureCount: Int { state.withLock { $0.plan.failureCount } }
 
+  /// What failed first; `nil` if nothing has.
+  package var failedOperation: Operation? { state.withLock { $0.plan.failedOperation } }
+
   /// Whether a bit was flipped.
   package var hasFlippedBits: Bool { state.withLock { $0.plan.hasFlippedBits } }
 

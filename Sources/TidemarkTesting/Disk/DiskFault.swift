@@ -35,6 +35,8 @@ extension Disk {
 struct FaultPlan: Sendable {
   var faults: [Disk.Fault] = []
   private(set) var failureCount = 0
+  /// What failed first.
+  private(set) var failedOperation: Disk.Operation?
   private(set) var hasFlippedBits = false
   var hasLostUnsynced = false
 
@@ -47,6 +49,7 @@ struct FaultPlan: Sendable {
     }
     if let due {
       failureCount += 1
+      failedOperation = failedOperation ?? operation
       if due.flipsBit, operation == .read { hasFlippedBits = true }
       if due.losesUnsynced, operation == .sync { hasLostUnsynced = true }
     }
