@@ -155,6 +155,23 @@ import Testing
     #expect(budget.usedBytes < before + 1 << 20)
   }
 
+  /// Stores of one process come and go by themselves.
+  ///
+  /// Seen to fail with: a budget that keeps a store, for the moment in which it looks at it, after it was closed.
+  @Test func aClosedStoreIsFreeAtOnceWhateverOthersAskTheBudget() throws {
+    let options = options(MemoryBudget(bytes: 64 << 20))
+    let isOver = Gate()
+    let other = BackgroundCall {
+      while !isOver.hasArrivals { _ = options.budget.spareBytesOfAStore }
+    }
+    defer {
+      isOver.open()
+      isOver.pass()
+      try? other.wait()
+    }
+    for _ in 0..<30 { try directory.store(try directory.log(), options).close() }
+  }
+
   /// Seen to fail with: an expired view that keeps RocksDB's snapshot; views that never expire.
   @Test func anExpiredSnapshotThrowsAndHoldsNothing() throws {
     var options = options(MemoryBudget(bytes: 64 << 20))

@@ -22,7 +22,9 @@ public final class MemoryBudget: Sendable {
   /// How many steps of memory the cache was made smaller by, under a lock and to be read without it.
   private let stepsTaken = Mutex(0)
   private let lastStepsTaken = Atomic<Int>(0)
+  // Whoever looks at a weak reference keeps the store for that moment, and with it the database: under one of these locks.
   private let members = Mutex<[Member]>([])
+  private let flushing = Mutex<Void>(())
 
   private struct Member {
     weak var store: (any BudgetedStore)?
@@ -53,6 +55,11 @@ public final class MemoryBudget: Sendable {
       members.removeAll { $0.store == nil }
       members.append(Member(store: store))
     }
+  }
+
+  /// Counts a store no longer: from here on nobody keeps it for the budget's sake.
+  func leave(_ store: any BudgetedStore) {
+    flushing.withLock { _ in members.withLock { members in members.removeAll { $0.store === store } } }
   }
 
   /// How much a store may keep only to be fast: all together a sixteenth.
@@ -94,9 +101,11 @@ public final class MemoryBudget: Sendable {
   private var stepsHeld: Int { (heldByTransactions + stepBytes - 1) / stepBytes }
 
   private func flushLargestStore() {
-    let stores = members.withLock { $0.compactMap(\.store) }
-    let sizes = stores.map { ($0, $0.memtableBytes) }
-    if let (store, size) = sizes.max(by: { $0.1 < $1.1 }), size > 0 { store.requestFlush() }
+    flushing.withLock { _ in
+      let stores = members.withLock { $0.compactMap(\.store) }
+      let sizes = stores.map { ($0, $0.memtableBytes) }
+      if let (store, size) = sizes.max(by: { $0.1 < $1.1 }), size > 0 { store.requestFlush() }
+    }
   }
 }
 

@@ -68,6 +68,7 @@ public final class StateStore: Sendable {
     // Taken at once, so that a second call finds nothing to close.
     guard let engine = engine.withLock({ $0.take() }) else { return }
     signals.stop()
+    engine.options.budget.leave(engine)
     defer { observer.closed() }
     var failure = engine.health.failure
     if failure == nil {
