@@ -25,9 +25,10 @@ extension FileLog {
     var cursor = try LogCursor(directory, segments, near: start, windowBytes: 1 << 20)
     for (former, base) in zip(segments, segments.dropFirst()) where base <= start.value {
       // What lies below the recovery point isn't scanned, but must be there.
-      if try !directory.hasBatch(endingAt: base, inSegment: former) {
-        throw damage(directory.path(base, "log"), position: 0, Offset(base), "no commit ends where the segment starts")
-      }
+      if try directory.hasBatch(endingAt: base, inSegment: former) { continue }
+      try checkSegment(former, to: base)
+      // It was the index that led astray.
+      _ = try directory.buildIndex(ofSegment: former, limit: base, intervalBytes: options.indexIntervalBytes)
     }
     if cursor.expected.value > first, let last = try lastCommit(endingAt: cursor.expected, segments) {
       cursor.follow(last.receipt, epoch: last.epoch)
@@ -65,6 +66,26 @@ extension FileLog {
       report: LogRecovery(
         file: cursor.path, endOffset: end, cutBytes: cutBytes, reason: reason, scannedBytes: scannedBytes,
         segments: segments.count))
+  }
+
+  /// Throws `corrupted`, saying where, unless a segment is intact up to where the next begins.
+  private func checkSegment(_ base: Int64, to limit: Int64) throws(StoreError) {
+    let path = directory.path(base, "log")
+    guard let file = try directory.storage.open(path, .read) else {
+      throw StoreError(.corrupted, "a segment is gone; restore it from a copy", ["file": path])
+    }
+    var scanner = SegmentScanner(file, path)
+    var end = base
+    while true {
+      let step = try scanner.next()
+      if case .damaged(let reason) = step { throw damage(path, position: scanner.position, Offset(end), reason) }
+      if case .end = step, end == limit { return }
+      guard case .batch = step, scanner.batch.header.baseOffset == end, scanner.batch.header.endOffset <= limit else {
+        throw damage(
+          path, position: scanner.position, Offset(end), "no commit follows, and the next segment starts at \(limit)")
+      }
+      end = scanner.batch.header.endOffset
+    }
   }
 
   /// Throws `wrongChangelog` if the first commit of an uncut log follows another identity.

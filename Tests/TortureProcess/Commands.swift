@@ -175,6 +175,53 @@ struct HistoriesCommand: ParsableCommand {
   }
 }
 
+struct DamageCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "damage", abstract: "Damages the files of a state, one a try, and looks what becomes of it.")
+
+  @OptionGroup var shared: SharedOptions
+
+  @Option(help: ArgumentHelp("How many damaged files.", valueName: "count"))
+  var files = 10_000
+
+  @Option(help: .hidden) var part: Int?
+
+  func run() throws {
+    guard let part else {
+      let progress = Progress(seconds: shared.seconds)
+      inParallel(shared.jobs, parts: shared.jobs, progress) { part in
+        try Worker.start(["damage", "--files", "\(files)"], shared, part, progress)
+      }
+      print(progress.finish().figures.damage.table)
+      return try end(progress, shared)
+    }
+    try Worker.run(shared, part) { directory, report in
+      let sweep = DamageSweep(seed: shared.seed, in: directory)
+      var left = (files + shared.jobs - 1 - part) / shared.jobs
+      try sweep.run(try sweep.makeOriginal(), part: part, of: shared.jobs) { tally in
+        var figures = Figures()
+        figures.damage = tally
+        left -= 1
+        return report(figures) && left > 0
+      }
+    }
+  }
+}
+
+extension DamageSweep.Tally {
+  /// The outcomes by the kind of file, as a table.
+  fileprivate var table: String {
+    let outcomes = DamageSweep.Outcome.allCases
+    var lines = ["| file | " + outcomes.map(\.name).joined(separator: " | ") + " |"]
+    lines.append("|---|" + outcomes.map { _ in "---|" }.joined())
+    for kind in DamageSweep.FileKind.allCases {
+      let counts = self.outcomes[kind] ?? [:]
+      lines.append("| \(kind.rawValue) | " + outcomes.map { "\(counts[$0] ?? 0)" }.joined(separator: " | ") + " |")
+    }
+    return lines.joined(separator: "\n")
+  }
+}
+
 struct AllCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "all", abstract: "All three by turns; the default.", shouldDisplay: true)

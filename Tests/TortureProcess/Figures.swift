@@ -9,6 +9,7 @@ struct Figures: Codable {
   var imagesOfRecoveries = 0
   var faults = FaultSweep.Tally()
   var histories = RandomHistory.Tally()
+  var damage = DamageSweep.Tally()
   var violations = 0
   /// RocksDB's assertions that stopped the program, with how often.
   var assertions: [String: Int] = [:]
@@ -20,6 +21,7 @@ struct Figures: Codable {
     imagesOfRecoveries += other.imagesOfRecoveries
     faults.add(other.faults)
     histories.add(other.histories)
+    damage.add(other.damage)
     violations += other.violations
     assertions.merge(other.assertions, uniquingKeysWith: +)
   }
@@ -51,6 +53,10 @@ struct Figures: Codable {
       parts.append(
         "\(histories.histories) histories (\(histories.actions) actions, \(histories.crashes) crashes,"
           + " \(histories.failedCalls) failed calls, \(histories.stops) stops)")
+    }
+    if damage.files > 0 {
+      let outcomes = DamageSweep.Outcome.allCases.map { "\(damage.count(of: $0)) \($0.name)" }
+      parts.append("\(damage.files) damaged files (\(outcomes.joined(separator: ", ")))")
     }
     return (parts.isEmpty ? ["nothing yet"] : parts).joined(separator: ", ") + ", \(violations) violations"
   }

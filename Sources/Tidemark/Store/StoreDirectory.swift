@@ -97,7 +97,13 @@ struct StoreDirectory: Sendable {
         .corrupted, "BASE doesn't name a checkpoint; write the path of the one that covers the changelog into it",
         ["file": base])
     }
-    return try Checkpoint.verified(StoreDirectory(path: String(text.dropLast()), fileSystem))
+    do throws(StoreError) {
+      return try Checkpoint.verified(StoreDirectory(path: String(text.dropLast()), fileSystem))
+    } catch {
+      throw StoreError(
+        error.kind, "the checkpoint that BASE names, below which the changelog was deleted, can't be taken; put it back,"
+          + " or write its new path into the file", ["file": base], cause: error)
+    }
   }
 
   /// Copies the database and `HEAD`, synced, to a directory that has neither; answers which table files were copied.

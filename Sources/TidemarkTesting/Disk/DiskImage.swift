@@ -35,6 +35,32 @@ package struct DiskImage: Sendable, Equatable {
     return lines
   }
 
+  /// The paths of the files below the directory.
+  package var paths: [String] {
+    var paths: [String] = []
+    walk { path, inode in if files[inode] != nil { paths.append(path) } }
+    return paths
+  }
+
+  /// The bytes of a file; `nil` where there is none. One that is there can be changed, or removed.
+  package subscript(path: String) -> [UInt8]? {
+    get { entry(path).flatMap { files[$0.inode] } }
+    set {
+      guard let (directory, name, inode) = entry(path) else { return }
+      if let newValue { files[inode] = newValue } else { directories[directory]?[name] = nil }
+    }
+  }
+
+  private func entry(_ path: String) -> (directory: Inode, name: String, inode: Inode)? {
+    var (directory, name, inode) = (Inode.root, "", Inode.root)
+    for part in path.split(separator: "/") {
+      (directory, name) = (inode, String(part))
+      guard let next = directories[directory]?[name] else { return nil }
+      inode = next
+    }
+    return (directory, name, inode)
+  }
+
   /// Tells images apart: of names, contents, and which names are one file's.
   package var fingerprint: UInt64 { fingerprint { _ in true } }
 
