@@ -57,9 +57,6 @@ package struct DamageSweep: Sendable {
     case swapped(with: String)
     case deleted
 
-    /// Whether there is no such file any more.
-    var isGone: Bool { if case .deleted = self { true } else { false } }
-
     var description: String {
       switch self {
       case .flipped(let bit): "bit \(bit & 7) of byte \(bit >> 3) flipped"
@@ -273,11 +270,16 @@ package struct DamageSweep: Sendable {
   /// An error says which file, or which store is to be rebuilt.
   private func check(_ error: StoreError, _ path: String, _ kind: FileKind, _ damage: Damage) throws {
     let text = "\(error)"
-    let name = String(path.split(separator: "/").last ?? "")
+    func name(_ path: String) -> String { String(path.split(separator: "/").last ?? "") }
     // Another identity may be another changelog's, rightly.
     if kind == .partitionMetadata, error.kind == .wrongChangelog { return }
-    let directory = path.dropLast(name.count + 1)
-    let isNamed = text.contains(name) || (damage.isGone && text.contains(directory))
+    let directory = path.dropLast(name(path).count + 1)
+    let isNamed =
+      switch damage {
+      case .deleted: text.contains(name(path)) || text.contains(directory)
+      case .swapped(let other): text.contains(name(path)) || text.contains(name(other))
+      default: text.contains(name(path))
+      }
     guard isNamed || (kind.isOfDatabase && text.contains("rebuild")) else {
       throw Violation("the error names neither the file nor what to do: \(text)")
     }
