@@ -108,8 +108,11 @@ package struct DamageSweep: Sendable {
   private let seed: UInt64
   private let settings = World.Settings()
 
-  package init(seed: UInt64, in scratch: String) {
+  private let kinds: [FileKind]
+
+  package init(seed: UInt64, kinds: [FileKind] = FileKind.allCases, in scratch: String) {
     self.seed = seed
+    self.kinds = kinds
     self.scratch = scratch
   }
 
@@ -142,7 +145,7 @@ package struct DamageSweep: Sendable {
     let image = try DiskImage(of: root)
     let paths = image.paths.compactMap { path in
       path.hasPrefix("/log/") || path.hasPrefix("/store/") ? FileKind(path).map { (path, $0) } : nil
-    }
+    }.filter { kinds.contains($0.1) }
     return Original(image: image, promise: world.promise, root: root, paths: paths)
   }
 

@@ -123,6 +123,9 @@ package enum ProgramStop {
   // Proof: written by the one thread that calls `run`, before the threads that may stop; a signal handler can take no lock.
   nonisolated(unsafe) private static var current: UnsafeMutablePointer<sem_t>?
 
+  /// How many seconds something may take until it is taken for hung.
+  private static let longestRun = 300
+
   /// From now on `abort` stops the calling thread instead of the program.
   package static func install() {
     signal(SIGABRT) { _ in
@@ -146,9 +149,11 @@ package enum ProgramStop {
     }
     thread.stackSize = 8 << 20
     thread.start()
-    while true {
-      let status = unsafe sem_wait(run.ended)
-      if status == 0 { break }
+    var end = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &end)
+    end.tv_sec += longestRun
+    while unsafe sem_timedwait(run.ended, &end) != 0 {
+      if errno == ETIMEDOUT { return .failure(Violation("nothing came back for \(longestRun) s")) }
     }
     return run.result.withLock { $0 }
   }

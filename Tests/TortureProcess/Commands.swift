@@ -184,19 +184,21 @@ struct DamageCommand: ParsableCommand {
   @Option(help: ArgumentHelp("How many damaged files.", valueName: "count"))
   var files = 10_000
 
+  @Option(help: ArgumentHelp("Only files of this kind; may be repeated.", valueName: "kind"))
+  var only: [DamageSweep.FileKind] = []
+
   @Option(help: .hidden) var part: Int?
 
   func run() throws {
     guard let part else {
       let progress = Progress(seconds: shared.seconds)
-      inParallel(shared.jobs, parts: shared.jobs, progress) { part in
-        try Worker.start(["damage", "--files", "\(files)"], shared, part, progress)
-      }
+      Self.sweep(shared, progress, files: files, only: only)
       print(progress.finish().figures.damage.table)
       return try end(progress, shared)
     }
     try Worker.run(shared, part) { directory, report in
-      let sweep = DamageSweep(seed: shared.seed, in: directory)
+      let sweep = DamageSweep(
+        seed: shared.seed, kinds: only.isEmpty ? DamageSweep.FileKind.allCases : only, in: directory)
       var left = (files + shared.jobs - 1 - part) / shared.jobs
       try sweep.run(try sweep.makeOriginal(), part: part, of: shared.jobs) { tally in
         var figures = Figures()
@@ -206,7 +208,16 @@ struct DamageCommand: ParsableCommand {
       }
     }
   }
+
+  static func sweep(_ shared: SharedOptions, _ progress: Progress, files: Int, only: [DamageSweep.FileKind] = []) {
+    inParallel(shared.jobs, parts: shared.jobs, progress) { part in
+      let kinds = only.flatMap { ["--only", $0.rawValue] }
+      try Worker.start(["damage", "--files", "\(files)"] + kinds, shared, part, progress)
+    }
+  }
 }
+
+extension DamageSweep.FileKind: ExpressibleByArgument {}
 
 extension DamageSweep.Tally {
   /// The outcomes by the kind of file, as a table.
@@ -224,7 +235,7 @@ extension DamageSweep.Tally {
 
 struct AllCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "all", abstract: "All three by turns; the default.", shouldDisplay: true)
+    commandName: "all", abstract: "All of them by turns; the default.", shouldDisplay: true)
 
   @OptionGroup var shared: SharedOptions
 
@@ -248,6 +259,7 @@ struct AllCommand: ParsableCommand {
       if round == 0, !progress.isOver {
         some.seconds = progress.secondsLeft
         FaultsCommand.sweep(some, progress, every: 1)
+        if !progress.isOver { DamageCommand.sweep(some, progress, files: 10_000) }
       }
       round += 1
     } while !progress.isOver && progress.distinctImages < images ?? .max
