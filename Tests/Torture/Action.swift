@@ -44,7 +44,7 @@ package enum Action: Sendable, Hashable {
   static func random(using random: inout some RandomNumberGenerator) -> Action {
     let records = [1, 2, 5, 20, 100, 300].randomElement(using: &random)!
     // Never much in one commit: what a crash finds depends on how often files change, not on how large they are.
-    let valueBytes = records > 20 ? [0, 10, 50].randomElement(using: &random)! : [0, 10, 100, 1000].randomElement(using: &random)!
+    let valueBytes = (records > 20 ? [0, 10, 50] : [0, 10, 100, 1000]).randomElement(using: &random)!
     return switch Int.random(in: 0..<100, using: &random) {
     case 0..<40: .commit(records: records, valueBytes: valueBytes)
     case 40..<44: .abort(records: records)

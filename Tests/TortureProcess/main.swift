@@ -10,7 +10,9 @@ TortureCommand.main()
 struct TortureCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "torture",
-    abstract: "Crashes stores at every step, fails every call to their disk, damages their files, and looks for broken promises.",
+    abstract: """
+      Crashes stores at every step, fails every call to their disk, damages their files, and looks for broken promises.
+      """,
     discussion: """
       Without a subcommand all take turns, until so many images were made or so long has passed. The figures add up
       over runs in a file.

@@ -101,8 +101,9 @@ struct StoreDirectory: Sendable {
       return try Checkpoint.verified(StoreDirectory(path: String(text.dropLast()), fileSystem))
     } catch {
       throw StoreError(
-        error.kind, "the checkpoint that BASE names, below which the changelog was deleted, can't be taken; put it back,"
-          + " or write its new path into the file", ["file": base], cause: error)
+        error.kind,
+        "the checkpoint that BASE names, below which the changelog was deleted, can't be taken; put it back, or write its"
+          + " new path into the file", ["file": base], cause: error)
     }
   }
 

@@ -42,7 +42,9 @@ package struct DiskImage: Sendable, Equatable {
     return paths
   }
 
-  /// The bytes of a file; `nil` where there is none. One that is there can be changed, or removed.
+  /// The bytes of a file; `nil` where there is none.
+  ///
+  /// A file that is there can be changed, or removed.
   package subscript(path: String) -> [UInt8]? {
     get { entry(path).flatMap { files[$0.inode] } }
     set {
