@@ -460,7 +460,6 @@ end:
 #endif
 #ifdef BREAK_RUNS_GO_FIRST
        d_step { my.applying = 0; checkView() };
-       install(set, upTo, receipt);
 #endif
 #ifdef BREAK_OFFSET_EARLY
        d_step { upTo = my.committed; receipt = (my.end == upTo -> my.last : batch[my.last].follows) };
