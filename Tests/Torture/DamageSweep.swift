@@ -155,15 +155,15 @@ package struct DamageSweep: Sendable {
   ///
   /// Calls `report` after each try; it ends the sweep by answering `false`.
   package func run(_ original: Original, part: Int = 0, of count: Int = 1, _ report: (Tally) -> Bool) throws {
-    var random = SeededGenerator(seed: seed &+ UInt64(part) &* 1_000_003)
-    var number = 0
-    for (path, kind) in original.paths {
-      for damage in certain(path, kind, original) {
-        number += 1
-        if number % count != part { continue }
-        if !report(try outcome(of: damage, path, kind, original)) { return }
-      }
+    var random = SeededGenerator(seed: seed)
+    // In any order, so that the first few are of all kinds.
+    let tries = original.paths.flatMap { (path, kind) in
+      certain(path, kind, original).map { (path: path, kind: kind, damage: $0) }
+    }.shuffled(using: &random)
+    for (number, next) in tries.enumerated() where number % count == part {
+      if !report(try outcome(of: next.damage, next.path, next.kind, original)) { return }
     }
+    random = SeededGenerator(seed: seed &+ UInt64(part) &* 1_000_003)
     while true {
       let (path, kind) = original.paths.randomElement(using: &random)!
       let damage = any(path, original, &random)
