@@ -221,17 +221,28 @@ package struct DamageSweep: Sendable {
   private func outcome(
     of damage: Damage, _ path: String, _ kind: FileKind, _ original: Original
   ) throws -> Tally {
-    let root = scratch + "/damaged"
+    let root = newDirectory()
     do {
       let image = damaged(original.image, path, damage)
-      // No two have the same directory: one that was stopped keeps its locks.
       _ = try image.write(to: root, inPlaceOf: [original.root])
       var tally = Tally()
       tally.outcomes[kind] = [try outcome(in: root, path, kind, damage, original): 1]
+      try POSIXStorage().removeTree(root)
       return tally
     } catch {
       throw Violation("\(path), \(damage): \(error); the files are in \(root)")
     }
+  }
+
+  /// No two have the same: one that was stopped keeps its locks.
+  private func newDirectory() -> String { "\(scratch)/\(UInt64.random(in: 0 ... .max))" }
+
+  /// Does what follows on damage that was found; it must come to its end.
+  private func mend(_ body: @escaping () throws -> Void) throws {
+    guard let result = ProgramStop.run(body) else {
+      throw Violation("the program stopped after what is to be done about the damage")
+    }
+    try result.get()
   }
 
   private func outcome(
@@ -240,9 +251,9 @@ package struct DamageSweep: Sendable {
     let world = World(root, Disk(syncs: false), settings, original.promise)
     switch ProgramStop.run({ try look(at: world) }) {
     case nil:
-      let next = "\(scratch)/stopped-\(UInt64.random(in: 0 ... .max))"
+      let next = newDirectory()
       _ = try DiskImage(of: root).write(to: next, inPlaceOf: [root])
-      try rebuild(next, original)
+      try mend { try rebuild(next, original) }
       try POSIXStorage().removeTree(next)
       return .stopped
     case .success: return .right
@@ -250,10 +261,10 @@ package struct DamageSweep: Sendable {
       world.letGo()
       try check(error, path, kind, damage)
       if kind.isOfDatabase {
-        try rebuild(root, original)
+        try mend { try rebuild(root, original) }
         return .rebuilt
       }
-      try putBack(path, damage, root, original)
+      try mend { try putBack(path, damage, root, original) }
       return .putBack
     case .failure(let error): throw error
     }
