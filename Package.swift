@@ -18,6 +18,8 @@ let package = Package(
   products: [
     .library(name: "Tidemark", targets: ["Tidemark"]),
     .library(name: "TidemarkTesting", targets: ["TidemarkTesting"]),
+    // For the package in Fuzz/, which gets at nothing else that isn't public.
+    .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     .executable(name: "tidemark", targets: ["TidemarkCommand"]),
   ],
   dependencies: [
@@ -67,6 +69,9 @@ let package = Package(
     .target(
       name: "QuietLogs", dependencies: [.product(name: "Logging", package: "swift-log")], path: "Tests/QuietLogs",
       swiftSettings: swiftSettings),
+    .target(
+      name: "FuzzTargets", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"],
+      path: "Tests/FuzzTargets", swiftSettings: swiftSettings),
     .target(name: "SmallDisk", path: "Tests/SmallDisk", swiftSettings: swiftSettings),
     .testTarget(
       name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
@@ -88,6 +93,7 @@ let package = Package(
         .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
       swiftSettings: swiftSettings),
+    .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(
       name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB", "QuietLogs", "SmallDisk"],
