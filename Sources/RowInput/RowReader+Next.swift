@@ -61,6 +61,11 @@ extension RowReader {
 
   private mutating func nextJSON() throws(InputError) -> Bool {
     while let found = try findLine() {
+      if position.offset == 0, window.startsWithByteOrderMark {
+        // It wasn't whole when the file was opened.
+        cursor = 3
+        continue
+      }
       if isBlankLine(found) {
         skip(found)
         continue
@@ -100,6 +105,8 @@ extension RowReader {
       case .unclosedQuote:
         throw InputError(.malformed("unclosed quote"), file: path, line: nextLine + scanner.innerBreaks)
       case .textAfterQuote:
+        // Whoever goes past the row goes to the end of its line.
+        if holdsBackOpenRow, try findLine() == nil { return nil }
         throw InputError(.malformed("text after a closing quote"), file: path, line: nextLine + scanner.innerBreaks)
       }
     }

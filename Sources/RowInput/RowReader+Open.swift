@@ -61,8 +61,7 @@ extension RowReader {
   mutating func move(to start: RowPosition) throws(InputError) {
     let first = position.offset
     let isHeaderOpen = isRowOpen
-    // The columns of a JSON file are those of its first row.
-    if format == .ndjson { _ = try next() }
+    if format == .ndjson { try checkColumns(before: start.offset) }
     do {
       let byteCount = try window.fileByteCount()
       guard start.offset <= byteCount else {
@@ -81,6 +80,18 @@ extension RowReader {
     nextRecord = start.record
     row = start
     fields.setAllAbsent()
+  }
+
+  /// Reads a JSON file up to its first row, which has the columns, or to a place; bad rows were skipped by who went on there.
+  private mutating func checkColumns(before offset: Int) throws(InputError) {
+    while !areColumnsChecked, position.offset < offset {
+      do throws(InputError) {
+        guard try next() else { return }
+      } catch {
+        guard error.isOfOneRow else { throw error }
+        try skipRow()
+      }
+    }
   }
 
   func changed(_ text: String) -> InputError { InputError(.changedFile(text), file: path) }

@@ -97,4 +97,24 @@ import Testing
     #expect(rest.map(\.position) == [RowPosition(offset: 8, line: 103, record: 52)])
     #expect(rest.map(\.next) == [RowPosition(offset: 12, line: 104, record: 53)])
   }
+
+  /// The columns of a JSON file are those of the first row that is one.
+  @Test func badRowsAtTheStartDontKeepFromGoingOn() throws {
+    let file = try TemporaryFile("x\n{\"a\":\n{\"a\":1}\n{\"a\":2}\n", name: "rows.ndjson")
+    var reader = try RowReader.open(file.path, columns: ["a"])
+    var places: [RowPosition] = []
+    for _ in 0..<2 {
+      places.append(reader.position)
+      #expect(throws: InputError.self) { _ = try reader.next() }
+      try reader.skipRow()
+    }
+    for (place, line) in zip(places, 1...) {
+      var again = try RowReader.open(file.path, columns: ["a"], from: place)
+      let error = #expect(throws: InputError.self) { _ = try again.next() }
+      #expect(error?.line == line)
+    }
+    #expect(try rows(of: file, ["a"], from: reader.position).map(\.fields) == [["1"], ["2"]])
+    let missing = #expect(throws: InputError.self) { _ = try rows(of: file, ["b"], from: reader.position) }
+    #expect(missing?.kind == .missingColumn("b", available: ["a"]))
+  }
 }

@@ -55,4 +55,37 @@ import Testing
       }
     }
   }
+
+  /// Skipping needs the whole line, which would be counted again and again until it is there.
+  @Test(arguments: [1, 1 << 16]) func halfABadRowIsLeftForLaterToo(bufferBytes: Int) throws {
+    let file = try TemporaryFile("a,b\n\"x\"y,")
+    var reader = try RowReader.open(file.path, columns: ["a"], holdsBackOpenRow: true, bufferBytes: bufferBytes)
+    var found = try reader.next()
+    #expect(!found)
+    try file.append("2\n3,4\n")
+    #expect(throws: InputError(.malformed("text after a closing quote"), file: file.path, line: 2)) {
+      _ = try reader.next()
+    }
+    try reader.skipRow()
+    found = try reader.next()
+    let text = found ? reader.text(0) : nil
+    #expect(text == "3")
+  }
+
+  @Test(arguments: ["rows.csv", "rows.ndjson"])
+  func aByteOrderMarkMayComeInPieces(name: String) throws {
+    let bytes = Array(("\u{FEFF}" + (name == "rows.csv" ? "a\n1\n" : "{\"a\":1}\n")).utf8)
+    for cut in 0..<4 {
+      let file = try TemporaryFile(Array(bytes[..<cut]), name: name)
+      do {
+        var reader = try RowReader.open(file.path, columns: ["a"], holdsBackOpenRow: true, bufferBytes: 4)
+        try file.append(Array(bytes[cut...]))
+        let found = try reader.next()
+        let text = found ? reader.text(0) : nil
+        #expect(text == "1", "cut at \(cut)")
+      } catch let error as InputError {
+        #expect(error.kind == .emptyFile && name == "rows.csv", "cut at \(cut): \(error)")
+      }
+    }
+  }
 }

@@ -18,10 +18,12 @@ final class TemporaryFile {
 
   deinit { try? FileManager.default.removeItem(at: URL(filePath: path).deletingLastPathComponent()) }
 
-  func append(_ text: String) throws {
+  func append(_ text: String) throws { try append(Array(text.utf8)) }
+
+  func append(_ bytes: [UInt8]) throws {
     let handle = try FileHandle(forWritingTo: URL(filePath: path))
     try handle.seekToEnd()
-    try handle.write(contentsOf: Data(text.utf8))
+    try handle.write(contentsOf: Data(bytes))
     try handle.close()
   }
 }
