@@ -162,15 +162,22 @@ extension FileLog {
     guard (first ?? 0) <= start, first != nil || isKnownEmpty else {
       throw StoreError(
         .corrupted, "segments are missing; restore them from a copy, or rebuild from a checkpoint",
-        ["file": directory.path, "offset": start, "first segment": first.map { "\($0)" } ?? "none"])
+        [
+          "file": directory.path, "offset": start, "first segment": first.map { "\($0)" } ?? "none",
+          "start recorded in": directory.logStartPath,
+        ])
     }
   }
 
   func missingEnd(_ end: Offset, _ boundary: Offset, _ path: String) -> StoreError {
-    StoreError(
+    var error = StoreError(
       .corrupted,
       "the end of the log is missing although it was durable; restore the file from a copy, or rebuild from a checkpoint",
       ["file": path, "offset": end, "durable offset": boundary])
+    if let checkpoint = directory.checkpoint(ofDurable: boundary.value) {
+      error.metadata.append(StoreError.Entry(name: "recorded in", value: checkpoint))
+    }
+    return error
   }
 }
 

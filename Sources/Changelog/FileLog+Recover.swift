@@ -54,6 +54,10 @@ extension FileLog {
     }
     if end < known { throw missingEnd(end, known, cursor.path) }
 
+    // Before anything is changed.
+    try checkOffset(end, cursor.path)
+    _ = try directory.epoch(after: cursor.lastEpoch, cursor.path)
+
     var lastReceipt = cursor.lastReceipt
     if lastReceipt == nil { lastReceipt = try receipt(endingAt: end) }
     guard let lastReceipt else { throw missingEnd(end, known, cursor.path) }

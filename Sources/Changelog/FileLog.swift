@@ -93,11 +93,9 @@ public final class FileLog: Changelog, Sendable {
     }
     let recovered = try recover()
     let epochs = try directory.epochs()
-    let lastEpoch = max(recovered.lastEpoch, epochs.last?.epoch ?? -1)
-    guard lastEpoch < Int32.max else {
-      throw StoreError(.corrupted, "the epochs are used up; restore the checkpoint file from a copy")
-    }
-    let epoch = EpochStart(epoch: lastEpoch + 1, startOffset: recovered.endOffset.value)
+    let epoch = EpochStart(
+      epoch: try directory.epoch(after: recovered.lastEpoch, recovered.report.file),
+      startOffset: recovered.endOffset.value)
     try directory.record(epoch, after: epochs)
     try directory.recordRecoveryPoint(recovered.endOffset.value)
 

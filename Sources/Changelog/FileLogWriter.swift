@@ -170,6 +170,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     while true {
       let needsRoll = try state.wait(until: { !$0.appending && !$0.rewriting }) { (state) throws(StoreError) in
         try Self.checkUsable(state)
+        try checkOffset(state.endOffset, state.segment.path)
         if byteCount == 0 {
           byteCount = measure()
           guard byteCount <= options.maxCommitBytes else {
@@ -292,6 +293,14 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
       }
     }
   }
+}
+
+/// Throws if no batch can start at an offset.
+func checkOffset(_ offset: Offset, _ file: String) throws(StoreError) {
+  if offset.value <= RecordBatchHeader.greatestBaseOffset { return }
+  throw StoreError(
+    .corrupted, "the offsets are used up, which takes longer than any log lasts; restore the file from a copy",
+    ["file": file, "offset": offset])
 }
 
 extension Duration {

@@ -10,7 +10,7 @@ package struct EpochStart: Sendable, Hashable {
 extension LogDirectory {
   private var epochsPath: String { path + "/leader-epoch-checkpoint" }
   private var recoveryPointPath: String { path + "/recovery-point-offset-checkpoint" }
-  private var logStartPath: String { path + "/log-start-offset-checkpoint" }
+  var logStartPath: String { path + "/log-start-offset-checkpoint" }
 
   /// The writers so far; empty if the file is missing.
   package func epochs() throws(StoreError) -> [EpochStart] {
@@ -23,6 +23,17 @@ extension LogDirectory {
       epochs.append(EpochStart(epoch: epoch, startOffset: start))
     }
     return epochs
+  }
+
+  /// The epoch of the next writer, where the last batch, which is in `file`, has the epoch `last`.
+  func epoch(after last: Int32, _ file: String) throws(StoreError) -> Int32 {
+    let recorded = try epochs().last?.epoch ?? -1
+    guard max(last, recorded) < Int32.max else {
+      throw StoreError(
+        .corrupted, "the epochs are used up, which takes longer than any log lasts; restore the file from a copy",
+        ["file": recorded == Int32.max ? epochsPath : file, "epoch": Int32.max])
+    }
+    return max(last, recorded) + 1
   }
 
   /// Records a writer; those that appended nothing are replaced, as in Kafka.
@@ -39,6 +50,12 @@ extension LogDirectory {
   /// Below it, segments were deleted on purpose; `nil` if that never happened.
   func logStart() throws(StoreError) -> Int64? { try offset(in: logStartPath) }
   func recordLogStart(_ offset: Int64) throws(StoreError) { try record(offset, in: logStartPath) }
+
+  /// The file that says that everything below an offset is durable; `nil` if it is a segment.
+  func checkpoint(ofDurable offset: Int64) -> String? {
+    if (try? recoveryPoint()) == offset { return recoveryPointPath }
+    return (try? epochs().last)?.startOffset == offset ? epochsPath : nil
+  }
 
   private func offset(in path: String) throws(StoreError) -> Int64? {
     guard let lines = try lines(of: path) else { return nil }

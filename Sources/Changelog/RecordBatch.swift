@@ -96,11 +96,14 @@ public struct RecordBatchHeader: Sendable, Hashable {
   /// The offset after the last record.
   public var endOffset: Int64 { baseOffset &+ Int64(lastOffsetDelta) &+ 1 }
 
+  /// A batch that starts here may have as many records as there can be, and its end is a number.
+  package static let greatestBaseOffset = Int64.max - Int64(Int32.max) - 1
+
   /// What is impossible about the fields, or `nil`.
   package var implausibility: String? {
     if magic != 2 { return "the batch's magic is not 2" }
     if totalBytes < Self.byteCount { return "the batch's length is impossible" }
-    if baseOffset < 0 || lastOffsetDelta < 0 || baseOffset > Int64.max - Int64(Int32.max) - 1 {
+    if baseOffset < 0 || lastOffsetDelta < 0 || baseOffset > Self.greatestBaseOffset {
       return "the batch's offsets are impossible"
     }
     return nil

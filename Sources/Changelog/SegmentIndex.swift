@@ -100,7 +100,8 @@ extension LogDirectory {
     while low < high {
       let middle = (low + high) / 2
       guard let entry = try indexEntry(middle, of: index) else { return start }
-      if base + Int64(entry.offset) <= offset { low = middle + 1 } else { high = middle }
+      // A difference, which is always a number: a segment may claim to start at the greatest offset of all.
+      if Int64(entry.offset) <= offset - base { low = middle + 1 } else { high = middle }
     }
     guard low > 0, let entry = try indexEntry(low - 1, of: index), entry.position > 0, entry.offset >= 0 else {
       return start
@@ -146,7 +147,7 @@ extension LogDirectory {
     guard entry.position > 0, let log = try storage.open(path(base, "log"), .read) else { return nil }
     var window = FileWindow(RecordBatchHeader.byteCount)
     guard let header = try header(at: Int(entry.position), of: log, &window),
-      header.endOffset - 1 == base + Int64(entry.offset), header.baseOffset >= base
+      header.endOffset - 1 - base == Int64(entry.offset), header.baseOffset >= base
     else { return nil }
     return (Int(entry.position), header.baseOffset)
   }

@@ -202,6 +202,86 @@ import TidemarkTesting
     _ = failure(.invalidArgument) { _ = try Scratch().open(.init(createIfMissing: false)) }
   }
 
+  @Test(arguments: [("leader-epoch", "0\n1\n1 70\n"), ("recovery-point-offset", "0\n1\norders-changelog 0 70\n")])
+  func aMissingEndNamesTheFileThatTellsOfIt(name: String, text: String) throws {
+    let scratch = Scratch()
+    let writer = try scratch.open(.init(), quick).openWriter()
+    try append(0..<5, to: writer)
+    try writer.close()
+    let file = scratch.file(name + "-checkpoint")
+    try scratch.write(Array(text.utf8), to: file)
+    let log = try scratch.open(.init(), quick)
+    #expect(failure(.corrupted) { _ = try log.offsets() }?.value("recorded in") == file)
+    #expect(failure(.corrupted) { _ = try log.openWriter() }?.value("recorded in") == file)
+  }
+
+  @Test func aMissingStartNamesTheFileThatTellsOfIt() throws {
+    let scratch = Scratch()
+    let writer = try scratch.open(.init(), quick).openWriter()
+    try append(0..<5, to: writer)
+    try writer.close()
+    let later = try scratch.copy()
+    try later.write(try later.bytes(later.segment(0)), to: later.segment(5))
+    try later.remove(later.segment(0))
+    let error = failure(.corrupted) { _ = try later.open(.init(), quick).openWriter() }
+    #expect(error?.value("start recorded in") == later.file("log-start-offset-checkpoint"))
+  }
+
+  @Test func epochsThatAreUsedUpNameTheirFile() throws {
+    let scratch = Scratch()
+    let writer = try scratch.open(.init(), quick).openWriter()
+    try append(0..<5, to: writer)
+    try writer.close()
+    let file = scratch.file("leader-epoch-checkpoint")
+    try scratch.write(Array("0\n1\n2147483647 0\n".utf8), to: file)
+    #expect(failure(.corrupted) { _ = try scratch.open(.init(), quick).openWriter() }?.value("file") == file)
+  }
+
+  /// The name of a segment and the checkpoint of the start may claim any offset.
+  @Test(arguments: [Int64.max, Int64.max - 1000, RecordBatchHeader.greatestBaseOffset + 1])
+  func offsetsThatAreUsedUpAreAnError(base: Int64) throws {
+    let scratch = Scratch()
+    let log = try scratch.open(.init(), quick)
+    try scratch.write(
+      Array("0\n1\n\(Scratch.partition.topic) 0 \(base)\n".utf8), to: scratch.file("log-start-offset-checkpoint"))
+    try scratch.write([], to: scratch.segment(base))
+    try scratch.write([UInt8](repeating: 0x7F, count: 8), to: scratch.file(segmentName(base, "index")))
+    #expect(try log.offsets().end == Offset(base))
+    #expect(failure(.corrupted) { _ = try log.openWriter() }?.value("file") == scratch.segment(base))
+    try scratch.remove(scratch.segment(base))
+    try scratch.write([], to: scratch.segment(0))
+    #expect(try log.openWriter().endOffset == 0)
+  }
+
+  /// The last batch may take the last offsets; then there is an error, instead of a batch that nobody reads.
+  @Test func noBatchStartsBeyondTheGreatestOffset() throws {
+    let base = RecordBatchHeader.greatestBaseOffset - 3
+    let scratch = Scratch()
+    let log = try scratch.open(.init(), quick)
+    try scratch.write(
+      Array("0\n1\n\(Scratch.partition.topic) 0 \(base)\n".utf8), to: scratch.file("log-start-offset-checkpoint"))
+    let identity = log.identity
+    var encoder = CommitEncoder()
+    let commit = Sample(1).commit()
+    let file = try #require(try quick.open(scratch.segment(base), .create))
+    _ = encoder.measure(commit)
+    _ = encoder.encode(
+      commit,
+      CommitPlacement(
+        baseOffset: Offset(base), durableOffset: .zero, epoch: 0, previousReceipt: Receipt(startOf: identity),
+        timestamp: 1))
+    _ = try encoder.write(commit.records.bytes, to: file, at: 0)
+    let writer = try log.openWriter()
+    #expect(writer.endOffset.value == base + 2)
+    try append(1..<2, to: writer)
+    let error = failure(.corrupted) { _ = try append(1..<2, to: writer) }
+    #expect(error?.value("offset") == "\(base + 4)")
+    #expect(try readAll(log, from: Offset(base)).count == 2)
+    try writer.close()
+    #expect(try readAll(scratch.open(.init(), quick), from: Offset(base)).count == 2)
+    _ = failure(.corrupted) { _ = try scratch.open(.init(), quick).openWriter() }
+  }
+
   // R8. Seen to fail with: `recover` without `checkStart`.
   @Test func aRecreatedLogHasAnotherIdentity() throws {
     let scratch = Scratch()
