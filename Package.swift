@@ -70,7 +70,7 @@ let package = Package(
       name: "QuietLogs", dependencies: [.product(name: "Logging", package: "swift-log")], path: "Tests/QuietLogs",
       swiftSettings: swiftSettings),
     .target(
-      name: "FuzzTargets", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"],
+      name: "FuzzTargets", dependencies: ["CChecksum", "Changelog", "RowInput", "Tidemark", "TidemarkTesting"],
       path: "Tests/FuzzTargets", swiftSettings: swiftSettings),
     .target(name: "SmallDisk", path: "Tests/SmallDisk", swiftSettings: swiftSettings),
     .testTarget(

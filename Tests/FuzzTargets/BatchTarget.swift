@@ -18,7 +18,8 @@ extension FuzzTarget {
       try checkBatch(batch)
     }
     try expect(intactBytes <= count, "batches go beyond the bytes")
-    try expect((damage == nil) == (intactBytes == count), "\(intactBytes) of \(count) bytes are intact: \(damage as Any)")
+    try expect(
+      (damage == nil) == (intactBytes == count), "\(intactBytes) of \(count) bytes are intact: \(damage as Any)")
   }
 }
 

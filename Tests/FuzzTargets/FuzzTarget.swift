@@ -1,11 +1,13 @@
 /// One kind of bytes that may come from anywhere, and what must hold whatever they are.
 ///
 /// `Fuzz/run` has libFuzzer look for inputs that break it; `FuzzTests` gives it those that were kept.
-public struct FuzzTarget: Sendable {
+public struct FuzzTarget: Sendable, CustomStringConvertible {
   /// What `Fuzz/run` and the folder of kept inputs call it.
   public let name: String
   /// Longer inputs show nothing that shorter ones don't.
   public let greatestBytes: Int
+  /// The name.
+  public var description: String { name }
   private let body: @Sendable (RawSpan) throws -> Void
   private let makeSeeds: @Sendable () throws -> [[UInt8]]
 
@@ -19,8 +21,8 @@ public struct FuzzTarget: Sendable {
     makeSeeds = seeds
   }
 
-  /// All of them.
-  public static let all = [batch]
+  /// All of them; those that give more work to a run come first.
+  public static let all = [segment, indexes, csv, json, batch, codecs]
 
   /// Looks at one input; throws ``Violation`` if something doesn't hold that must.
   public func check(_ input: RawSpan) throws { try body(input) }

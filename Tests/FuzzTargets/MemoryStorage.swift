@@ -83,7 +83,11 @@ final class MemoryStorage: Storage, @unchecked Sendable {
 
   func list(_ directory: String) throws(StoreError) -> [String]? {
     guard directories.contains(directory) else { return nil }
-    return files.keys.filter { $0.hasPrefix(directory + "/") }.map { String($0.dropFirst(directory.count + 1)) }
+    let prefix = Array((directory + "/").utf8)
+    return files.keys.compactMap { path in
+      let path = path.utf8
+      return path.starts(with: prefix) ? String(path.dropFirst(prefix.count)) : nil
+    }
   }
 
   func kind(of path: String) throws(StoreError) -> StorageKind? {
@@ -129,7 +133,11 @@ final class MemoryFile: StorageFile, @unchecked Sendable {
 
   func truncate(to byteCount: Int) throws(StoreError) {
     let extra = byteCount - inode.bytes.count
-    if extra > 0 { inode.bytes.append(contentsOf: repeatElement(0, count: extra)) } else { inode.bytes.removeLast(-extra) }
+    if extra > 0 {
+      inode.bytes.append(contentsOf: repeatElement(0, count: extra))
+    } else {
+      inode.bytes.removeLast(-extra)
+    }
   }
 
   func size() throws(StoreError) -> Int { inode.bytes.count }
