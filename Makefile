@@ -5,6 +5,7 @@
 # make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 7 to 10 minutes; SEED, DIRECTORY too
 # make mutants  breaks each rule of the design on purpose, in a copy, and sees whether its test fails: 20 minutes
 # make model    checks a model of the commit protocol with spin, and that it refutes protocols with a fault: 2 minutes
+# make fuzz     bytes that may come from anywhere, with libFuzzer: SECONDS=60 a target, two at a time (Fuzz/)
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
@@ -18,9 +19,10 @@ SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
 NEEDS := RocksDB 7.8 or later, xxHash and a C++ standard library, with their headers
 PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]
-FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
+FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: demo test build torture torture-kills mutants model bench bench-smoke bench-scale bench-aggregate lint format deps clean
+.PHONY: demo test build torture torture-kills mutants model fuzz bench bench-smoke bench-scale bench-aggregate \
+  lint format deps clean
 
 demo: deps
 	swift build -c release --product tidemark
@@ -48,6 +50,10 @@ model:
 	@$(MAKE) --no-print-directory deps PACKAGES="spin gcc libc6-dev" NEEDS="the spin model checker and gcc" \
 	  PRESENT="command -v spin && command -v gcc && [ -e /usr/include/stdio.h ]"
 	Model/run
+
+SECONDS := 60
+fuzz: deps
+	Fuzz/run --seconds $(SECONDS)
 
 build: deps
 	swift build -c release --product tidemark
