@@ -4,20 +4,23 @@ internal import TidemarkTesting
 extension FuzzTarget {
   /// Files beside the segments of a log that is intact: each a byte that says which, two bytes of length, and contents.
   ///
+  /// A bit of the first byte says whether the log's first segment was deleted on purpose.
   /// Whatever they hold: all commits are read, in all ways, and more can be appended; or there is an error that names one of
   /// the files, or that the log belongs to another identity than `partition.metadata` says.
   static let indexes = FuzzTarget("indexes", greatestBytes: 512, seeds: indexSeeds) { input in
-    let storage = MemoryStorage(try IntactLog.shared.get().storage)
+    let isCut = input.byteCount > 0 && input.byte(at: 0) & 0x40 != 0
+    let intact = try (isCut ? IntactLog.cut : IntactLog.whole).get()
+    let storage = MemoryStorage(intact.storage)
     var changed: [String] = []
     var reader = ByteReader(input)
     while let number = reader.integer(UInt8.self), let length = reader.integer(UInt16.self) {
-      let name = IntactLog.names[Int(number & 0x7F) % IntactLog.names.count]
+      let name = IntactLog.names[Int(number & 0x3F) % IntactLog.names.count]
       let contents = reader.take(min(Int(length), reader.remaining))?.array ?? []
       storage[IntactLog.path + name] = number & 0x80 == 0 ? contents : nil
       changed.append(name)
     }
     do {
-      try checkFiles(storage)
+      try checkFiles(storage, intact)
     } catch let error as StoreError {
       let isOfIdentity = error.kind == .wrongChangelog && changed.contains("partition.metadata")
       let text = "\(error)"
@@ -28,7 +31,9 @@ extension FuzzTarget {
 
 /// A log of three segments, with indexes, that was closed.
 private struct IntactLog {
-  static let shared = Result { try IntactLog() }
+  static let whole = Result { try IntactLog() }
+  /// Without its first segment.
+  static let cut = Result { try IntactLog(isCut: true) }
   static let path = "/\(SampleBatches.partition)/"
   /// What may be anything.
   static let names = [
@@ -43,7 +48,7 @@ private struct IntactLog {
   let options = FileLogOptions(indexIntervalBytes: 0)
   let commits: [LogReading.Commit]
 
-  private init() throws {
+  private init(isCut: Bool = false) throws {
     var batches = SampleBatches()
     for number in [3, 5, 0, 6] { try batches.append(number) }
     let first = batches.bytes.count
@@ -55,13 +60,13 @@ private struct IntactLog {
     storage[Self.path + segmentName(Self.middle, "log")] = Array(batches.bytes[first...])
     let log = try FileLog.open("", SampleBatches.partition, options: options, storage: storage)
     try log.openWriter().close()
+    if isCut { try log.deleteCommits(below: batches.end) }
     commits = try LogReading(log).commits
-    try expect(commits.count == 9, "the intact log isn't")
+    try expect(commits.count == (isCut ? 5 : 9), "the intact log isn't")
   }
 }
 
-private func checkFiles(_ storage: MemoryStorage) throws {
-  let intact = try IntactLog.shared.get()
+private func checkFiles(_ storage: MemoryStorage, _ intact: IntactLog) throws {
   let log = try FileLog.open("", SampleBatches.partition, options: intact.options, storage: storage)
   let reading = try LogReading(log)
   if let error = reading.error { throw error }
@@ -74,7 +79,7 @@ private func checkFiles(_ storage: MemoryStorage) throws {
 }
 
 private func indexSeeds() throws -> [[UInt8]] {
-  let intact = try IntactLog.shared.get()
+  let intact = try IntactLog.whole.get()
   func part(_ number: Int, _ contents: [UInt8]) -> [UInt8] {
     [UInt8(number), UInt8(contents.count >> 8), UInt8(contents.count & 255)] + contents
   }
@@ -97,5 +102,5 @@ private func indexSeeds() throws -> [[UInt8]] {
   try text("partition.metadata", "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n")
   try text("partition.metadata", "version: 1\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n")
   seeds.append(seeds[0] + seeds[4] + seeds[10])
-  return seeds
+  return seeds + seeds.map { [$0[0] | 0x40] + $0.dropFirst() }
 }
