@@ -5,6 +5,8 @@
 # make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 7 to 10 minutes; SEED, DIRECTORY too
 # make mutants  breaks each rule of the design on purpose, in a copy, and sees whether its test fails: 20 minutes
 # make model    checks a model of the commit protocol with spin, and that it refutes protocols with a fault: 2 minutes
+# make tsan     all tests under the thread sanitizer; FILTER=RuleR1Tests runs some
+# make asan     all tests under the address sanitizer, which tells of leaks, too; FILTER
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
@@ -20,7 +22,7 @@ NEEDS := RocksDB 7.8 or later, xxHash and a C++ standard library, with their hea
 PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
-.PHONY: demo test build torture torture-kills mutants model bench bench-smoke bench-scale bench-aggregate lint format deps clean
+.PHONY: demo test build torture torture-kills mutants model tsan asan bench bench-smoke bench-scale bench-aggregate lint format deps clean
 
 demo: deps
 	swift build -c release --product tidemark
@@ -48,6 +50,16 @@ model:
 	@$(MAKE) --no-print-directory deps PACKAGES="spin gcc libc6-dev" NEEDS="the spin model checker and gcc" \
 	  PRESENT="command -v spin && command -v gcc && [ -e /usr/include/stdio.h ]"
 	Model/run
+
+# A crash that Swift looks into takes minutes.
+sanitize = SWIFT_BACKTRACE=enable=no swift test --sanitize=$(1) --scratch-path .build/$(1) --disable-xctest \
+  $(if $(FILTER),--filter "$(FILTER)")
+
+tsan: deps
+	$(call sanitize,thread)
+
+asan: deps
+	$(call sanitize,address)
 
 build: deps
 	swift build -c release --product tidemark

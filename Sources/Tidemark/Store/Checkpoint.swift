@@ -29,7 +29,9 @@ public struct Checkpoint: Sendable {
 
   static func verified(_ directory: StoreDirectory) throws(StoreError) -> Checkpoint {
     let checkpoint = try unverified(directory)
-    try mappingErrors(to: "the checkpoint is damaged", ["directory": directory.path]) { () throws(RocksDBError) in
+    try mappingErrors(
+      to: "the checkpoint can't be verified", ["directory": directory.path], ifDamaged: "take another, or put it back"
+    ) { () throws(RocksDBError) in
       let handle = try RocksDB.Database.openReadOnly(
         directory.database, options: directory.databaseOptions(StoreOptions()),
         columnFamilies: try directory.columnFamilyNames())
@@ -108,7 +110,9 @@ extension StateStore {
         !$0.path.hasSuffix(".partial") && (try? $0.hasHead) == true
       }
       for file in try staging.copyStore(to: partial, sharing: others) {
-        try mappingErrors(to: "a copied file isn't what it was", ["file": file]) { () throws(RocksDBError) in
+        try mappingErrors(
+          to: "a copied file can't be verified", ["file": file], ifDamaged: "look at the disk, and take the checkpoint again"
+        ) { () throws(RocksDBError) in
           try TableFile.verifyChecksums(at: file, on: fileSystem.database)
         }
       }
