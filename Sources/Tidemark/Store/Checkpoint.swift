@@ -111,7 +111,8 @@ extension StateStore {
       }
       for file in try staging.copyStore(to: partial, sharing: others) {
         try mappingErrors(
-          to: "a copied file can't be verified", ["file": file], ifDamaged: "look at the disk, and take the checkpoint again"
+          to: "a copied file can't be verified", ["file": file],
+          ifDamaged: "look at the disk, and take the checkpoint again"
         ) { () throws(RocksDBError) in
           try TableFile.verifyChecksums(at: file, on: fileSystem.database)
         }

@@ -56,6 +56,7 @@ struct VerifyCommand: ParsableCommand {
       reader.arguments = [
         "verify", "--state", state.state, "--progress", progress.progress.rawValue, "--parent", "\(getpid())",
       ]
+      Signals.unblock()
       try reader.run()
       Signals.handOn(to: reader.processIdentifier)
       reader.waitUntilExit()

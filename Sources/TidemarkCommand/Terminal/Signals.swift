@@ -28,16 +28,20 @@ enum Signals {
   }
 
   private static func install(flags: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
-    // A parent may have handed down a mask that blocks them.
-    var mask = sigset_t()
-    unsafe sigemptyset(&mask)
     for number in [SIGINT, SIGTERM] {
-      unsafe sigaddset(&mask, number)
       var action = sigaction()
       unsafe action.__sigaction_handler.sa_handler = handler
       action.sa_flags = flags | SA_RESTART
       unsafe sigaction(number, &action, nil)
     }
+    unblock()
+  }
+
+  /// Lets signals come, here and in children: a parent may have handed down a mask that blocks them.
+  static func unblock() {
+    var mask = sigset_t()
+    unsafe sigemptyset(&mask)
+    for number in [SIGINT, SIGTERM, SIGABRT] { unsafe sigaddset(&mask, number) }
     unsafe pthread_sigmask(SIG_UNBLOCK, &mask, nil)
   }
 }
