@@ -20,12 +20,15 @@ SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
 NEEDS := RocksDB 7.8 or later, xxHash and a C++ standard library, with their headers
 PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]
+# Swift's libraries linked in: a process starts in two thirds of the time, and runs where there is no Swift. lld, as others
+# warn of calls in those libraries.
+RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 .PHONY: demo test build torture torture-kills mutants model tsan asan bench bench-smoke bench-scale bench-aggregate lint format deps clean
 
 demo: deps
-	swift build -c release --product tidemark
+	$(RELEASE) --product tidemark
 	.build/release/tidemark demo
 
 test: deps
@@ -39,7 +42,7 @@ test: deps
 
 IMAGES ?= 100000
 torture: deps
-	swift build -c release --product TortureProcess
+	$(RELEASE) --product TortureProcess
 	.build/release/TortureProcess $(if $(IMAGES),--images $(IMAGES))
 
 mutants: deps
@@ -62,18 +65,18 @@ asan: deps
 	$(call sanitize,address)
 
 build: deps
-	swift build -c release --product tidemark
+	$(RELEASE) --product tidemark
 
 KILLS := 1000
 SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 DIRECTORY := $(or $(TMPDIR),/tmp)
 
 torture-kills: deps
-	swift build -c release --product BankProcess
+	$(RELEASE) --product BankProcess
 	.build/release/BankProcess torture $(KILLS) $(SEED) $(DIRECTORY)
 
 bench: deps
-	swift build -c release --package-path Benchmarks --product TidemarkBench
+	$(RELEASE) --package-path Benchmarks --product TidemarkBench
 	Benchmarks/.build/release/TidemarkBench --output .build/bench
 
 bench-smoke: deps
@@ -82,7 +85,7 @@ bench-smoke: deps
 	Benchmarks/.build/debug/TidemarkBench scale --keys 20000 --opens 1 --kills 2 --output .build/bench-smoke
 
 bench-scale: deps
-	swift build -c release --package-path Benchmarks --product TidemarkBench
+	$(RELEASE) --package-path Benchmarks --product TidemarkBench
 	Benchmarks/.build/release/TidemarkBench scale --kills 20
 
 bench-aggregate: build
