@@ -143,6 +143,7 @@ extension StateStore {
   /// The checkpoint must lie outside the store's directory, belong to the store's changelog, and agree with it. The
   /// changelog keeps at least the commit that ends at the stored offset, and all of it if anything is in doubt. From then
   /// on ``verify(in:progress:)`` and a rebuilt store start from the checkpoint, whose place is remembered in the file `BASE`.
+  /// On the store's own file system it shares table files with the store, and so their damage.
   ///
   /// Returns where the changelog starts afterwards.
   @discardableResult
