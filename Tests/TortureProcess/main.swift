@@ -22,10 +22,14 @@ struct TortureCommand: ParsableCommand {
         torture faults --every 10             each tenth call to the disk fails, in all ways
         torture histories --seconds 60
         torture damage --files 1000
+        torture isolation --seconds 60
         torture --images 100000
         torture histories --seed 4711 --count 1   the same history again
       """,
-    subcommands: [ImagesCommand.self, FaultsCommand.self, HistoriesCommand.self, DamageCommand.self, AllCommand.self],
+    subcommands: [
+      ImagesCommand.self, FaultsCommand.self, HistoriesCommand.self, DamageCommand.self, IsolationCommand.self,
+      AllCommand.self,
+    ],
     defaultSubcommand: AllCommand.self)
 }
 
