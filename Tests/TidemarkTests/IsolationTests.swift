@@ -17,7 +17,7 @@ import Torture
     settings.hasChangelog = hasChangelog
     let report = try IsolationRun(seed: seed, settings: settings, in: directory("run")).record().check()
     #expect(report.isClean, "TIDEMARK_SEED=\(seed)\n\(report)")
-    #expect(report.commitCount > 400)
+    #expect(report.commitCount > 150)
     #expect(report.operationCounts.count == HistoryOperation.Kind.allCases.count)
     #expect(report.edgeCounts.count == IsolationAnomaly.Edge.Dependency.allCases.count)
   }
@@ -26,7 +26,7 @@ import Torture
   @Test func whatIsPlantedInARecordedHistoryIsFound() throws {
     let seed = testSeed()
     var settings = IsolationRun.Settings()
-    (settings.lives, settings.transactions, settings.readers) = (1, 100, 2)
+    (settings.lives, settings.transactions, settings.readers) = (1, 60, 2)
     let operations = try IsolationRun(seed: seed, settings: settings, in: directory("run")).record().operations
     var random = SeededGenerator(seed: seed)
 

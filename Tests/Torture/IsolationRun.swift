@@ -18,7 +18,7 @@ package struct IsolationRun: Sendable {
     /// How many bytes of what was applied stay in memory.
     package var cleanBytes = 4000
     /// How many transactions a life has.
-    package var transactions = 250
+    package var transactions = 100
     /// How many times the store is opened.
     package var lives = 3
     /// How many threads read.
@@ -129,11 +129,6 @@ package struct IsolationRun: Sendable {
     let store = try StateStore.open(
       scratch + "/store", tables: IsolationLists.tables, changelog: log, options: options)
     try writer.begin(with: try store.snapshot(), begin...recorder.tick())
-    // The append is where the writer is between two states.
-    var faults = RecordingChangelog.Faults()
-    faults.willAppend = { sched_yield() }
-    faults.didAppend = { sched_yield() }
-    log?.setFaults(faults)
     let progress = Mutex(Progress(transactions: writer.transactions))
     // The threads end some time after they are done, and must not hold the store until then.
     let shared = Mutex<StateStore?>(store)
@@ -142,32 +137,47 @@ package struct IsolationRun: Sendable {
       guard let store = shared.withLock({ $0 }) else { return }
       try read(store, recorder, number, progress)
     }
-    let last = writer.transactions + settings.transactions
-    let writes = Result {
-      defer {
-        progress.withLock { $0.isDone = true }
-        progress.wake()
-      }
-      var transaction = try store.begin()
-      while writer.transactions < last {
-        if endsUnknown, writer.transactions == last - 1 {
-          // What the last commit says of itself is the same, whether the changelog has it or not.
-          let error = StoreError(.commitUnknown, "planned")
-          if Bool.random(using: &random) { faults.append = error } else { faults.appended = error }
-          log?.setFaults(faults)
-        }
-        guard try writer.run(&transaction) else { break }
-        progress.withLock { $0.transactions = writer.transactions }
-        progress.wake()
-        if Int.random(in: 0..<60, using: &random) == 0 { try store.flush() }
-      }
-    }
+    let writes = Result { try write(store, log, writer, progress, endsUnknown: endsUnknown, &random) }
+    progress.withLock { $0.isDone = true }
+    progress.wake()
     let failure = readers.wait()
     try writes.get()
     if let failure { throw failure }
     let end = recorder.tick()
     try writer.record(try store.snapshot(), end...recorder.tick())
     if Bool.random(using: &random) { try? store.close() }
+  }
+
+  /// The writer's part of a life.
+  private func write(
+    _ store: StateStore, _ log: RecordingChangelog?, _ writer: IsolationWriter, _ progress: Mutex<Progress>,
+    endsUnknown: Bool, _ random: inout SeededGenerator
+  ) throws {
+    var faults = RecordingChangelog.Faults()
+    // Here the writer is between two states.
+    faults.willAppend = { sched_yield() }
+    faults.didAppend = { sched_yield() }
+    log?.setFaults(faults)
+    writer.setRefusal = { refuses in
+      var refused = faults
+      if refuses { refused.append = StoreError(.unavailable, "planned") }
+      log?.setFaults(refused)
+    }
+    defer { writer.setRefusal = { _ in } }
+    var transaction = try store.begin()
+    let last = writer.transactions + settings.transactions
+    while writer.transactions < last {
+      if endsUnknown, writer.transactions == last - 1 {
+        // What the error says is the same, whether the changelog has the commit or not.
+        let error = StoreError(.commitUnknown, "planned")
+        if Bool.random(using: &random) { faults.append = error } else { faults.appended = error }
+        log?.setFaults(faults)
+      }
+      guard try writer.run(&transaction) else { break }
+      progress.withLock { $0.transactions = writer.transactions }
+      progress.wake()
+      if Int.random(in: 0..<60, using: &random) == 0 { try store.flush() }
+    }
   }
 
   private struct Progress {

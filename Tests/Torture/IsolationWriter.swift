@@ -19,6 +19,8 @@ final class IsolationWriter {
   private var unknown: HistoryOperation?
   /// How many transactions there were.
   private(set) var transactions = 0
+  /// Makes the changelog refuse appends, or take them again.
+  var setRefusal: (Bool) -> Void = { _ in }
 
   init(_ recorder: HistoryRecorder, seed: UInt64, hasChangelog: Bool) {
     self.recorder = recorder
@@ -63,28 +65,46 @@ final class IsolationWriter {
     for _ in 0..<pick(1...5) { try act(&transaction, &operation.actions, depth: 0) }
     if chance(3) { transaction.advance(streamTime: (stamp.streamTime ?? 0) + Timestamp(pick(1...9))) }
     transactions += 1
-    if chance(8) {
+    let isRefused = hasChangelog && chance(15)
+    if isRefused { try commitInVain(&transaction) }
+    if chance(isRefused ? 2 : 8) {
       transaction.abort()
       operation.outcome = .aborted
-    } else {
-      lastInput += 1
-      // Each record has an offset, and each commit one more.
-      let length = hasChangelog ? Int64(transaction.uncommittedEntries) + 1 : 1
-      let next = HistoryOperation.Stamp(
-        stamp.offset.advanced(by: length), [IsolationLists.input: Offset(lastInput)], streamTime: transaction.streamTime
-      )
-      operation.stamp = next
-      do throws(StoreError) { try transaction.commit(next.position!) } catch {
-        guard error.kind == .commitUnknown else { throw error }
-        operation.outcome = .unknown
-        unknown = operation
-        return false
-      }
-      stamp = next
+    } else if try !commit(&transaction, &operation) {
+      unknown = operation
+      return false
     }
     operation.end = recorder.tick()
     recorder.add(operation)
     return true
+  }
+
+  /// Commits; `false` if nobody knows whether it did.
+  private func commit(_ transaction: inout Transaction, _ operation: inout HistoryOperation) throws -> Bool {
+    lastInput += 1
+    // Each record has an offset, and each commit one more.
+    let length = hasChangelog ? Int64(transaction.uncommittedEntries) + 1 : 1
+    let next = HistoryOperation.Stamp(
+      stamp.offset.advanced(by: length), [IsolationLists.input: Offset(lastInput)], streamTime: transaction.streamTime)
+    operation.stamp = next
+    do throws(StoreError) { try transaction.commit(next.position!) } catch {
+      guard error.kind == .commitUnknown else { throw error }
+      operation.outcome = .unknown
+      return false
+    }
+    stamp = next
+    return true
+  }
+
+  /// Tries to commit while the changelog refuses: nothing is committed, and all stays staged.
+  private func commitInVain(_ transaction: inout Transaction) throws {
+    setRefusal(true)
+    defer { setRefusal(false) }
+    do throws(StoreError) { try transaction.commit([IsolationLists.input: Offset(lastInput + 1)]) } catch {
+      guard error.kind == .unavailable else { throw error }
+      return
+    }
+    throw Violation("a commit was acknowledged that the changelog has refused")
   }
 
   private func act(

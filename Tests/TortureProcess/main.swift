@@ -11,7 +11,8 @@ struct TortureCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "torture",
     abstract: """
-      Crashes stores at every step, fails every call to their disk, damages their files, and looks for broken promises.
+      Crashes stores at every step, fails every call to their disk, damages their files, reads beside their writer, and
+      looks for broken promises.
       """,
     discussion: """
       Without a subcommand all take turns, until so many images were made or so long has passed. The figures add up

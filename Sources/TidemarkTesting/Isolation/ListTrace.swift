@@ -35,7 +35,7 @@ struct ListTrace {
     writers.append(appenders[element]!.operation)
   }
 
-  /// The last place before which all that is there was appended by one that isn't the writer in front of `count`.
+  /// The first place behind `count` elements whose writer isn't that of the last of these; `nil` if there is none.
   func nextPlace(behind count: Int) -> Int? {
     var place = count
     while place < order.count, count > 0, writers[place] == writers[count - 1] { place += 1 }
