@@ -93,19 +93,22 @@ package struct IsolationRun: Sendable {
     self.scratch = scratch
   }
 
-  /// Runs it, and returns what was recorded.
-  package func record() throws -> IsolationHistory {
+  /// Runs it, not longer than until `end`, and returns what was recorded.
+  package func record(until end: ContinuousClock.Instant? = nil) throws -> IsolationHistory {
     try POSIXStorage().removeTree(scratch)
     let recorder = HistoryRecorder()
     let writer = IsolationWriter(recorder, seed: seed, hasChangelog: settings.hasChangelog)
     var random = SeededGenerator(seed: seed &+ 1)
-    for life in 0..<settings.lives {
+    for life in 0..<settings.lives where !Self.isOver(end) || life == 0 {
       let isLast = life == settings.lives - 1
-      try runLife(recorder, writer, endsUnknown: !isLast && Bool.random(using: &random), &random)
+      try runLife(recorder, writer, until: end, endsUnknown: !isLast && Bool.random(using: &random), &random)
     }
+    writer.finish()
     try POSIXStorage().removeTree(scratch)
     return recorder.history
   }
+
+  private static func isOver(_ end: ContinuousClock.Instant?) -> Bool { end.map { $0 <= .now } ?? false }
 
   private var options: StoreOptions {
     var options = StoreOptions()
@@ -120,7 +123,8 @@ package struct IsolationRun: Sendable {
 
   /// One life of the store: it is opened, used and closed, or let go as if its process had died.
   private func runLife(
-    _ recorder: HistoryRecorder, _ writer: IsolationWriter, endsUnknown: Bool, _ random: inout SeededGenerator
+    _ recorder: HistoryRecorder, _ writer: IsolationWriter, until end: ContinuousClock.Instant?, endsUnknown: Bool,
+    _ random: inout SeededGenerator
   ) throws {
     let log =
       settings.hasChangelog
@@ -137,21 +141,21 @@ package struct IsolationRun: Sendable {
       guard let store = shared.withLock({ $0 }) else { return }
       try read(store, recorder, number, progress)
     }
-    let writes = Result { try write(store, log, writer, progress, endsUnknown: endsUnknown, &random) }
+    let writes = Result { try write(store, log, writer, progress, until: end, endsUnknown: endsUnknown, &random) }
     progress.withLock { $0.isDone = true }
     progress.wake()
     let failure = readers.wait()
     try writes.get()
     if let failure { throw failure }
-    let end = recorder.tick()
-    try writer.record(try store.snapshot(), end...recorder.tick())
+    let tick = recorder.tick()
+    try writer.record(try store.snapshot(), tick...recorder.tick())
     if Bool.random(using: &random) { try? store.close() }
   }
 
   /// The writer's part of a life.
   private func write(
     _ store: StateStore, _ log: RecordingChangelog?, _ writer: IsolationWriter, _ progress: Mutex<Progress>,
-    endsUnknown: Bool, _ random: inout SeededGenerator
+    until end: ContinuousClock.Instant?, endsUnknown: Bool, _ random: inout SeededGenerator
   ) throws {
     var faults = RecordingChangelog.Faults()
     // Here the writer is between two states.
@@ -166,7 +170,7 @@ package struct IsolationRun: Sendable {
     defer { writer.setRefusal = { _ in } }
     var transaction = try store.begin()
     let last = writer.transactions + settings.transactions
-    while writer.transactions < last {
+    while writer.transactions < last, !Self.isOver(end) {
       if endsUnknown, writer.transactions == last - 1 {
         // What the error says is the same, whether the changelog has the commit or not.
         let error = StoreError(.commitUnknown, "planned")

@@ -47,6 +47,14 @@ final class IsolationWriter {
     try record(snapshot, ticks)
   }
 
+  /// Records the commit that nobody will know of, if there is one.
+  func finish() {
+    guard var operation = unknown else { return }
+    operation.stamp = nil
+    recorder.add(operation)
+    unknown = nil
+  }
+
   /// Records all that a snapshot shows.
   func record(_ snapshot: Snapshot, _ ticks: ClosedRange<Int>) throws {
     let keys = 0..<IsolationLists.firstKey(behind: transactions) + IsolationLists.width

@@ -252,11 +252,11 @@ struct IsolationCommand: ParsableCommand {
       return try end(progress, shared)
     }
     try Worker.run(shared, part) { directory, report in
+      let end = shared.seconds.map { ContinuousClock.now.advanced(by: .seconds($0)) }
       var number = part
       while number < count ?? .max {
-        let seed = shared.seed &+ UInt64(number)
-        let run = IsolationRun(seed: seed, in: directory)
-        let found = try run.record().check()
+        let run = IsolationRun(seed: shared.seed &+ UInt64(number), in: directory)
+        let found = try run.record(until: end).check()
         var figures = Figures()
         figures.isolation = IsolationRun.Tally(found, lives: run.settings.lives)
         let goesOn = report(figures)
