@@ -13,6 +13,8 @@ final class IsolationWriter {
   private var random: SeededGenerator
   private var lastElement = 0
   private var lastInput: Int64 = 0
+  /// That of the transaction.
+  private var streamTime: Timestamp?
   /// The last commit.
   private(set) var stamp = HistoryOperation.Stamp(0, [:])
   /// The commit that nobody knows of whether it is there.
@@ -70,8 +72,9 @@ final class IsolationWriter {
   /// Runs a transaction; `false` if its commit is unknown, after which the store takes no other.
   func run(_ transaction: inout Transaction) throws -> Bool {
     var operation = HistoryOperation(.transaction, process: 0, begin: recorder.tick(), end: 0)
+    streamTime = stamp.streamTime
     for _ in 0..<pick(1...5) { try act(&transaction, &operation.actions, depth: 0) }
-    if chance(3) { transaction.advance(streamTime: (stamp.streamTime ?? 0) + Timestamp(pick(1...9))) }
+    if chance(3) { advance(&transaction) }
     transactions += 1
     let isRefused = hasChangelog && chance(15)
     if isRefused { try commitInVain(&transaction) }
@@ -93,7 +96,7 @@ final class IsolationWriter {
     // Each record has an offset, and each commit one more.
     let length = hasChangelog ? Int64(transaction.uncommittedEntries) + 1 : 1
     let next = HistoryOperation.Stamp(
-      stamp.offset.advanced(by: length), [IsolationLists.input: Offset(lastInput)], streamTime: transaction.streamTime)
+      stamp.offset.advanced(by: length), [IsolationLists.input: Offset(lastInput)], streamTime: streamTime)
     operation.stamp = next
     do throws(StoreError) { try transaction.commit(next.position!) } catch {
       guard error.kind == .commitUnknown else { throw error }
@@ -142,14 +145,22 @@ final class IsolationWriter {
         try transaction.scan($0, $1, order)
       }
     case 77..<95 where depth < 2: try actInSavepoint(&transaction, &actions, depth: depth)
-    default: transaction.advance(streamTime: (stamp.streamTime ?? 0) + Timestamp(pick(1...9)))
+    default: advance(&transaction)
     }
+  }
+
+  /// Advances stream time, or tries to with an earlier one.
+  private func advance(_ transaction: inout Transaction) {
+    let time = (stamp.streamTime ?? 0) + Timestamp(pick(1...9))
+    transaction.advance(streamTime: time)
+    streamTime = max(streamTime ?? time, time)
   }
 
   private func actInSavepoint(
     _ transaction: inout Transaction, _ actions: inout [HistoryOperation.Action], depth: Int
   ) throws {
     let (count, rollsBack) = (pick(1...3), chance(2))
+    let formerTime = streamTime
     actions.append(.savepoint)
     do {
       try transaction.savepoint { inner in
@@ -159,6 +170,7 @@ final class IsolationWriter {
       actions.append(.release)
     } catch is Rollback {
       actions.append(.rollBack)
+      streamTime = formerTime
     }
   }
 }
