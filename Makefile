@@ -1,7 +1,7 @@
 # make demo     a million orders through a process that is killed five times
-# make test     all tests, 5,000 crash images, 600 damaged files, and the benchmarks once, tiny
-# make torture  crashes after each step, failing calls to the disk, damaged files, random histories; IMAGES=100000, or
-#               without end IMAGES=
+# make test     all tests, 5,000 crash images, 600 damaged files, recorded histories, and the benchmarks once, tiny
+# make torture  crashes after each step, failing calls to the disk, damaged files, random histories, readers beside a
+#               writer; IMAGES=100000, or without end IMAGES=
 # make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 7 to 10 minutes; SEED, DIRECTORY too
 # make mutants  breaks each rule of the design on purpose, in a copy, and sees whether its test fails: 20 minutes
 # make model    checks a model of the commit protocol with spin, and that it refutes protocols with a fault: 2 minutes
@@ -38,6 +38,7 @@ test: deps
 	.build/debug/TortureProcess faults --every 61 --seed 1
 	.build/debug/TortureProcess histories --seconds 30 --seed 1
 	.build/debug/TortureProcess damage --files 600 --seed 1
+	.build/debug/TortureProcess isolation --seconds 10 --seed 1
 	$(MAKE) bench-smoke
 
 IMAGES ?= 100000
