@@ -1,11 +1,13 @@
 # make demo     a million orders through a process that is killed five times
-# make test     all tests, 5,000 crash images, 600 damaged files, and the benchmarks once, tiny
-# make torture  crashes after each step, failing calls to the disk, damaged files, random histories; IMAGES=100000, or
-#               without end IMAGES=
+# make test     all tests, 5,000 crash images, 600 damaged files, recorded histories, and the benchmarks once, tiny
+# make torture  crashes after each step, failing calls to the disk, damaged files, random histories, readers beside a
+#               writer; IMAGES=100000, or without end IMAGES=
 # make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 7 to 10 minutes; SEED, DIRECTORY too
 # make mutants  breaks each rule of the design on purpose, in a copy, and sees whether its test fails: 20 minutes
 # make model    checks a model of the commit protocol with spin, and that it refutes protocols with a fault: 2 minutes
 # make fuzz     bytes that may come from anywhere, with libFuzzer: SECONDS=60 a target, two at a time (Fuzz/)
+# make tsan     all tests under the thread sanitizer; FILTER=RuleR1Tests runs some
+# make asan     all tests under the address sanitizer, which tells of leaks, too; FILTER
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
@@ -19,13 +21,16 @@ SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
 NEEDS := RocksDB 7.8 or later, xxHash and a C++ standard library, with their headers
 PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]
+# Swift's libraries linked in: a process starts in two thirds of the time, and runs where there is no Swift. lld, as others
+# warn of calls in those libraries.
+RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: demo test build torture torture-kills mutants model fuzz bench bench-smoke bench-scale bench-aggregate \
-  lint format deps clean
+.PHONY: demo test build torture torture-kills mutants model fuzz tsan asan bench bench-smoke bench-scale \
+  bench-aggregate lint format deps clean
 
 demo: deps
-	swift build -c release --product tidemark
+	$(RELEASE) --product tidemark
 	.build/release/tidemark demo
 
 test: deps
@@ -35,11 +40,12 @@ test: deps
 	.build/debug/TortureProcess faults --every 61 --seed 1
 	.build/debug/TortureProcess histories --seconds 30 --seed 1
 	.build/debug/TortureProcess damage --files 600 --seed 1
+	.build/debug/TortureProcess isolation --seconds 10 --seed 1
 	$(MAKE) bench-smoke
 
 IMAGES ?= 100000
 torture: deps
-	swift build -c release --product TortureProcess
+	$(RELEASE) --product TortureProcess
 	.build/release/TortureProcess $(if $(IMAGES),--images $(IMAGES))
 
 mutants: deps
@@ -55,19 +61,29 @@ SECONDS := 60
 fuzz: deps
 	Fuzz/run --seconds $(SECONDS)
 
+# A crash that Swift looks into takes minutes.
+sanitize = SWIFT_BACKTRACE=enable=no swift test --sanitize=$(1) --scratch-path .build/$(1) --disable-xctest \
+  $(if $(FILTER),--filter "$(FILTER)")
+
+tsan: deps
+	$(call sanitize,thread)
+
+asan: deps
+	$(call sanitize,address)
+
 build: deps
-	swift build -c release --product tidemark
+	$(RELEASE) --product tidemark
 
 KILLS := 1000
 SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 DIRECTORY := $(or $(TMPDIR),/tmp)
 
 torture-kills: deps
-	swift build -c release --product BankProcess
+	$(RELEASE) --product BankProcess
 	.build/release/BankProcess torture $(KILLS) $(SEED) $(DIRECTORY)
 
 bench: deps
-	swift build -c release --package-path Benchmarks --product TidemarkBench
+	$(RELEASE) --package-path Benchmarks --product TidemarkBench
 	Benchmarks/.build/release/TidemarkBench --output .build/bench
 
 bench-smoke: deps
@@ -76,7 +92,7 @@ bench-smoke: deps
 	Benchmarks/.build/debug/TidemarkBench scale --keys 20000 --opens 1 --kills 2 --output .build/bench-smoke
 
 bench-scale: deps
-	swift build -c release --package-path Benchmarks --product TidemarkBench
+	$(RELEASE) --package-path Benchmarks --product TidemarkBench
 	Benchmarks/.build/release/TidemarkBench scale --kills 20
 
 bench-aggregate: build

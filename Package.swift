@@ -79,7 +79,7 @@ let package = Package(
     .testTarget(
       name: "TidemarkTests",
       dependencies: [
-        "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "QuietLogs", "SmallDisk",
+        "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "QuietLogs", "SmallDisk", "Torture",
         .product(name: "Logging", package: "swift-log"), .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),

@@ -138,6 +138,25 @@ import TidemarkTesting
     #expect(try agreesWithModel(steps: 2000, using: &random, in: directory("model")))
   }
 
+  @Test func readersBesideAWriterSeeNoAnomalies() throws {
+    let store = try StateStore.open(directory("isolation"), tables: [lists], changelog: InMemoryChangelog())
+    let recorder = HistoryRecorder()
+    DispatchQueue.concurrentPerform(iterations: 3) { thread in
+      #expect(throws: Never.self) {
+        for number in 0..<100 {
+          if thread == 0 {
+            try append(number, in: store, recorder)
+          } else {
+            try look(at: store, process: thread, recorder)
+          }
+        }
+      }
+    }
+    let report = recorder.history.check()
+    #expect(report.isClean, "\(report)")
+    #expect(report.commitCount == 100 && report.operationCounts[.snapshot] == 200)
+  }
+
   @Test func theLogIsSyncedBeforeTableFiles() throws {
     let events = try eventsOfOneCommit(in: directory("events"))
     guard case .appended(let commit) = events.first else { throw Unexpected(description: "\(events)") }

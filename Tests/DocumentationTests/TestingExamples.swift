@@ -113,3 +113,30 @@ func agreesWithModel(steps: Int, using random: inout some RandomNumberGenerator,
   }
   return try rows.next() == nil
 }
+
+let lists = Table("lists", key: .string, value: .list(.int64))
+
+/// A transaction that appends a number to two lists, recorded.
+func append(_ number: Int, in store: StateStore, _ recorder: HistoryRecorder) throws {
+  var operation = HistoryOperation(.transaction, process: 0, begin: recorder.tick(), end: 0)
+  try store.write { transaction in
+    for key in ["left", "right"] {
+      try transaction.update(key, in: lists) { $0 = ($0 ?? []) + [Int64(number)] }
+      operation.actions.append(.append(number, to: HistoryKey("lists", key)))
+    }
+  }
+  operation.end = recorder.tick()
+  recorder.add(operation)
+}
+
+/// A snapshot of both lists, recorded.
+func look(at store: StateStore, process: Int, _ recorder: HistoryRecorder) throws {
+  var operation = HistoryOperation(.snapshot, process: process, begin: recorder.tick(), end: 0)
+  let view = try store.snapshot()
+  operation.end = recorder.tick()
+  for key in ["left", "right"] {
+    let numbers = try view.get(key, in: lists) ?? []
+    operation.actions.append(.read(HistoryKey("lists", key), numbers.map { Int($0) }))
+  }
+  recorder.add(operation)
+}

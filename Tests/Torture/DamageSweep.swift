@@ -77,7 +77,7 @@ package struct DamageSweep: Sendable {
     case rebuilt
     /// An error; with the file put back, all data is there.
     case putBack
-    /// RocksDB stopped the program; rebuilt, all data is there.
+    /// RocksDB stopped the program; rebuilt or with the file put back, all data is there.
     case stopped
 
     /// As figures have it.
@@ -237,12 +237,19 @@ package struct DamageSweep: Sendable {
   /// No two have the same: one that was stopped keeps its locks.
   private func newDirectory() -> String { "\(scratch)/\(UInt64.random(in: 0 ... .max))" }
 
-  /// Does what follows on damage that was found; it must come to its end.
-  private func mend(_ body: @escaping () throws -> Void) throws {
-    guard let result = ProgramStop.run(body) else {
-      throw Violation("the program stopped after what is to be done about the damage")
-    }
+  /// Does what is to be done about damage that was found, which must come to its end; answers what that was.
+  private func mend(
+    _ root: String, _ path: String, _ kind: FileKind, _ damage: Damage, _ original: Original
+  ) throws -> Outcome {
+    var paths = [path]
+    if case .swapped(let other) = damage { paths.append(other) }
+    // A checkpoint on the same disk shares table files: the store can't begin with it.
+    let names = paths.map { original.image.names(ofFileAt: $0) }
+    let isRebuilt = kind.isOfDatabase && names.allSatisfy { $0.count == 1 }
+    let result = ProgramStop.run { isRebuilt ? try rebuild(root, original) : try putBack(names, root, original) }
+    guard let result else { throw Violation("the program stopped after what is to be done about the damage") }
     try result.get()
+    return isRebuilt ? .rebuilt : .putBack
   }
 
   private func outcome(
@@ -253,19 +260,14 @@ package struct DamageSweep: Sendable {
     case nil:
       let next = newDirectory()
       _ = try DiskImage(of: root).write(to: next, inPlaceOf: [root])
-      try mend { try rebuild(next, original) }
+      _ = try mend(next, path, kind, damage, original)
       try POSIXStorage().removeTree(next)
       return .stopped
     case .success: return .right
     case .failure(let error as StoreError):
       world.letGo()
       try check(error, path, kind, damage)
-      if kind.isOfDatabase {
-        try mend { try rebuild(root, original) }
-        return .rebuilt
-      }
-      try mend { try putBack(path, damage, root, original) }
-      return .putBack
+      return try mend(root, path, kind, damage, original)
     case .failure(let error): throw error
     }
   }
@@ -305,17 +307,18 @@ package struct DamageSweep: Sendable {
     try look(at: world)
   }
 
-  private func putBack(_ path: String, _ damage: Damage, _ root: String, _ original: Original) throws {
-    var paths = [path]
-    if case .swapped(let other) = damage { paths.append(other) }
-    for path in paths {
-      let target = root + path
-      try POSIXStorage().unlink(target)
-      guard let file = try POSIXStorage().open(target, .create), var bytes = original.image[path] else { continue }
+  /// Puts files back, each under all of its names.
+  private func putBack(_ files: [[String]], _ root: String, _ original: Original) throws {
+    let storage = POSIXStorage()
+    for names in files {
+      guard let path = names.first, var bytes = original.image[path] else { continue }
+      for name in names { try storage.unlink(root + name) }
+      guard let file = try storage.open(root + path, .create) else { continue }
       if path.hasSuffix("/BASE"), let text = String(validating: bytes, as: UTF8.self) {
         bytes = Array(text.replacingOccurrences(of: original.root + "/", with: root + "/").utf8)
       }
       try file.writeAll(bytes.rawSpan, at: 0)
+      for name in names.dropFirst() { _ = try storage.link(root + path, as: root + name) }
     }
     try look(at: World(root, Disk(syncs: false), settings, original.promise))
   }

@@ -233,6 +233,49 @@ extension DamageSweep.Tally {
   }
 }
 
+struct IsolationCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "isolation",
+    abstract: "Records what readers see beside a writer, and looks for anomalies, one seed after the other.")
+
+  @OptionGroup var shared: SharedOptions
+
+  @Option(help: "How many runs.")
+  var count: Int?
+
+  @Option(help: .hidden) var part: Int?
+
+  func run() throws {
+    guard let part else {
+      let progress = Progress(seconds: shared.seconds ?? (count == nil ? 60 : nil))
+      Self.sweep(shared, progress, count: count)
+      return try end(progress, shared)
+    }
+    try Worker.run(shared, part) { directory, report in
+      let end = shared.seconds.map { ContinuousClock.now.advanced(by: .seconds($0)) }
+      var number = part
+      while number < count ?? .max {
+        let run = IsolationRun(seed: shared.seed &+ UInt64(number), in: directory)
+        let found = try run.record(until: end).check()
+        var figures = Figures()
+        figures.isolation = IsolationRun.Tally(found, lives: run.settings.lives)
+        let goesOn = report(figures)
+        if !found.isClean { throw Anomalies(description: "run \(number), \(run.settings):\n\(found)") }
+        if !goesOn { return }
+        number += shared.jobs
+      }
+    }
+  }
+
+  struct Anomalies: Error, CustomStringConvertible { let description: String }
+
+  static func sweep(_ shared: SharedOptions, _ progress: Progress, count: Int?) {
+    inParallel(shared.jobs, parts: shared.jobs, progress) { part in
+      try Worker.start(["isolation"] + (count.map { ["--count", "\($0)"] } ?? []), shared, part, progress)
+    }
+  }
+}
+
 struct AllCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "all", abstract: "All of them by turns; the default.", shouldDisplay: true)
@@ -261,6 +304,8 @@ struct AllCommand: ParsableCommand {
         FaultsCommand.sweep(some, progress, every: 1)
         if !progress.isOver { DamageCommand.sweep(some, progress, files: 10_000) }
       }
+      some.seconds = min(60, progress.secondsLeft ?? 60)
+      if !progress.isOver { IsolationCommand.sweep(some, progress, count: nil) }
       round += 1
     } while !progress.isOver && progress.distinctImages < images ?? .max
     let sum = try progress.finish().figures.added(to: figures)

@@ -10,6 +10,7 @@ struct Figures: Codable {
   var faults = FaultSweep.Tally()
   var histories = RandomHistory.Tally()
   var damage = DamageSweep.Tally()
+  var isolation = IsolationRun.Tally()
   var violations = 0
   /// RocksDB's assertions that stopped the program, with how often.
   var assertions: [String: Int] = [:]
@@ -22,6 +23,7 @@ struct Figures: Codable {
     faults.add(other.faults)
     histories.add(other.histories)
     damage.add(other.damage)
+    isolation.add(other.isolation)
     violations += other.violations
     assertions.merge(other.assertions, uniquingKeysWith: +)
   }
@@ -58,7 +60,20 @@ struct Figures: Codable {
       let outcomes = DamageSweep.Outcome.allCases.map { "\(damage.count(of: $0)) \($0.name)" }
       parts.append("\(damage.files) damaged files (\(outcomes.joined(separator: ", ")))")
     }
+    if isolation.runs > 0 {
+      parts.append(
+        "\(isolation.runs) recorded histories (\(isolation.lives) lives, \(isolation.transactions) transactions,"
+          + " \(isolation.commits) commits, \(isolation.snapshots) snapshots, \(isolation.reads) other reads,"
+          + " \(isolation.edges) dependencies, \(isolation.anomalies) anomalies)")
+    }
     return (parts.isEmpty ? ["nothing yet"] : parts).joined(separator: ", ") + ", \(violations) violations"
+  }
+}
+
+extension KeyedDecodingContainer {
+  /// A file of figures may be from before they had these.
+  func decode(_ type: IsolationRun.Tally.Type, forKey key: Key) throws -> IsolationRun.Tally {
+    try decodeIfPresent(type, forKey: key) ?? IsolationRun.Tally()
   }
 }
 

@@ -11,7 +11,8 @@ struct TortureCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "torture",
     abstract: """
-      Crashes stores at every step, fails every call to their disk, damages their files, and looks for broken promises.
+      Crashes stores at every step, fails every call to their disk, damages their files, reads beside their writer, and
+      looks for broken promises.
       """,
     discussion: """
       Without a subcommand all take turns, until so many images were made or so long has passed. The figures add up
@@ -22,10 +23,14 @@ struct TortureCommand: ParsableCommand {
         torture faults --every 10             each tenth call to the disk fails, in all ways
         torture histories --seconds 60
         torture damage --files 1000
+        torture isolation --seconds 60
         torture --images 100000
         torture histories --seed 4711 --count 1   the same history again
       """,
-    subcommands: [ImagesCommand.self, FaultsCommand.self, HistoriesCommand.self, DamageCommand.self, AllCommand.self],
+    subcommands: [
+      ImagesCommand.self, FaultsCommand.self, HistoriesCommand.self, DamageCommand.self, IsolationCommand.self,
+      AllCommand.self,
+    ],
     defaultSubcommand: AllCommand.self)
 }
 

@@ -29,7 +29,9 @@ public struct Checkpoint: Sendable {
 
   static func verified(_ directory: StoreDirectory) throws(StoreError) -> Checkpoint {
     let checkpoint = try unverified(directory)
-    try mappingErrors(to: "the checkpoint is damaged", ["directory": directory.path]) { () throws(RocksDBError) in
+    try mappingErrors(
+      to: "the checkpoint can't be verified", ["directory": directory.path], ifDamaged: "take another, or put it back"
+    ) { () throws(RocksDBError) in
       let handle = try RocksDB.Database.openReadOnly(
         directory.database, options: directory.databaseOptions(StoreOptions()),
         columnFamilies: try directory.columnFamilyNames())
@@ -108,7 +110,10 @@ extension StateStore {
         !$0.path.hasSuffix(".partial") && (try? $0.hasHead) == true
       }
       for file in try staging.copyStore(to: partial, sharing: others) {
-        try mappingErrors(to: "a copied file isn't what it was", ["file": file]) { () throws(RocksDBError) in
+        try mappingErrors(
+          to: "a copied file can't be verified", ["file": file],
+          ifDamaged: "look at the disk, and take the checkpoint again"
+        ) { () throws(RocksDBError) in
           try TableFile.verifyChecksums(at: file, on: fileSystem.database)
         }
       }
@@ -138,6 +143,7 @@ extension StateStore {
   /// The checkpoint must lie outside the store's directory, belong to the store's changelog, and agree with it. The
   /// changelog keeps at least the commit that ends at the stored offset, and all of it if anything is in doubt. From then
   /// on ``verify(in:progress:)`` and a rebuilt store start from the checkpoint, whose place is remembered in the file `BASE`.
+  /// On the store's own file system it shares table files with the store, and so their damage.
   ///
   /// Returns where the changelog starts afterwards.
   @discardableResult

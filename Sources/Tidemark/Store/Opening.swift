@@ -335,8 +335,7 @@ private struct Opening {
       observer.backgroundFailed(error)
       health.fail(StoreError(error, "the database failed in the background"))
     }
-    return try directory.openDatabase(
-      settings, "the database can't be opened; if it is damaged, rebuild the store from its changelog")
+    return try directory.openDatabase(settings, "the database can't be opened")
   }
 
   /// Makes the stored offset, and `HEAD` with it, tell of table files alone, though there is a write-ahead log: what it

@@ -2,10 +2,13 @@ internal import Changelog
 internal import RocksDB
 
 extension StoreError {
-  /// The store's view of what RocksDB said: the kind follows from its code.
+  /// What to do about damage to a database, which RocksDB's own message may not even place in a file.
+  static let rebuild = "rebuild the store from its changelog, or put back a copy"
+
+  /// The store's view of what RocksDB said: the kind follows from its code; where it is damage, so does the `remedy`.
   init(
     _ error: RocksDBError, _ message: String,
-    _ metadata: KeyValuePairs<String, any CustomStringConvertible> = [:]
+    _ metadata: KeyValuePairs<String, any CustomStringConvertible> = [:], ifDamaged remedy: String = rebuild
   ) {
     let kind: Kind =
       switch (error.code, error.subcode) {
@@ -17,14 +20,16 @@ extension StoreError {
       case (.shutdownInProgress, _): .closed
       default: error.message.contains("Permission denied") ? .permissionDenied : .inputOutput
       }
-    self.init(kind, message, metadata, cause: error)
+    self.init(kind, kind == .corrupted ? message + "; " + remedy : message, metadata, cause: error)
   }
 }
 
 /// Runs calls of RocksDB; what they throw becomes the store's error, with this message and these values.
 func mappingErrors<R: ~Copyable>(
   to message: String, _ metadata: KeyValuePairs<String, any CustomStringConvertible> = [:],
-  _ body: () throws(RocksDBError) -> R
+  ifDamaged remedy: String = StoreError.rebuild, _ body: () throws(RocksDBError) -> R
 ) throws(StoreError) -> R {
-  do throws(RocksDBError) { return try body() } catch { throw StoreError(error, message, metadata) }
+  do throws(RocksDBError) { return try body() } catch {
+    throw StoreError(error, message, metadata, ifDamaged: remedy)
+  }
 }

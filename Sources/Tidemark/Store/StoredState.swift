@@ -11,8 +11,7 @@ struct StoredState {
   static func read(_ directory: StoreDirectory, _ options: StoreOptions) throws(StoreError) -> StoredState? {
     guard try directory.hasDatabase else { return nil }
     let handle = try mappingErrors(
-      to: "the database can't be read; nothing was changed; rebuild the store from its changelog, or put back a copy",
-      ["directory": directory.path]
+      to: "the database can't be read; nothing was changed", ["directory": directory.path]
     ) { () throws(RocksDBError) -> RocksDB.Database? in
       guard try directory.columnFamilyNames().contains(OffsetsFamily.name) else {
         return nil

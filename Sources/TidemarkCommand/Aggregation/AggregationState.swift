@@ -106,7 +106,7 @@ struct AggregationState {
   /// Without an asked plan the directory must be there.
   init(
     _ directory: String, plan asked: AggregationPlan? = nil, log logOptions: FileLogOptions = FileLogOptions(),
-    progress: (OpenProgress) -> Void = { _ in }
+    progress: (OpenProgress) throws -> Void = { _ in }
   ) throws {
     try Self.check(directory, toBeMade: asked != nil)
     self.directory = directory

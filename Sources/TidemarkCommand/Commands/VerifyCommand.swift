@@ -9,7 +9,8 @@ struct VerifyCommand: ParsableCommand {
     abstract: "Replays the changelog into a scratch store and compares every row.",
     discussion: """
       The state on disk must be exactly the replay of its changelog up to the offset stored beside it. The exit status is \
-      0 if it is, 2 if a row differs. The scratch store is made beside the state and removed afterwards.
+      0 if it is, 2 if a row differs, 76 if files are damaged. The scratch store is made beside the state and removed \
+      afterwards. A process of its own reads the state: RocksDB may stop the process that meets a damaged file.
 
       EXAMPLES
         tidemark verify --state ./state
@@ -18,12 +19,20 @@ struct VerifyCommand: ParsableCommand {
   @OptionGroup var state: StateOption
   @OptionGroup var progress: ProgressOption
 
+  /// In the process that reads: the one that waits for it.
+  @Option(help: .hidden) var parent: Int32?
+
   func run() throws {
+    guard let parent else { return try readInProcess() }
     try reportingErrors {
       let line = ProgressLine(progress.progress)
-      let state = try AggregationState(self.state.state, progress: line.update)
-      let scratch = self.state.state + "/verify-\(getpid())"
-      let report = try state.store.verify(in: scratch, progress: line.update)
+      func update(_ progress: OpenProgress) throws {
+        guard getppid() == parent else { throw CancellationError() }
+        line.update(progress)
+      }
+      let state = try AggregationState(self.state.state, progress: update)
+      let scratch = self.state.state + "/verify-\(parent)"
+      let report = try state.store.verify(in: scratch, progress: update)
       line.clear()
       try state.store.close()
       if report.agrees {
@@ -39,48 +48,34 @@ struct VerifyCommand: ParsableCommand {
           + (report.stateAgrees ? "" : ", and so do positions or receipt") + "; `tidemark rebuild` restores it")
     }
   }
-}
-
-/// `tidemark rebuild`.
-struct RebuildCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "rebuild",
-    abstract: "Restores a state from its changelog; the damaged one is kept aside.",
-    discussion: """
-      The changelog is read first: if it is damaged itself, nothing is changed.
-
-      EXAMPLES
-        tidemark rebuild --state ./state
-      """)
-
-  @OptionGroup var state: StateOption
-  @OptionGroup var progress: ProgressOption
-
-  func run() throws {
+  /// Has another process read, and says what stopped it.
+  private func readInProcess() throws {
     try reportingErrors {
-      let line = ProgressLine(progress.progress)
-      let store = state.state + "/store"
-      // Without its changelog nothing can be restored: opening says so, with the store where it is.
-      if try AggregationState.Part.changelog.isIn(state.state) {
-        if try AggregationState.Part.store.isIn(state.state) {
-          try readChangelog()
-          print("the former database is kept in \(try StateStore.setAside(store))")
-        } else {
-          try FileManager.default.createDirectory(
-            atPath: store, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-        }
+      let reader = Process()
+      reader.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+      reader.arguments = [
+        "verify", "--state", state.state, "--progress", progress.progress.rawValue, "--parent", "\(getpid())",
+      ]
+      Signals.unblock()
+      try reader.run()
+      Signals.handOn(to: reader.processIdentifier)
+      reader.waitUntilExit()
+      let status = reader.terminationStatus
+      guard reader.terminationReason == .uncaughtSignal else {
+        if status == 0 { return }
+        throw ExitCode(status)
       }
-      let state = try AggregationState(self.state.state, progress: line.update)
-      line.clear()
-      let offset = try state.store.snapshot().offset
-      try state.store.close()
-      print("restored to offset \(offset)")
+      // It had no time to.
+      try? FileManager.default.removeItem(atPath: state.state + "/verify-\(getpid())")
+      if [SIGINT, SIGTERM].contains(status) { throw ExitCode(128 + status) }
+      let name = unsafe String(cString: strsignal(status))
+      guard status != SIGKILL else {
+        throw CommandError(.failed, "the process that read the state was killed; run the same command again")
+      }
+      throw CommandError(
+        .damaged,
+        "RocksDB stopped the process that read the state (\(name)), as it does at some damaged files; "
+          + ExitStatus.damaged.remedy!)
     }
-  }
-
-  /// Reads the whole changelog, so that a store isn't set aside that couldn't be restored.
-  private func readChangelog() throws {
-    let log = try AggregationState.changelog(of: state.state)
-    _ = try log.read(from: try log.offsets().start, to: nil) { _ in .next }
   }
 }

@@ -11,22 +11,37 @@ enum Signals {
     return number == 0 ? nil : number
   }
 
+  /// The process that they are handed on to, if there is one.
+  private static let child = Atomic<Int32>(0)
+
   /// From here on the two signals are noted; a second one of them ends the process at once.
   static func catchAll() {
     _ = pending
-    // A parent may have handed down a mask that blocks them.
-    var mask = sigset_t()
-    unsafe sigemptyset(&mask)
+    // SA_RESETHAND: the default action is back for the next one.
+    install(flags: Int32(bitPattern: UInt32(SA_RESETHAND))) { Signals.received.store($0, ordering: .relaxed) }
+  }
+
+  /// From here on the two signals go to a child of this process, which is to end by them.
+  static func handOn(to process: Int32) {
+    child.store(process, ordering: .relaxed)
+    install(flags: 0) { kill(Signals.child.load(ordering: .relaxed), $0) }
+  }
+
+  private static func install(flags: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
     for number in [SIGINT, SIGTERM] {
-      unsafe sigaddset(&mask, number)
       var action = sigaction()
-      unsafe action.__sigaction_handler.sa_handler = { number in
-        Signals.received.store(number, ordering: .relaxed)
-      }
-      // SA_RESETHAND: the default action is back for the next one.
-      action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | SA_RESTART
+      unsafe action.__sigaction_handler.sa_handler = handler
+      action.sa_flags = flags | SA_RESTART
       unsafe sigaction(number, &action, nil)
     }
+    unblock()
+  }
+
+  /// Lets signals come, here and in children: a parent may have handed down a mask that blocks them.
+  static func unblock() {
+    var mask = sigset_t()
+    unsafe sigemptyset(&mask)
+    for number in [SIGINT, SIGTERM, SIGABRT] { unsafe sigaddset(&mask, number) }
     unsafe pthread_sigmask(SIG_UNBLOCK, &mask, nil)
   }
 }

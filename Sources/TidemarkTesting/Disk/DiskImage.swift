@@ -42,6 +42,14 @@ package struct DiskImage: Sendable, Equatable {
     return paths
   }
 
+  /// All names of the file that has this one.
+  package func names(ofFileAt path: String) -> [String] {
+    var names: [String] = []
+    let file = entry(path)?.inode
+    walk { path, inode in if inode == file { names.append(path) } }
+    return names
+  }
+
   /// The bytes of a file; `nil` where there is none.
   ///
   /// A file that is there can be changed, or removed.

@@ -1,0 +1,82 @@
+/// Reads that see the open transaction.
+///
+/// What such a read may show of a list is some version of it that there was during the call: a beginning of its order, and
+/// behind that elements of one transaction which aborted them, or rolled them back, not before the call. It has all that was
+/// acknowledged before the call, and a process never sees less of the order than it did before.
+extension IsolationChecker {
+  mutating func checkUncommittedReads() {
+    let numbers = reads.indices.filter { operations[reads[$0].operation].kind == .uncommittedRead }
+      .sorted { operations[reads[$0].operation].begin < operations[reads[$1].operation].begin }
+    if numbers.isEmpty { return }
+    let ends = lists.map(earliestEnds)
+    /// How much of a list a process has seen, with the operation that did.
+    var seen: [SeenList: (count: Int, operation: Int)] = [:]
+    for number in numbers {
+      let read = reads[number]
+      guard let count = placeUncommitted(read, ends[read.list]) else { continue }
+      let key = SeenList(process: operations[read.operation].process, list: read.list)
+      if let last = seen[key], last.count > count, operations[last.operation].end < operations[read.operation].begin {
+        found(
+          .uncommittedRead, [last.operation, read.operation], [read.list], basis: .session,
+          "\(lists[read.list].key) went back from \(last.count) elements to \(count)")
+      }
+      if count >= seen[key]?.count ?? 0 { seen[key] = (count, read.operation) }
+    }
+  }
+
+  private struct SeenList: Hashable {
+    let process: Int
+    let list: Int
+  }
+
+  /// When the elements from each place on were all acknowledged, at the earliest.
+  private func earliestEnds(_ list: ListTrace) -> [Int] {
+    var ends = list.writers.map { operations[$0].outcome == .unknown ? .max : operations[$0].end }
+    for place in ends.indices.dropLast().reversed() { ends[place] = min(ends[place], ends[place + 1]) }
+    return ends
+  }
+
+  /// How much of the list's order an uncommitted read has seen, if it may be.
+  private mutating func placeUncommitted(_ read: ListRead, _ ends: [Int]) -> Int? {
+    let (list, reader) = (lists[read.list], operations[read.operation])
+    let count = zip(list.order, read.elements).prefix { $0 == $1 }.count
+    let required = ends.partitioningIndex { $0 >= reader.begin }
+    func refuse(_ other: Int? = nil, basis: IsolationAnomaly.Basis = .realTime, _ what: String) -> Int? {
+      found(.uncommittedRead, [read.operation] + (other.map { [$0] } ?? []), [read.list], basis: basis, what)
+      return nil
+    }
+    guard list.unordered.isEmpty || count >= required else { return nil }
+    if count < required {
+      return refuse(
+        list.writers[count], "\(list.key) lacks \(list.order[count]), which was committed before the call")
+    }
+    if count > 0, operations[list.writers[count - 1]].begin > reader.end {
+      return refuse(
+        list.writers[count - 1], "\(list.key) has \(list.order[count - 1]), which was appended after the call")
+    }
+    var last: Int?
+    for element in read.elements.dropFirst(count) {
+      guard let appender = list.appenders[element] else {
+        found(.unknownElement, [read.operation], [read.list], "\(element) in \(list.key) was never appended")
+        return nil
+      }
+      let writer = operations[appender.operation]
+      if isCommitted[appender.operation], appender.isKept {
+        if list.unordered.contains(appender.operation) { return nil }
+        return refuse(
+          appender.operation, basis: .lists, "\(element) in \(list.key) is not where it is in the list's order")
+      }
+      if writer.end < reader.begin, writer.outcome != .unknown {
+        return refuse(appender.operation, "\(element) in \(list.key) was gone before the call")
+      }
+      if writer.begin > reader.end {
+        return refuse(appender.operation, "\(element) in \(list.key) was appended after the call")
+      }
+      if let last, last != appender.operation {
+        return refuse(last, basis: .lists, "\(list.key) shows what two transactions have dropped")
+      }
+      last = appender.operation
+    }
+    return count
+  }
+}
