@@ -15,14 +15,19 @@ enum EnduranceLimits {
   static let memoryAllowanceBytes = 96 << 20
   /// From the middle third of a run to its last third, at the same age of processes; and within the last process.
   static let memoryGrowth = 1.05
-  static let descriptors = 256
+  /// RocksDB holds each table file open.
+  ///
+  /// It stops at 36 files in level 0 of each column family, of which there are six with
+  /// those of the offsets and the default; the items take some 40 files more, and 40 descriptors are something else.
+  static let descriptors = 6 * 36 + 40 + 40
+  /// Of the least number, as it rises until compactions merge what came.
   static let descriptorGrowth = 1.1
   /// From the first tenth to the last.
   static let latencyGrowth = 1.5
   static let longestCommitSeconds = 0.5
   /// Files of the database, the changelog and the checkpoints, for each byte of live keys and values.
   static let diskFactor = 3.0
-  static let diskGrowth = 1.05
+  static let diskGrowth = 1.1
   static let readySeconds = 3.0
   /// Of the operations that fell due.
   static let doneShare = 0.97
@@ -49,19 +54,19 @@ extension EnduranceRun {
         name: "resident memory, greatest", limit: "\(mebibytes(budget)) + \(mebibytes(memoryLimit - budget))",
         measured: mebibytes(peak), pass: peak <= memoryLimit, isCorrectness: false),
       growth(
-        "resident memory, last third / middle third", thirds { Double($0.process.residentBytes) },
+        "resident memory, last third / middle third", thirds(median) { Double($0.process.residentBytes) },
         EnduranceLimits.memoryGrowth),
       growth(
-        "resident memory within the last process", lastLife { Double($0.process.residentBytes) },
+        "resident memory within the last process", lastLife(median) { Double($0.process.residentBytes) },
         EnduranceLimits.memoryGrowth),
       EnduranceBound(
         name: "open descriptors, most", limit: "\(EnduranceLimits.descriptors)", measured: "\(descriptors)",
         pass: descriptors <= EnduranceLimits.descriptors, isCorrectness: false),
       growth(
-        "open descriptors, last third / middle third", thirds { Double($0.process.descriptors) },
+        "open descriptors at least, last third / middle third", thirds({ $0.min() }) { Double($0.process.descriptors) },
         EnduranceLimits.descriptorGrowth),
       growth(
-        "open descriptors within the last process", lastLife { Double($0.process.descriptors) },
+        "open descriptors at least, within the last process", lastLife({ $0.min() }) { Double($0.process.descriptors) },
         EnduranceLimits.descriptorGrowth),
       growth("p99 of commits, last tenth / first", commits, EnduranceLimits.latencyGrowth),
       growth("p99 of reads, last tenth / first", reads, EnduranceLimits.latencyGrowth),
@@ -74,7 +79,8 @@ extension EnduranceRun {
         name: "disk, most", limit: "\(mebibytes(diskLimit)) (\(EnduranceLimits.diskFactor.shortest) × live)",
         measured: "\(mebibytes(disk)) (\((Double(disk) / Double(audit.bytes)).fixed(2)) ×)", pass: disk <= diskLimit,
         isCorrectness: false),
-      growth("disk, last third / middle third", thirds { Double($0.disk.totalBytes) }, EnduranceLimits.diskGrowth),
+      growth(
+        "disk, last third / middle third", thirds(median) { Double($0.disk.totalBytes) }, EnduranceLimits.diskGrowth),
       EnduranceBound(
         name: "ready after a kill, latest (median)", limit: duration(UInt64(EnduranceLimits.readySeconds * 1e9)),
         measured: "\((ready.max() ?? 0).fixed(0)) ms (\((median(ready) ?? 0).fixed(0)) ms)",
@@ -99,62 +105,5 @@ extension EnduranceRun {
     EnduranceBound(
       name: name, limit: "at least \(limit)", measured: value.fixed(3), pass: value >= Double(limit) ?? 0,
       isCorrectness: false)
-  }
-
-  // MARK: Parts of a run
-
-  /// Seconds of a process that had some time to warm up: RocksDB's cache begins empty.
-  var working: [EnduranceSample] { samples.filter { $0.seconds >= 0 && ($0.age ?? 0) >= Self.warmUpSeconds } }
-
-  private static var warmUpSeconds: Double { 5 }
-
-  /// The medians of the first and of the last tenth.
-  private func tenths(_ value: (EnduranceSample) -> Double?) -> (first: Double, last: Double)? {
-    medians(of: working, 0..<seconds / 10, seconds * 9 / 10..<seconds, value)
-  }
-
-  /// The medians of the middle and of the last third, of processes of the same age.
-  private func thirds(_ value: (EnduranceSample) -> Double?) -> (first: Double, last: Double)? {
-    let ages = shortestLife / 2..<shortestLife
-    let samples = working.filter { ages.contains($0.age ?? 0) }
-    return medians(of: samples, seconds / 3..<seconds * 2 / 3, seconds * 2 / 3..<seconds, value)
-  }
-
-  /// The medians of the second and of the last quarter of the last process, which isn't killed for long.
-  private func lastLife(_ value: (EnduranceSample) -> Double?) -> (first: Double, last: Double)? {
-    let samples = working.filter { $0.life == working.last?.life }
-    guard let begin = samples.first?.seconds, let end = samples.last?.seconds else { return nil }
-    let quarter = (end - begin) / 4
-    return medians(of: samples, begin + quarter..<begin + 2 * quarter, end - quarter..<end, value)
-  }
-
-  private func medians(
-    of samples: [EnduranceSample], _ former: Range<Double>, _ latter: Range<Double>,
-    _ value: (EnduranceSample) -> Double?
-  ) -> (first: Double, last: Double)? {
-    func middle(_ range: Range<Double>) -> Double? {
-      median(samples.filter { range.contains($0.seconds) }.compactMap(value))
-    }
-    guard let first = middle(former), let last = middle(latter) else { return nil }
-    return (first, last)
-  }
-
-  /// The processor time of all processes once the state was loaded, a second.
-  var coresUsed: Double {
-    let lives = Dictionary(grouping: working, by: \.life).values
-    let seconds = lives.reduce((busy: 0.0, all: 0.0)) { sum, life in
-      guard let first = life.first, let last = life.last else { return sum }
-      return (
-        sum.busy + last.process.processorSeconds - first.process.processorSeconds,
-        sum.all + last.seconds - first.seconds
-      )
-    }
-    return seconds.busy / max(seconds.all, 1)
-  }
-
-  /// How much of what fell due while processes were at work was done.
-  private var doneShare: Double {
-    let reports = working.compactMap(\.report)
-    return Double(reports.reduce(0) { $0 + $1.operations }) / Double(max(reports.count * plan.rate, 1))
   }
 }
