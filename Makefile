@@ -11,6 +11,8 @@
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
+# make endurance MINUTES=60  a store at work for an hour at ten times its memory budget, killed every few minutes: whether
+#               memory, latencies, disk and descriptors stay as they are; 5 GB of disk
 # make bench-aggregate CSV=file   `tidemark aggregate` beside sqlite3, on a CSV file with CustomerID and Quantity
 # make lint     formatting and documentation rules
 # make format   formats the sources
@@ -26,7 +28,7 @@ PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: demo test build torture torture-kills mutants model fuzz tsan asan bench bench-smoke bench-scale \
+.PHONY: demo test build torture torture-kills mutants model fuzz tsan asan bench bench-smoke bench-scale endurance \
   bench-aggregate lint format deps clean
 
 demo: deps
@@ -90,10 +92,17 @@ bench-smoke: deps
 	swift build --package-path Benchmarks --product TidemarkBench
 	Benchmarks/.build/debug/TidemarkBench --scale smoke --output .build/bench-smoke
 	Benchmarks/.build/debug/TidemarkBench scale --keys 20000 --opens 1 --kills 2 --output .build/bench-smoke
+	Benchmarks/.build/debug/TidemarkBench endurance --minutes 0.2 --budget 8 --times 2 --rate 500 --kill-every 3 \
+	  --checkpoint-every 2 --only-correctness --output .build/bench-smoke
 
 bench-scale: deps
 	$(RELEASE) --package-path Benchmarks --product TidemarkBench
 	Benchmarks/.build/release/TidemarkBench scale --kills 20
+
+MINUTES := 60
+endurance: deps
+	$(RELEASE) --package-path Benchmarks --product TidemarkBench
+	Benchmarks/.build/release/TidemarkBench endurance --minutes $(MINUTES)
 
 bench-aggregate: build
 	Benchmarks/aggregate.sh "$(CSV)"

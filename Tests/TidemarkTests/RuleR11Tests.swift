@@ -199,4 +199,32 @@ import Testing
     #expect(view.offset == (try store.info().committedOffset), "what it was is still known")
     #expect(try store.snapshot().get("key1", in: balances) == 1)
   }
+
+  /// Seen to fail with: checkpoints that are verified through the cache of the shared budget, where their blocks stay.
+  ///
+  /// In a process of its own, as other tests use that budget.
+  @Test func whatVerifiesACheckpointLeavesNothingInAnotherBudget() async throws {
+    await #expect(processExitsWith: .success) {
+      let directory = try TemporaryDirectory()
+      var options = StoreOptions.lazy
+      options.budget = MemoryBudget(bytes: 16 << 20)
+      let store = try directory.store(try directory.log(), options)
+      for number in 0..<20 {
+        try store.write { transaction in
+          for row in 0..<500 {
+            try transaction.put(("a", Int64(number * 500 + row)), String(repeating: "x", count: 100), in: orders)
+          }
+        }
+        try store.flush()
+      }
+      let before = MemoryBudget.shared.usedBytes
+      let checkpoint = try store.checkpoint(to: directory("checkpoint"))
+      try store.deleteChangelog(coveredBy: checkpoint.directory)
+      _ = try Checkpoint.verified(checkpoint.directory)
+      let report = try store.verify(in: directory("scratch"))
+      guard report.agrees else { exit(2) }
+      try store.close()
+      guard MemoryBudget.shared.usedBytes == before else { exit(3) }
+    }
+  }
 }

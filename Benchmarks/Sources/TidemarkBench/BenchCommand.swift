@@ -10,8 +10,8 @@ struct BenchCommand: ParsableCommand {
       directory as results.json and charts (SVG), and to standard output as tables.
       """,
     subcommands: [
-      RunCommand.self, CompareCommand.self, ScaleCommand.self, RunPartCommand.self, WriteUntilKilledCommand.self,
-      ScaleStepCommand.self,
+      RunCommand.self, CompareCommand.self, ScaleCommand.self, EnduranceCommand.self, RunPartCommand.self,
+      WriteUntilKilledCommand.self, ScaleStepCommand.self, EnduranceWorkerCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 }

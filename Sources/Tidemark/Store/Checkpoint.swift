@@ -33,7 +33,7 @@ public struct Checkpoint: Sendable {
       to: "the checkpoint can't be verified", ["directory": directory.path], ifDamaged: "take another, or put it back"
     ) { () throws(RocksDBError) in
       let handle = try RocksDB.Database.openReadOnly(
-        directory.database, options: directory.databaseOptions(StoreOptions()),
+        directory.database, options: directory.databaseOptions(.forOneLook),
         columnFamilies: try directory.columnFamilyNames())
       try handle.verifyChecksums()
     }
@@ -46,7 +46,7 @@ public struct Checkpoint: Sendable {
       throw StoreError(.invalidArgument, "there is no checkpoint", ["directory": directory.path])
     }
     let head = try Head(parsing: bytes, file: directory.head)
-    guard let stored = try StoredState.read(directory, StoreOptions()), let must = head.stored,
+    guard let stored = try StoredState.read(directory, .forOneLook), let must = head.stored,
       stored.state.offset == must.offset, stored.state.receipt == must.receipt
     else { throw StoreError(.corrupted, "the checkpoint isn't what its HEAD says", ["directory": directory.path]) }
     return Checkpoint(

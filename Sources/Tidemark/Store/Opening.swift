@@ -70,7 +70,7 @@ extension StateStore {
     let lock = try directory.takeLock()
     return try withExtendedLifetime(lock) { () throws(StoreError) in
       // A database that can still be read tells that nothing could bring it back.
-      if let stored = try? StoredState.read(directory, StoreOptions()), stored.identity.isEmpty {
+      if let stored = try? StoredState.read(directory, .forOneLook), stored.identity.isEmpty {
         throw StoreError(
           .invalidArgument, "a store without a changelog can't be restored; put back a copy of its directory",
           ["directory": path])

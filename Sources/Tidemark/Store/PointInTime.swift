@@ -75,7 +75,7 @@ extension StateStore {
         .invalidArgument, "the checkpoint is later than the point; name an earlier one",
         ["checkpoint": checkpoint.directory, "its offset": checkpoint.offset, "offset of the point": past.end])
     }
-    if let stored = try? StoredState.read(partial, StoreOptions()),
+    if let stored = try? StoredState.read(partial, .forOneLook),
       stored.identity == OffsetsFamily.encode(past.identity),
       let head = try? partial.storage.contents(of: partial.head), (try? Head(parsing: head, file: partial.head)) != nil,
       stored.state.offset <= past.end, stored.state.offset >= checkpoint?.offset ?? .zero,

@@ -244,3 +244,14 @@ extension StoreDirectory {
     }
   }
 }
+
+extension StoreOptions {
+  /// Those of a database that is only looked at: its cache is small, and goes with it.
+  ///
+  /// Else blocks would stay in the cache of a budget that its store may not have, long after their files are gone.
+  static var forOneLook: StoreOptions {
+    var options = StoreOptions()
+    options.budget = MemoryBudget(bytes: 8 << 20)
+    return options
+  }
+}

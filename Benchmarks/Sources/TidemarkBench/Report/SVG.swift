@@ -27,6 +27,12 @@ struct SVG {
     body += " x2=\"\(x2.fixed(1))\" y2=\"\(y2.fixed(1))\"/>\n"
   }
 
+  /// A line through points, in the colour of a series.
+  mutating func curve(_ points: [(x: Double, y: Double)], series: Int) {
+    let text = points.map { "\($0.x.fixed(1)),\($0.y.fixed(1))" }.joined(separator: " ")
+    body += "<polyline class=\"c\(series)\" points=\"\(text)\"/>\n"
+  }
+
   mutating func rectangle(_ x: Double, _ y: Double, _ width: Double, _ height: Double, style: String, title: String) {
     body += "<rect class=\"\(style)\" x=\"\(x.fixed(1))\" y=\"\(y.fixed(1))\""
     body +=
@@ -48,11 +54,13 @@ struct SVG {
     .grid { stroke: #d0d7de; stroke-width: 1 } .axis { stroke: #57606a; stroke-width: 1.2 }
     .range { stroke: #8c959f; stroke-width: 2 }
     .reached { stroke: #1a7f37; stroke-width: 2.5 } .missed { stroke: #cf222e; stroke-width: 2.5 }
+    .limit { stroke: #cf222e; stroke-width: 1.2; stroke-dasharray: 5 3 } .event { stroke: #cf222e; stroke-width: 0.6 }
+    polyline { fill: none; stroke-width: 1.4; stroke-linejoin: round }
     \(Self.colours(["#b6bdc6", "#7d8792", "#c9b37e", "#a67c52", "#b58aa5", "#6fb6dd", "#3c9d93", "#17608f"]))
     @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117 } .t { fill: #e6edf3 } .m { fill: #9198a1 } .h { fill: #e6edf3 }
     .grid { stroke: #30363d } .axis { stroke: #9198a1 } .range { stroke: #6e7681 }
-    .reached { stroke: #3fb950 } .missed { stroke: #f85149 }
+    .reached { stroke: #3fb950 } .missed { stroke: #f85149 } .limit, .event { stroke: #f85149 }
     \(Self.colours(["#59626d", "#8b949e", "#a8925a", "#b98a5e", "#a97b98", "#4a8fc2", "#4fb3a6", "#9ad2f5"]))
     }
     </style>
@@ -63,7 +71,8 @@ struct SVG {
   }
 
   private static func colours(_ colours: [String]) -> String {
-    colours.enumerated().map { ".s\($0.offset) { fill: \($0.element) }" }.joined(separator: " ")
+    colours.enumerated().map { ".s\($0.offset) { fill: \($0.element) } .c\($0.offset) { stroke: \($0.element) }" }
+      .joined(separator: " ")
   }
 
   private static func escaped(_ text: String) -> String {

@@ -3,8 +3,13 @@ import Foundation
 /// This program, started once more.
 final class ChildProcess {
   let output: FileHandle
-  private let processID: pid_t
+  let processID: pid_t
   private let input: FileHandle
+  /// Read from the output, and not a whole line yet.
+  private var rest: [UInt8] = []
+  private var isAtEnd = false
+  /// Its processor time in seconds, and whether it was killed, once it is gone.
+  private var outcome: (seconds: Double, wasKilled: Bool)?
 
   init(_ arguments: [String]) throws {
     let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
@@ -33,21 +38,57 @@ final class ChildProcess {
     try toChild.fileHandleForReading.close()
   }
 
-  /// Waits until its output ends; `false` if it didn't in so many seconds.
+  /// Waits until there is output, or its end; `false` if there is neither in so many seconds.
   func waitForEnd(atMost seconds: Double) -> Bool {
     var entry = pollfd(fd: output.fileDescriptor, events: Int16(POLLIN), revents: 0)
     return unsafe poll(&entry, 1, Int32(max(0, seconds * 1000))) > 0
   }
 
-  /// Kills it if it is there, and answers its processor time in seconds.
-  func end() throws -> Double {
-    kill(processID, SIGKILL)
+  /// The next line of its output; `nil` at the end of that, or once ``now()`` is `deadline`.
+  ///
+  /// Whoever reads lines doesn't read ``output`` beside.
+  func line(until deadline: UInt64) -> String? {
+    while true {
+      if let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+        defer { rest.removeSubrange(...end) }
+        return String(decoding: rest[..<end], as: UTF8.self)
+      }
+      let time = now()
+      let seconds = deadline > time ? Double(deadline - time) / 1e9 : 0
+      guard !isAtEnd else { return nil }
+      guard waitForEnd(atMost: min(seconds, 3600)) else {
+        if now() < deadline { continue }
+        return nil
+      }
+      let bytes = output.availableData
+      if bytes.isEmpty { isAtEnd = true } else { rest += bytes }
+    }
+  }
+
+  /// Whether its output has come to its end.
+  var hasEnded: Bool { isAtEnd }
+
+  /// Kills it if it is there, and waits until it is gone; answers whether it was there.
+  ///
+  /// What it wrote can still be read.
+  @discardableResult
+  func kill() -> Bool {
+    if let outcome { return outcome.wasKilled }
+    Glibc.kill(processID, SIGKILL)
     var status: Int32 = 0
     var usage = rusage()
     while unsafe wait4(processID, &status, 0, &usage) < 0, errno == EINTR {}
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+    let wasKilled = status & 0x7F == SIGKILL
+    outcome = (seconds(usage.ru_utime) + seconds(usage.ru_stime), wasKilled)
+    return wasKilled
+  }
+
+  /// Kills it if it is there, and answers its processor time in seconds.
+  func end() throws -> Double {
+    kill()
     try? input.close()
     try? output.close()
-    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    return outcome?.seconds ?? 0
   }
 }

@@ -10,12 +10,32 @@ enum ProcessCounters {
   }
 
   /// The greatest resident memory of this process so far.
-  static var peakResidentBytes: Int {
-    guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
-    for line in text.split(separator: "\n") where line.hasPrefix("VmHWM:") {
-      return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 << 10 } ?? 0
+  static var peakResidentBytes: Int { status(of: "self")["VmHWM"] ?? 0 }
+
+  /// The numbers that Linux tells of a process, by their names; sizes in bytes.
+  static func status(of process: String) -> [String: Int] {
+    guard let text = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8) else { return [:] }
+    var numbers: [String: Int] = [:]
+    for line in text.split(separator: "\n") {
+      let words = line.split(whereSeparator: \.isWhitespace)
+      guard words.count >= 2, let number = Int(words[1]) else { continue }
+      numbers[String(words[0].dropLast())] = words.last == "kB" ? number << 10 : number
     }
-    return 0
+    return numbers
+  }
+
+  /// The processor time of a process, of all its threads.
+  static func processorSeconds(of processID: pid_t) -> Double {
+    guard let stat = try? String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8) else { return 0 }
+    return Double(ticks(stat)) / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
+  /// User and system time of a process or a thread, as its file `stat` tells.
+  private static func ticks(_ stat: String) -> Int {
+    guard let end = stat.lastIndex(of: ")") else { return 0 }
+    // After the name: state, then ten fields, then user and system time.
+    let fields = stat[stat.index(end, offsetBy: 2)...].split(separator: " ")
+    return fields.count > 12 ? (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0) : 0
   }
 
   /// The processor time that RocksDB's background threads have taken, in ticks, and whether all of them sleep.
@@ -27,11 +47,9 @@ enum ProcessCounters {
       guard let stat = try? String(contentsOfFile: "/proc/self/task/\(thread)/stat", encoding: .utf8),
         stat.contains("(rocksdb:"), let end = stat.lastIndex(of: ")")
       else { continue }
-      // After the name: state, then ten fields, then user and system time.
-      let fields = stat[stat.index(end, offsetBy: 2)...].split(separator: " ")
-      guard fields.count > 12 else { continue }
-      if fields[0] != "S" { areAsleep = false }
-      ticks += (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0)
+      // Behind the name comes the state.
+      if !stat[end...].hasPrefix(") S") { areAsleep = false }
+      ticks += self.ticks(stat)
     }
     return (ticks, areAsleep)
   }
@@ -58,11 +76,18 @@ enum ProcessCounters {
 
 /// The bytes of all files below a directory.
 func directoryBytes(_ path: String) -> Int {
+  var seen: Set<UInt64> = []
+  return directoryBytes(path, &seen)
+}
+
+/// The same without files that were seen before, under whatever name.
+func directoryBytes(_ path: String, _ seen: inout Set<UInt64>) -> Int {
   var sum = 0
   let files = FileManager.default.enumerator(atPath: path)
   while files?.nextObject() != nil {
     let attributes = files?.fileAttributes
-    if attributes?[.type] as? FileAttributeType == .typeRegular {
+    let number = (attributes?[.systemFileNumber] as? NSNumber)?.uint64Value
+    if attributes?[.type] as? FileAttributeType == .typeRegular, let number, seen.insert(number).inserted {
       sum += (attributes?[.size] as? NSNumber)?.intValue ?? 0
     }
   }

@@ -1,0 +1,40 @@
+import Foundation
+
+/// What all processes of an endurance run are told.
+struct EndurancePlan: Codable, Sendable {
+  /// Where the state is: `store/`, `log/` and `checkpoints/`.
+  let directory: String
+  /// What operations, and instants of kills, are drawn from.
+  let seed: UInt64
+  /// The memory budget of the store.
+  let budgetBytes: Int
+  /// How many times as much the live keys and values take.
+  let times: Double
+  /// How many items there may be: so many that those that are there take as much as was asked for.
+  let items: Int
+  /// Operations a second, once the items are loaded.
+  let rate: Int
+  let checkpointSeconds: Double
+
+  /// So small that the changelog is deleted a part at a time.
+  static let segmentBytes = 16 << 20
+
+  init(directory: String, seed: UInt64, budgetBytes: Int, times: Double, rate: Int, checkpointSeconds: Double) {
+    self.directory = directory
+    self.seed = seed
+    self.budgetBytes = budgetBytes
+    self.times = times
+    let rows = Double(budgetBytes) * times / Double(Item.meanBytes)
+    items = Int((rows / MixedOperation.leastShareOfItems).rounded(.up))
+    self.rate = rate
+    self.checkpointSeconds = checkpointSeconds
+  }
+
+  /// As an argument of another process.
+  var json: String {
+    get throws { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
+  }
+
+  var files: StoreFiles { StoreFiles(directory: directory) }
+  var checkpoints: String { directory + "/checkpoints" }
+}

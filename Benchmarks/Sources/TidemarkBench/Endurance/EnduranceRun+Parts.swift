@@ -1,0 +1,59 @@
+/// Parts of a run that are compared with each other.
+extension EnduranceRun {
+  typealias Pair = (first: Double, last: Double)
+
+  private static let warmUpSeconds = 5.0
+
+  /// Seconds of a process that had some time to warm up: RocksDB's cache begins empty.
+  var working: [EnduranceSample] { samples.filter { $0.seconds >= 0 && ($0.age ?? 0) >= Self.warmUpSeconds } }
+
+  /// The medians of the first and of the last tenth.
+  func tenths(_ value: (EnduranceSample) -> Double?) -> Pair? {
+    pair(of: working, 0..<seconds / 10, seconds * 9 / 10..<seconds, median, value)
+  }
+
+  /// What is in the middle, or at least, in the middle and in the last third, of processes of the same age.
+  func thirds(_ statistic: ([Double]) -> Double?, _ value: (EnduranceSample) -> Double?) -> Pair? {
+    let ages = shortestLife / 2..<shortestLife
+    let samples = working.filter { ages.contains($0.age ?? 0) }
+    return pair(of: samples, seconds / 3..<seconds * 2 / 3, seconds * 2 / 3..<seconds, statistic, value)
+  }
+
+  /// The same of the second and of the last quarter of the last process, which isn't killed for long.
+  func lastLife(_ statistic: ([Double]) -> Double?, _ value: (EnduranceSample) -> Double?) -> Pair? {
+    let samples = working.filter { $0.life == working.last?.life }
+    guard let begin = samples.first?.seconds, let end = samples.last?.seconds else { return nil }
+    let quarter = (end - begin) / 4
+    return pair(of: samples, begin + quarter..<begin + 2 * quarter, end - quarter..<end, statistic, value)
+  }
+
+  private func pair(
+    of samples: [EnduranceSample], _ former: Range<Double>, _ latter: Range<Double>,
+    _ statistic: ([Double]) -> Double?, _ value: (EnduranceSample) -> Double?
+  ) -> Pair? {
+    func figure(_ range: Range<Double>) -> Double? {
+      statistic(samples.filter { range.contains($0.seconds) }.compactMap(value))
+    }
+    guard let first = figure(former), let last = figure(latter) else { return nil }
+    return (first, last)
+  }
+
+  /// The processor time of all processes once the state was loaded, a second.
+  var coresUsed: Double {
+    let lives = Dictionary(grouping: working, by: \.life).values
+    let seconds = lives.reduce((busy: 0.0, all: 0.0)) { sum, life in
+      guard let first = life.first, let last = life.last else { return sum }
+      return (
+        sum.busy + last.process.processorSeconds - first.process.processorSeconds,
+        sum.all + last.seconds - first.seconds
+      )
+    }
+    return seconds.busy / max(seconds.all, 1)
+  }
+
+  /// How much of what fell due while processes were at work was done.
+  var doneShare: Double {
+    let reports = working.compactMap(\.report)
+    return Double(reports.reduce(0) { $0 + $1.operations }) / Double(max(reports.count * plan.rate, 1))
+  }
+}

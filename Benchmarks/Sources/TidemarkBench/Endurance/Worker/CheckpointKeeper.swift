@@ -1,0 +1,35 @@
+import Foundation
+import Tidemark
+
+/// Takes checkpoints, deletes the changelog below each, and then the checkpoints before it; in between it flushes.
+struct CheckpointKeeper {
+  private static let flushesInBetween = 2
+
+  let store: StateStore
+  let plan: EndurancePlan
+  let counters: WorkerCounters
+
+  func run() throws {
+    let pause = UInt32(plan.checkpointSeconds / Double(Self.flushesInBetween + 1) * 1e6)
+    while true {
+      for _ in 0..<Self.flushesInBetween {
+        usleep(pause)
+        try store.flush()
+      }
+      usleep(pause)
+      try takeCheckpoint()
+    }
+  }
+
+  func takeCheckpoint() throws {
+    counters.checkpointBegan()
+    defer { counters.checkpointEnded() }
+    let numbers = try FileManager.default.contentsOfDirectory(atPath: plan.checkpoints).compactMap { Int($0) }
+    // What a killed process left of one has this name, too, and goes.
+    let number = (numbers.max() ?? 0) + 1
+    let checkpoint = try store.checkpoint(to: "\(plan.checkpoints)/\(number)")
+    try store.deleteChangelog(coveredBy: checkpoint.directory)
+    // Rebuilding starts from the last, so nobody needs the others.
+    for number in numbers { try FileManager.default.removeItem(atPath: "\(plan.checkpoints)/\(number)") }
+  }
+}

@@ -1,0 +1,59 @@
+import Tidemark
+
+/// A row that tells by itself whether it is right: all of its bytes follow from the item's number and the operation that
+/// wrote it.
+struct Item: Equatable, Sendable {
+  /// Which item; its key is ``RecordKey/init(number:)``.
+  var number: UInt64
+  /// The operation that wrote it.
+  var version: Int64
+  /// How many operations in turn have written it.
+  var count: Int64
+
+  private static let leastWords: UInt64 = 12
+  private static let otherWords: UInt64 = 32
+  /// Key and value of a row, in the mean.
+  static let meanBytes = RecordKey.byteCount + 24 + 8 * Int(leastWords + otherWords / 2)
+
+  private var seed: UInt64 { mixed(number ^ mixed(UInt64(bitPattern: version))) }
+  /// How many words of noise, which doesn't compress, follow the numbers.
+  private var words: UInt64 { Self.leastWords + seed % Self.otherWords }
+
+  /// How many bytes its key and its value take.
+  var byteCount: Int { RecordKey.byteCount + 24 + 8 * Int(words) }
+
+  fileprivate func encode(into bytes: inout ByteBuffer) {
+    bytes.append(bigEndian: number)
+    bytes.append(bigEndian: version)
+    bytes.append(bigEndian: count)
+    for word in 0..<words { bytes.append(bigEndian: mixed(seed &+ word)) }
+  }
+
+  /// Reads a row; `nil` if a bit of it is wrong.
+  fileprivate init?(_ bytes: RawSpan) {
+    var reader = ByteReader(bytes)
+    guard let number = reader.integer(UInt64.self), let version = reader.integer(Int64.self),
+      let count = reader.integer(Int64.self)
+    else { return nil }
+    (self.number, self.version, self.count) = (number, version, count)
+    let seed = seed
+    for word in 0..<words where reader.integer(UInt64.self) != mixed(seed &+ word) { return nil }
+    if reader.remaining > 0 { return nil }
+  }
+
+  init(number: UInt64, version: Int64, count: Int64) {
+    (self.number, self.version, self.count) = (number, version, count)
+  }
+}
+
+/// The codec of items.
+struct ItemCodec: Codec {
+  var name: String { "item" }
+
+  func encode(_ value: Item, into bytes: inout ByteBuffer) { value.encode(into: &bytes) }
+
+  func decode(_ bytes: RawSpan) throws(StoreError) -> Item {
+    guard let item = Item(bytes) else { throw StoreError(.corrupted, "an item isn't what was written") }
+    return item
+  }
+}
