@@ -10,9 +10,10 @@ struct EnduranceBound: Codable {
 
 /// The bounds' figures.
 enum EnduranceLimits {
-  /// What a process may take beside the memory budget: programs and libraries (some 45 MiB), what RocksDB takes to write
-  /// table files and to compact, and what the allocator keeps of memory that was freed.
-  static let memoryAllowanceBytes = 96 << 20
+  /// What a process may take beside the memory budget: some 32 MiB of pages of programs and libraries, 10 MiB before a store
+  /// is open, what RocksDB takes to write and merge table files and to scan them, and what glibc's allocator keeps of freed
+  /// memory, which is 20 to 40 MiB in this many threads (`MALLOC_ARENA_MAX=2` saves them).
+  static let memoryAllowanceBytes = 112 << 20
   /// From the middle third of a run to its last third, at the same age of processes; and within the last process.
   static let memoryGrowth = 1.05
   /// RocksDB holds each table file open.

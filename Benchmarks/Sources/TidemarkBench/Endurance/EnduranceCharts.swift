@@ -56,6 +56,12 @@ extension EnduranceRun {
           ("descriptors", 7, greatest { Double($0.process.descriptors) }),
           ("threads", 2, greatest { Double($0.process.threads) }),
         ]),
+      Panel(
+        title: "Cores used",
+        curves: [
+          ("by others on the machine", 0, cores(points) { $0.machineBusySeconds - $0.process.processorSeconds }),
+          ("by the process", 7, cores(points) { $0.process.processorSeconds }),
+        ]),
     ]
     let (width, height, left) = (960.0, 190.0, 62.0)
     var svg = SVG(width: width, height: 52 + height * Double(panels.count) + 20)
@@ -68,6 +74,15 @@ extension EnduranceRun {
       draw(panel, points.map { $0[0].seconds }, frame, &svg)
     }
     return svg.document
+  }
+
+  /// How fast a processor time grows from one point to the next of the same process.
+  private func cores(_ points: [[EnduranceSample]], _ busy: (EnduranceSample) -> Double) -> [Double?] {
+    [nil]
+      + zip(points, points.dropFirst()).map { former, latter in
+        guard former[0].life == latter[0].life, latter[0].seconds > former[0].seconds else { return nil }
+        return max(0, busy(latter[0]) - busy(former[0])) / (latter[0].seconds - former[0].seconds)
+      }
   }
 
   private var title: String {

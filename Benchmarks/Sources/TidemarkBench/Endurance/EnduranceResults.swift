@@ -41,7 +41,10 @@ struct EnduranceResults: Encodable {
         Dictionary(grouping: run.samples, by: \.life).values.reduce(0) { sum, life in
           sum + (life.compactMap { $0.report?.checkpoints }.max() ?? 0)
         }),
-      "cores used": run.coresUsed.rounded(to: 3),
+      "cores used": run.coresUsed(0..<run.seconds).own.rounded(to: 3),
+      "cores used by others": run.coresUsed(0..<run.seconds).others.rounded(to: 3),
+      "cores used by others, first tenth": run.coresUsed(0..<run.seconds / 10).others.rounded(to: 3),
+      "cores used by others, last tenth": run.coresUsed(run.seconds * 9 / 10..<run.seconds).others.rounded(to: 3),
     ]
   }
 

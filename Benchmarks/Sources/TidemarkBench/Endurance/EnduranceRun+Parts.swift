@@ -38,17 +38,17 @@ extension EnduranceRun {
     return (first, last)
   }
 
-  /// The processor time of all processes once the state was loaded, a second.
-  var coresUsed: Double {
-    let lives = Dictionary(grouping: working, by: \.life).values
-    let seconds = lives.reduce((busy: 0.0, all: 0.0)) { sum, life in
-      guard let first = life.first, let last = life.last else { return sum }
-      return (
-        sum.busy + last.process.processorSeconds - first.process.processorSeconds,
-        sum.all + last.seconds - first.seconds
-      )
+  /// How many cores the processes used on average, and how many all else on the machine, in a part of the run.
+  func coresUsed(_ range: Range<Double>) -> (own: Double, others: Double) {
+    let lives = Dictionary(grouping: working.filter { range.contains($0.seconds) }, by: \.life).values
+    var (own, all, seconds) = (0.0, 0.0, 0.0)
+    for life in lives {
+      guard let first = life.first, let last = life.last else { continue }
+      own += last.process.processorSeconds - first.process.processorSeconds
+      all += last.machineBusySeconds - first.machineBusySeconds
+      seconds += last.seconds - first.seconds
     }
-    return seconds.busy / max(seconds.all, 1)
+    return (own / max(seconds, 1), max(0, all - own) / max(seconds, 1))
   }
 
   /// How much of what fell due while processes were at work was done.

@@ -8,6 +8,8 @@ struct EnduranceSample: Codable {
   let life: Int
   let age: Double?
   let process: ProcessSample
+  /// The processor time of all that runs on the machine.
+  var machineBusySeconds = ProcessCounters.machineBusySeconds
   let disk: DiskSample
   /// What the process said of the second before; `nil` while it opened the store.
   let report: WorkerReport?

@@ -30,6 +30,15 @@ enum ProcessCounters {
     return Double(ticks(stat)) / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
+  /// The processor time of all that runs on the machine, with what its host took from it.
+  static var machineBusySeconds: Double {
+    guard let text = try? String(contentsOfFile: "/proc/stat", encoding: .utf8) else { return 0 }
+    // The first line: user, nice, system, idle, waiting for the disk, interrupts twice, taken by the host.
+    let ticks = text.prefix { $0 != "\n" }.split(separator: " ").dropFirst().prefix(8).map { Double($0) ?? 0 }
+    guard ticks.count == 8 else { return 0 }
+    return (ticks.reduce(0, +) - ticks[3] - ticks[4]) / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
   /// User and system time of a process or a thread, as its file `stat` tells.
   private static func ticks(_ stat: String) -> Int {
     guard let end = stat.lastIndex(of: ")") else { return 0 }
