@@ -1,4 +1,5 @@
 internal import Glibc
+internal import struct Synchronization.Atomic
 
 /// The file system of the operating system.
 package struct POSIXStorage: Storage {
@@ -90,13 +91,18 @@ package struct POSIXStorage: Storage {
 final class POSIXFile: StorageFile {
   private let descriptor: Int32
   private let path: String
+  private let isLocked = Atomic<Bool>(false)
 
   init(_ descriptor: Int32, _ path: String) {
     self.descriptor = descriptor
     self.path = path
   }
 
-  deinit { Glibc.close(descriptor) }
+  deinit {
+    // A process that is being started has inherited the descriptor until it runs its program, and would keep the lock.
+    if isLocked.load(ordering: .relaxed) { _ = setLock(F_UNLCK) }
+    Glibc.close(descriptor)
+  }
 
   func write(_ first: RawSpan, _ second: RawSpan, at position: Int) throws(StoreError) -> Int {
     let written = unsafe first.withUnsafeBytes { first in
@@ -151,14 +157,21 @@ final class POSIXFile: StorageFile {
   }
 
   func tryLock() throws(StoreError) -> Bool {
-    var lock = flock()
-    lock.l_type = Int16(F_WRLCK)
-    lock.l_whence = Int16(SEEK_SET)
-    // A lock of the open file description (fcntl(2)): it also keeps out other threads of this process.
-    let setOpenFileDescriptionLock: Int32 = 37
-    if unsafe fcntl(descriptor, setOpenFileDescriptionLock, &lock) == 0 { return true }
+    if setLock(F_WRLCK) {
+      isLocked.store(true, ordering: .relaxed)
+      return true
+    }
     if errno == EAGAIN || errno == EACCES { return false }
     throw StoreError(errno: errno, "a file can't be locked", path)
+  }
+
+  /// Takes or gives back a lock of the open file description (fcntl(2)): it also keeps out other threads of this process.
+  private func setLock(_ type: Int32) -> Bool {
+    var lock = flock()
+    lock.l_type = Int16(type)
+    lock.l_whence = Int16(SEEK_SET)
+    let setOpenFileDescriptionLock: Int32 = 37
+    return unsafe fcntl(descriptor, setOpenFileDescriptionLock, &lock) == 0
   }
 
   func isLinked() throws(StoreError) -> Bool {

@@ -24,6 +24,25 @@ import Tidemark
     try next.close()
   }
 
+  /// A process that is being started has all descriptors until it runs its program.
+  ///
+  /// Seen to fail with: a lock that goes with the last descriptor of its file.
+  @Test func whoInheritsTheLocksKeepsNobodyOut() throws {
+    let log = try directory.log()
+    let store = try directory.store(log)
+    var inherited: [Int32] = []
+    defer { for descriptor in inherited { close(descriptor) } }
+    for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
+      let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + name)) ?? ""
+      if target.hasPrefix(directory.path), target.hasSuffix("LOCK") || target.hasSuffix("writer.lock") {
+        inherited.append(dup(try #require(Int32(name))))
+      }
+    }
+    #expect(inherited.count >= 2)
+    try store.close()
+    try directory.store(log).close()
+  }
+
   /// A descriptor that is closed twice is, the second time, another thread's file.
   ///
   /// Seen to fail with: a refused lock that closes its descriptor in `init` and again in `deinit`.
