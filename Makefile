@@ -61,7 +61,7 @@ model:
 
 SECONDS := 60
 fuzz: deps
-	Fuzz/run --seconds $(SECONDS)
+	Fuzz/run --seconds $(SECONDS) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 # A crash that Swift looks into takes minutes.
 sanitize = SWIFT_BACKTRACE=enable=no swift test --sanitize=$(1) --scratch-path .build/$(1) --disable-xctest \

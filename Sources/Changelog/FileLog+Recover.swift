@@ -30,11 +30,7 @@ extension FileLog {
       // It was the index that led astray.
       _ = try directory.buildIndex(ofSegment: former, limit: base, intervalBytes: options.indexIntervalBytes)
     }
-    if cursor.expected.value > first, let last = try lastCommit(endingAt: cursor.expected, segments) {
-      cursor.follow(last.receipt, epoch: last.epoch)
-    }
-    if cursor.expected.value == 0 { cursor.follow(Receipt(startOf: identity), epoch: -1) }
-
+    try tieToWhatIsBefore(&cursor, segments)
     let scannedFrom = (segment: cursor.segment, position: cursor.position)
     var scannedBytes = 0
     var reason: String?
@@ -70,6 +66,15 @@ extension FileLog {
       report: LogRecovery(
         file: cursor.path, endOffset: end, cutBytes: cutBytes, reason: reason, scannedBytes: scannedBytes,
         segments: segments.count))
+  }
+
+  /// Tells a cursor which commit is before its first one, so that it sees whether that follows.
+  func tieToWhatIsBefore(_ cursor: inout LogCursor, _ segments: [Int64]) throws(StoreError) {
+    if cursor.expected == .zero {
+      cursor.follow(Receipt(startOf: identity), epoch: -1)
+    } else if let last = try lastCommit(endingAt: cursor.expected, segments) {
+      cursor.follow(last.receipt, epoch: last.epoch)
+    }
   }
 
   /// Throws `corrupted`, saying where, unless a segment is intact up to where the next begins.
