@@ -8,3 +8,14 @@ func now() -> UInt64 {
   unsafe clock_gettime(CLOCK_MONOTONIC, &time)
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
+
+/// Lets the calling thread sleep until a time of ``now()``.
+///
+/// For load that comes at a rate, whatever the store does: there is nothing to wait for but the time.
+func sleep(until time: UInt64) {
+  let nanoseconds = Int64(bitPattern: time &- now())
+  if nanoseconds > 0 { usleep(UInt32(clamping: nanoseconds / 1000)) }
+}
+
+/// Lets the calling thread sleep for a while, as ``sleep(until:)`` does.
+func sleep(seconds: Double) { sleep(until: now() + UInt64(seconds * 1e9)) }

@@ -10,13 +10,13 @@ struct CheckpointKeeper {
   let counters: WorkerCounters
 
   func run() throws {
-    let pause = UInt32(plan.checkpointSeconds / Double(Self.flushesInBetween + 1) * 1e6)
+    let pause = plan.checkpointSeconds / Double(Self.flushesInBetween + 1)
     while true {
       for _ in 0..<Self.flushesInBetween {
-        usleep(pause)
+        sleep(seconds: pause)
         try store.flush()
       }
-      usleep(pause)
+      sleep(seconds: pause)
       try takeCheckpoint()
     }
   }

@@ -58,8 +58,7 @@ struct EnduranceWorkerCommand: ParsableCommand {
     var dueAt = now()
     while true {
       dueAt += 1_000_000_000
-      let time = now()
-      if time < dueAt { usleep(UInt32((dueAt - time) / 1000)) }
+      sleep(until: dueAt)
       var report = counters.take()
       report.budgetUsedBytes = budget.usedBytes
       let info = try store.info()

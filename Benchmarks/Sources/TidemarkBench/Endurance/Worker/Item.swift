@@ -13,7 +13,7 @@ struct Item: Equatable, Sendable {
   private static let leastWords: UInt64 = 12
   private static let otherWords: UInt64 = 32
   /// Key and value of a row, in the mean.
-  static let meanBytes = RecordKey.byteCount + 24 + 8 * Int(leastWords + otherWords / 2)
+  static let meanBytes = RecordKey.byteCount + 24 + 4 * Int(2 * leastWords + otherWords - 1)
 
   private var seed: UInt64 { mixed(number ^ mixed(UInt64(bitPattern: version))) }
   /// How many words of noise, which doesn't compress, follow the numbers.

@@ -16,9 +16,9 @@ struct MixedOperation {
   let deletesItem: Bool
   let transfer: Transfer?
 
-  /// Of twenty changes of an item, one deletes it, so a twentieth of those that change often is missing.
+  /// Of twenty changes of an item, one deletes it, so a twentieth of those that change is missing, or a little more.
   private static let deletedShare: UInt64 = 20
-  static let leastShareOfItems = 0.95
+  static let leastShareOfItems = 0.94
   private static let transferredShare: UInt64 = 4
   /// How many accounts there are on each side, and what each has at first.
   static let accounts: Int64 = 5000

@@ -3,7 +3,7 @@ import Tidemark
 
 /// Reads one item after the other, as they fall due, and checks each: half of them the latest, half in snapshots.
 struct PointReader {
-  private static let pauseMicroseconds: UInt32 = 10_000
+  private static let pauseSeconds = 0.01
   private static let readsInTurn = 10
 
   let store: StateStore
@@ -27,7 +27,7 @@ struct PointReader {
         }
         counters.read(now() - begin)
       }
-      usleep(Self.pauseMicroseconds)
+      sleep(seconds: Self.pauseSeconds)
     }
   }
 }
@@ -47,7 +47,7 @@ struct SnapshotHolder {
     var random = SeededGenerator(seed: plan.seed ^ now())
     while true {
       try hold(for: random.unit() * Self.longestHoldSeconds, &random)
-      usleep(200_000)
+      sleep(seconds: 0.2)
     }
   }
 
@@ -57,7 +57,7 @@ struct SnapshotHolder {
     let before = try numbers.map(audit.item)
     try audit.sumBalances()
     try audit.checkEnds(of: Self.comparedEvents)
-    usleep(UInt32(seconds * 1e6))
+    sleep(seconds: seconds)
     try audit.scanItems(from: random.next() % UInt64(plan.items), count: Self.scannedItems)
     try audit.sumBalances()
     try audit.require(try numbers.map(audit.item) == before, "a snapshot changed")

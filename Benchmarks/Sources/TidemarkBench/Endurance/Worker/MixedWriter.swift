@@ -36,8 +36,7 @@ struct MixedWriter: ~Copyable {
     let begin = now()
     while true {
       let dueAt = begin + UInt64(Double(next - start) / Double(plan.rate) * 1e9)
-      let time = now()
-      if time < dueAt { usleep(UInt32((dueAt - time) / 1000)) }
+      sleep(until: dueAt)
       let end = next + drawSize()
       try commit(next..<end)
       next = end
