@@ -15,7 +15,7 @@ extension FileLog {
     }
     let known = try knownDurable(segments)
     var cursor = try LogCursor(directory, segments, near: Offset(Int64.max), windowBytes: 1 << 18)
-    try tieToWhatIsBefore(&cursor, segments)
+    try tieToCommitBefore(&cursor, segments)
     var reader = LogTail(log: self)
     while try reader.advance(&cursor) {}
     let durable = max(known, cursor.carriedDurable)

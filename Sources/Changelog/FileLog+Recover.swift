@@ -30,7 +30,9 @@ extension FileLog {
       // It was the index that led astray.
       _ = try directory.buildIndex(ofSegment: former, limit: base, intervalBytes: options.indexIntervalBytes)
     }
-    try tieToWhatIsBefore(&cursor, segments)
+    try tieToCommitBefore(&cursor, segments)
+    if cursor.expected == .zero { cursor.follow(Receipt(startOf: identity), epoch: -1) }
+
     let scannedFrom = (segment: cursor.segment, position: cursor.position)
     var scannedBytes = 0
     var reason: String?
@@ -68,13 +70,10 @@ extension FileLog {
         segments: segments.count))
   }
 
-  /// Tells a cursor which commit is before its first one, so that it sees whether that follows.
-  func tieToWhatIsBefore(_ cursor: inout LogCursor, _ segments: [Int64]) throws(StoreError) {
-    if cursor.expected == .zero {
-      cursor.follow(Receipt(startOf: identity), epoch: -1)
-    } else if let last = try lastCommit(endingAt: cursor.expected, segments) {
-      cursor.follow(last.receipt, epoch: last.epoch)
-    }
+  /// Tells a cursor which commit is before its first one, if there is one, so that it sees whether that follows.
+  func tieToCommitBefore(_ cursor: inout LogCursor, _ segments: [Int64]) throws(StoreError) {
+    guard let last = try lastCommit(endingAt: cursor.expected, segments) else { return }
+    cursor.follow(last.receipt, epoch: last.epoch)
   }
 
   /// Throws `corrupted`, saying where, unless a segment is intact up to where the next begins.
