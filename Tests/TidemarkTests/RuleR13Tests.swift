@@ -123,6 +123,37 @@ import TidemarkTesting
     try store.close()
   }
 
+  /// Seen to fail with: a `BASE` that is taken at its word, which blamed the changelog, and left a foreign database behind.
+  @Test func aBaseOfAnotherChangelogIsNotTaken() throws {
+    do {
+      let other = try FileLog.open(directory("other"), TopicPartition("state", 0), options: logOptions)
+      let store = try directory.store(other, .lazy, "another")
+      try commit(0..<100, to: store)
+      _ = try store.checkpoint(to: directory("foreign"))
+      try store.close()
+    }
+    let log = try log()
+    var store = try directory.store(log)
+    try commit(0..<300, to: store)
+    let checkpoint = try store.checkpoint(to: directory("checkpoint"))
+    #expect(try store.deleteChangelog(coveredBy: checkpoint.directory) > .zero)
+    let base = directory("store/BASE")
+    let named = try String(contentsOfFile: base, encoding: .utf8)
+    try (directory("foreign") + "\n").write(toFile: base, atomically: true, encoding: .utf8)
+
+    let error = storeError(.wrongChangelog) { _ = try store.verify(in: directory("scratch")) }
+    #expect(error?.metadata.contains { $0.value == base } == true, "\(error as Any)")
+    try store.close()
+    _ = try StateStore.setAside(directory("store"))
+    let refusal = storeError(.wrongChangelog) { _ = try directory.store(log) }
+    #expect(refusal?.metadata.contains { $0.value == base } == true, "\(refusal as Any)")
+
+    try named.write(toFile: base, atomically: true, encoding: .utf8)
+    store = try directory.store(log)
+    #expect(try store.verify(in: directory("scratch")).agrees)
+    try store.close()
+  }
+
   /// Seen to fail with: segments deleted up to the end of the log; a verification that always starts at 0.
   @Test func whatACheckpointCoversCanGoAndTheRestIsEnough() throws {
     let log = try log()

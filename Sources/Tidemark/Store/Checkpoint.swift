@@ -53,6 +53,13 @@ public struct Checkpoint: Sendable {
       place: directory, offset: must.offset, receipt: must.receipt, identity: stored.identity)
   }
 
+  /// Throws `wrongChangelog` unless the changelog is its own, with the commit that it ends with.
+  func check(isOf changelog: any Changelog) throws(StoreError) {
+    guard identity == OffsetsFamily.encode(changelog.identity),
+      try changelog.receipt(endingAt: offset) == receipt
+    else { throw StoreError(.wrongChangelog, "the checkpoint is of another changelog", ["checkpoint": directory]) }
+  }
+
   /// Copies the checkpoint to a directory that isn't there yet, as a store to be opened: the rest is restored from the
   /// changelog then.
   ///
@@ -161,12 +168,7 @@ extension StateStore {
         ["checkpoint": directory, "store": engine.directory.path])
     }
     let checkpoint = try Checkpoint.verified(directory, engine.directory.fileSystem)
-    guard checkpoint.identity == OffsetsFamily.encode(changelog.identity),
-      try changelog.receipt(endingAt: checkpoint.offset) == checkpoint.receipt
-    else {
-      throw StoreError(
-        .wrongChangelog, "the checkpoint is of another changelog", ["checkpoint": directory])
-    }
+    try checkpoint.check(isOf: changelog)
     guard let stored = try engine.database.state(tier: .persisted) else { return try changelog.offsets().start }
     // It may be a copy that nobody synced, or its maker may have died.
     try checkpoint.place.sync()

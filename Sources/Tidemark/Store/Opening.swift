@@ -75,7 +75,7 @@ extension StateStore {
           .invalidArgument, "a store without a changelog can't be restored; put back a copy of its directory",
           ["directory": path])
       }
-      _ = try directory.baseCheckpoint()
+      _ = try directory.baseCheckpoint(of: nil)
       return try directory.setAside()
     }
   }
@@ -150,7 +150,7 @@ private struct Opening {
 
   /// Begins with the checkpoint below which the changelog was deleted, if it was.
   private func takeBase() throws(StoreError) -> StoredState? {
-    guard changelog != nil, let base = try directory.baseCheckpoint() else { return nil }
+    guard let changelog, let base = try directory.baseCheckpoint(of: changelog) else { return nil }
     try directory.takeDatabase(of: base.place)
     return try StoredState.read(directory, options)
   }

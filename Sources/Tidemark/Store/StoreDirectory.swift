@@ -89,8 +89,8 @@ struct StoreDirectory: Sendable {
     try storage.replace(base, with: Array((FileSystem.absolute(checkpoint) + "\n").utf8))
   }
 
-  /// The checkpoint that `BASE` names, verified; `nil` without that file.
-  func baseCheckpoint() throws(StoreError) -> Checkpoint? {
+  /// The checkpoint that `BASE` names, verified, and one of the changelog if that is there; `nil` without the file.
+  func baseCheckpoint(of changelog: (any Changelog)?) throws(StoreError) -> Checkpoint? {
     guard let bytes = try storage.contents(of: base) else { return nil }
     guard let text = String(validating: bytes, as: UTF8.self), text.hasSuffix("\n") else {
       throw StoreError(
@@ -98,7 +98,9 @@ struct StoreDirectory: Sendable {
         ["file": base])
     }
     do throws(StoreError) {
-      return try Checkpoint.verified(StoreDirectory(path: String(text.dropLast()), fileSystem))
+      let checkpoint = try Checkpoint.verified(StoreDirectory(path: String(text.dropLast()), fileSystem))
+      if let changelog { try checkpoint.check(isOf: changelog) }
+      return checkpoint
     } catch {
       throw StoreError(
         error.kind,

@@ -63,7 +63,7 @@ extension StateStore {
     let view = try engine.makeView()
     var start = CommittedState(offset: .zero, receipt: Receipt(startOf: changelog.identity))
     if try changelog.offsets().start > .zero {
-      guard let checkpoint = try engine.directory.baseCheckpoint() else {
+      guard let checkpoint = try engine.directory.baseCheckpoint(of: changelog) else {
         throw StoreError(
           .invalidArgument, "the changelog was deleted below an offset, and no checkpoint is known that covers it",
           ["file": engine.directory.base])
