@@ -31,17 +31,6 @@ import TidemarkTesting
     }
   }
 
-  /// Opens a store, again and again while a process that another test starts holds the lock that it inherited.
-  private func open(_ log: FileLog, _ options: StoreOptions = .lazy, _ name: String = "store") throws -> StateStore {
-    var result: Result<StateStore, any Error>?
-    _ = eventually {
-      result = Result { try directory.store(log, options, name) }
-      if case .failure(let error as StoreError) = result, error.kind == .locked { return false }
-      return true
-    }
-    return try #require(result).get()
-  }
-
   /// All of the state is that of so many commits.
   private func check(_ store: StateStore, rows: Int) throws {
     let view = try store.snapshot()
@@ -79,7 +68,7 @@ import TidemarkTesting
     var rows = 0
     for kibibytes in [160, 240, 320] {
       do {
-        let store = try open(log, .tiny, "disk/store")
+        let store = try directory.store(log, .tiny, "disk/store")
         try disk.fill(leaving: kibibytes << 10)
         let error = #expect(throws: StoreError.self) {
           while rows < 10_000 {
@@ -92,7 +81,7 @@ import TidemarkTesting
         #expect(throws: StoreError.self) { try store.close() }
       }
       try disk.makeRoom()
-      let store = try open(log, .tiny, "disk/store")
+      let store = try directory.store(log, .tiny, "disk/store")
       try check(store, rows: rows)
       try commit(rows, to: store)
       rows += 1
@@ -106,7 +95,7 @@ import TidemarkTesting
   @Test(arguments: ["disk/store", "store"])
   func aCheckpointForWhichThereIsNoRoomLeavesNothing(_ name: String) throws {
     let log = try directory.log()
-    let store = try open(log, .lazy, name)
+    let store = try directory.store(log, .lazy, name)
     var (rows, failures) = (100, 0)
     for number in 0..<rows { try commit(number, to: store) }
     try store.flush()
@@ -132,7 +121,7 @@ import TidemarkTesting
     let checkpoint = try store.checkpoint(to: directory("disk/checkpoint"))
     try store.close()
     try Checkpoint.verified(checkpoint.directory).copy(to: directory("disk/copy"))
-    let copy = try open(log, .lazy, "disk/copy")
+    let copy = try directory.store(log, .lazy, "disk/copy")
     try check(copy, rows: rows)
     try copy.close()
   }
@@ -144,7 +133,7 @@ import TidemarkTesting
     let log = try FileLog.open(disk.path, TopicPartition("state", 0))
     var (rows, failures) = (30, 0)
     do {
-      let store = try open(log, .lazy, "disk/store")
+      let store = try directory.store(log, .lazy, "disk/store")
       for number in 0..<rows { try commit(number, to: store) }
       try store.flush()
       for number in rows..<rows + 20 { try commit(number, to: store) }
@@ -153,20 +142,20 @@ import TidemarkTesting
     for kibibytes in [0, 4, 8, 16, 32, 64, 128] {
       try disk.fill(leaving: kibibytes << 10)
       do {
-        _ = try open(log, .lazy, "disk/store")
+        _ = try directory.store(log, .lazy, "disk/store")
       } catch let error as StoreError {
         #expect(error.kind == .outOfSpace, "\(error)")
         failures += 1
       }
       try disk.makeRoom()
       // Not closed: what it restored is restored again.
-      let store = try open(log, .lazy, "disk/store")
+      let store = try directory.store(log, .lazy, "disk/store")
       try check(store, rows: rows)
       try commit(rows, to: store)
       rows += 1
     }
     #expect(failures > 0)
-    try checkWholly(try open(log, .lazy, "disk/store"), log, rows: rows)
+    try checkWholly(try directory.store(log, .lazy, "disk/store"), log, rows: rows)
   }
 
   /// Each step of a fork, which then is done again and works.
@@ -176,7 +165,7 @@ import TidemarkTesting
     let log = try directory.log()
     let rows = 60
     do {
-      let store = try open(log)
+      let store = try directory.store(log)
       for number in 0..<rows { try commit(number, to: store) }
       try store.close()
     }
@@ -206,13 +195,13 @@ import TidemarkTesting
     let forked = try step("disk/fork-0") { try log.fork(to: disk.path, forkedPartition, at: past.offset) }
     let base = try step("disk/base") { try past.fork(to: disk.path + "/base", changelog: forked) }
     try step("disk/store") { try base.copy(to: disk.path + "/store") }
-    let store = try open(forked, .lazy, "disk/store")
+    let store = try directory.store(forked, .lazy, "disk/store")
     try check(store, rows: rows)
     try commit(rows, to: store)
     try check(store, rows: rows + 1)
     try store.close()
     // The one that it was made of is as it was.
-    let origin = try open(log)
+    let origin = try directory.store(log)
     try check(origin, rows: rows)
     try origin.close()
   }
@@ -229,7 +218,7 @@ import TidemarkTesting
     let amounts = (0..<10).flatMap { _ in stride(from: 0, through: 80, by: 4) }
     for (index, kibibytes) in amounts.enumerated() where heads == 0 || index <= 20 {
       do {
-        let store = try open(log, options, "disk/store")
+        let store = try directory.store(log, options, "disk/store")
         try commit(rows, to: store)
         rows += 1
         try disk.fill(leaving: kibibytes << 10)
@@ -248,11 +237,11 @@ import TidemarkTesting
         // As if it were killed.
       }
       try disk.makeRoom()
-      let store = try open(log, options, "disk/store")
+      let store = try directory.store(log, options, "disk/store")
       try check(store, rows: rows)
       try store.close()
     }
     #expect(heads > 0)
-    try checkWholly(try open(log, .lazy, "disk/store"), log, rows: rows)
+    try checkWholly(try directory.store(log, .lazy, "disk/store"), log, rows: rows)
   }
 }

@@ -23,7 +23,7 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: .hidden) var parent: Int32?
 
   func run() throws {
-    guard let parent else { return try readInProcess() }
+    guard let parent else { return try readInChild() }
     try reportingErrors {
       let line = ProgressLine(progress.progress)
       func update(_ progress: OpenProgress) throws {
@@ -48,8 +48,9 @@ struct VerifyCommand: ParsableCommand {
           + (report.stateAgrees ? "" : ", and so do positions or receipt") + "; `tidemark rebuild` restores it")
     }
   }
+
   /// Has another process read, and says what stopped it.
-  private func readInProcess() throws {
+  private func readInChild() throws {
     try reportingErrors {
       let reader = Process()
       reader.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
