@@ -2,7 +2,7 @@
 # make test     all tests, 5,000 crash images, 600 damaged files, recorded histories, and the benchmarks once, tiny
 # make torture  crashes after each step, failing calls to the disk, damaged files, random histories, readers beside a
 #               writer; IMAGES=100000, or without end IMAGES=
-# make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 7 to 10 minutes; SEED, DIRECTORY too
+# make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 3 to 7 minutes; SEED, DIRECTORY too
 # make mutants  breaks each rule of the design on purpose, in a copy, and sees whether its test fails: 20 minutes
 # make model    checks a model of the commit protocol with spin, and that it refutes protocols with a fault: 2 minutes
 # make fuzz     bytes that may come from anywhere, with libFuzzer: SECONDS=60 a target, two at a time (Fuzz/)
@@ -23,7 +23,7 @@ SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
 NEEDS := RocksDB 7.8 or later, xxHash and a C++ standard library, with their headers
 PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]
-# Swift's libraries linked in: a process starts in two thirds of the time, and runs where there is no Swift. lld, as others
+# Swift's libraries linked in: a process starts sooner, and runs where there is no Swift. lld, as others
 # warn of calls in those libraries.
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources

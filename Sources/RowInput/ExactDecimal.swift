@@ -25,7 +25,7 @@ package struct ExactDecimal: Sendable, Hashable {
     var mantissa = mantissa
     var scale = mantissa == 0 ? 0 : scale
     while scale > 0 {
-      // 64-bit division is several times as fast, and most numbers are short.
+      // 64-bit division is faster, and most numbers are short.
       if let short = Int64(exactly: mantissa) {
         let (quotient, remainder) = short.quotientAndRemainder(dividingBy: 10)
         if remainder != 0 { break }

@@ -9,7 +9,7 @@ TortureCommand.main()
 
 struct TortureCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "torture",
+    commandName: "TortureProcess",
     abstract: """
       Crashes stores at every step, fails every call to their disk, damages their files, reads beside their writer, and
       looks for broken promises.
@@ -19,13 +19,13 @@ struct TortureCommand: ParsableCommand {
       over runs in a file.
 
       EXAMPLES:
-        torture images                        every crash after each step of a history
-        torture faults --every 10             each tenth call to the disk fails, in all ways
-        torture histories --seconds 60
-        torture damage --files 1000
-        torture isolation --seconds 60
-        torture --images 100000
-        torture histories --seed 4711 --count 1   the same history again
+        TortureProcess images                        every crash after each step of a history
+        TortureProcess faults --every 10             each tenth call to the disk fails, in all ways
+        TortureProcess histories --seconds 60
+        TortureProcess damage --files 1000
+        TortureProcess isolation --seconds 60
+        TortureProcess --images 100000
+        TortureProcess histories --seed 4711 --count 1   the same history again
       """,
     subcommands: [
       ImagesCommand.self, FaultsCommand.self, HistoriesCommand.self, DamageCommand.self, IsolationCommand.self,

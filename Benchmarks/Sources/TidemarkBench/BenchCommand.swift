@@ -4,7 +4,7 @@ import Foundation
 @main
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "tidemark-bench", abstract: "Measures Tidemark beside plain RocksDB.",
+    commandName: "TidemarkBench", abstract: "Measures Tidemark beside plain RocksDB.",
     discussion: """
       In each round each case runs beside its baseline; a ratio is that of the two runs. Results go to a \
       directory as results.json and charts (SVG), and to standard output as tables.

@@ -11,7 +11,7 @@ final class DatabaseSnapshot: Sendable {
 
 /// A snapshot of the database that views share, for as long as there are any: the store remembers it weakly.
 ///
-/// An object of its own, as keeping one that somebody refers to weakly takes several times as long, at each read.
+/// An object of its own, as keeping one that somebody refers to weakly takes longer, at each read.
 private final class SharedSnapshot: Sendable {
   let snapshot: DatabaseSnapshot
 
@@ -193,8 +193,8 @@ struct WaitingCommits: ~Copyable {
 
   /// How long the next application should wait for compactions at most.
   ///
-  /// Each makes a file more in level 0, and at some number of them none may begin before compactions end, which takes many
-  /// seconds in a large database. So each waits longer than the one before: up to 16 times the time that one takes and two
+  /// Each makes a file more in level 0, and at some number of them none may begin before compactions end, which takes long
+  /// in a large database. So each waits longer than the one before: up to 16 times the time that one takes and two
   /// seconds, rather than a long time at once.
   mutating func patience(isStalled: Bool) -> Duration {
     stalledApplications = isStalled ? stalledApplications + 1 : 0

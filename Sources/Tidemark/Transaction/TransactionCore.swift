@@ -11,7 +11,7 @@ internal import RocksDB
 @safe
 final class TransactionCore: @unchecked Sendable {
   let engine: Engine
-  // The engine's, which keeps it: a count of references at each read would cost as much as half of a search.
+  // The engine's, which keeps it: a count of references at each read would show beside a search.
   private let health: Unmanaged<Health>
   @usableFromInline let tables: OpenTables
   /// Keeps the store's threads alive for as long as there is a transaction.
