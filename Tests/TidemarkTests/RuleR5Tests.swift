@@ -1,3 +1,4 @@
+import Changelog
 import Foundation
 import Testing
 import Tidemark
@@ -81,5 +82,34 @@ import TidemarkTesting
     let last = try #require(steps.last)
     #expect(last.records < 300, "the second restore goes on where the runs end")
     #expect(try store.verify(in: directory("scratch")).agrees)
+  }
+
+  /// A database whose CURRENT names a MANIFEST that is gone doesn't open, and would have to be restored from nothing.
+  ///
+  /// Seen to fail with: a CURRENT that is replaced before the name of the MANIFEST is synced.
+  @Test func whatCurrentNamesIsThereWhenThePowerIsLost() throws {
+    let root = directory("disk")
+    try POSIXStorage().makeDirectory(root)
+    let disk = Disk(recording: root, syncs: false)
+    var options = StoreOptions.lazy
+    options.fileSystem = disk.fileSystem
+    let log = try FileLog.open(root, TopicPartition("state", 0), storage: disk.storage)
+    for number in 0..<3 {
+      let store = try directory.store(log, options, "disk/store")
+      try store.write { try $0.put("key\(number)", 1, in: balances) }
+      try store.close()
+    }
+    var images = CrashImages(disk.trace)
+    var names: Set<String> = []
+    while images.advance() {
+      for choice in 0..<16 {
+        let image = images.image(.some(seed: UInt64(16 * images.stepCount + choice)))
+        guard let current = image["/store/db/CURRENT"] else { continue }
+        let name = String(decoding: current.dropLast(), as: UTF8.self)
+        names.insert(name)
+        #expect(image["/store/db/" + name] != nil, "\(name), after step \(images.stepCount)")
+      }
+    }
+    #expect(names.count > 2)
   }
 }
