@@ -72,7 +72,7 @@ import Tidemark
   }
 
   @Test func aCheckpointOnAnotherFileSystemIsCopied() throws {
-    let elsewhere = "/dev/shm/tidemark-" + UUID().uuidString
+    let elsewhere = otherFileSystem + "/tidemark-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: elsewhere) }
     let store = try open()
     try store.write { try $0.put("a", 1, in: balances) }
@@ -89,7 +89,7 @@ import Tidemark
 
   /// Seen to fail with: files taken for the same by name, files that aren't looked for in the others.
   @Test func aLaterCheckpointOnAnotherFileSystemCopiesWhatIsNew() throws {
-    let elsewhere = "/dev/shm/tidemark-" + UUID().uuidString
+    let elsewhere = otherFileSystem + "/tidemark-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: elsewhere) }
     func files(_ name: String) throws -> [String: Int] {
       var files: [String: Int] = [:]

@@ -23,5 +23,8 @@ final class TemporaryDirectory: Sendable {
   }
 }
 
+/// Where another file system than that of a ``TemporaryDirectory`` is: in memory, unless that is.
+let otherFileSystem = NSTemporaryDirectory().hasPrefix("/dev/shm") ? "/var/tmp" : "/dev/shm"
+
 let balances = Table("balances", key: .string, value: .int64)
 let orders = Table("orders", key: .tuple(.string, .int64), value: .string)
