@@ -28,7 +28,7 @@ PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: demo test build torture torture-kills mutants model fuzz tsan asan bench bench-smoke bench-scale endurance \
+.PHONY: demo test build torture torture-kills mutants model fuzz tsan tsan-readers asan bench bench-smoke bench-scale endurance \
   bench-aggregate lint format deps clean
 
 demo: deps
@@ -64,11 +64,17 @@ fuzz: deps
 	Fuzz/run --seconds $(SECONDS) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 # A crash that Swift looks into takes minutes.
-sanitize = SWIFT_BACKTRACE=enable=no swift test --sanitize=$(1) --scratch-path .build/$(1) --disable-xctest \
+sanitize = SWIFT_BACKTRACE=enable=no LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/foundation-leaks.txt:print_suppressions=0 \
+  swift test --sanitize=$(1) --scratch-path .build/$(1) --disable-xctest \
   $(if $(FILTER),--filter "$(FILTER)")
 
 tsan: deps
 	$(call sanitize,thread)
+
+# A part of it for each change: readers beside a writer.
+tsan-readers: deps
+	swift build --sanitize=thread --scratch-path .build/thread --product TortureProcess
+	TSAN_OPTIONS=halt_on_error=1 .build/thread/debug/TortureProcess isolation --seconds 20 --seed 1
 
 asan: deps
 	$(call sanitize,address)

@@ -38,13 +38,16 @@ enum Worker {
       if progress.isOver, process.isRunning { process.terminate() }
     }
     process.waitUntilExit()
-    for line in (try? String(contentsOfFile: errors, encoding: .utf8))?.split(separator: "\n") ?? [] {
+    let lines = (try? String(contentsOfFile: errors, encoding: .utf8))?.split(separator: "\n") ?? []
+    for line in lines {
       guard let range = line.firstRange(of: "rocksdb::") else { continue }
       progress.stopped(by: String(line[range.lowerBound...]))
     }
     if let failure { throw WorkerFailure(description: failure) }
     guard process.terminationStatus == 0 || (process.terminationReason == .uncaughtSignal && progress.isOver) else {
-      throw WorkerFailure(description: "\(arguments) ended with status \(process.terminationStatus)")
+      // The sanitizers tell there what they have found.
+      let end = lines.suffix(100).joined(separator: "\n")
+      throw WorkerFailure(description: "\(arguments) ended with status \(process.terminationStatus):\n\(end)")
     }
   }
 

@@ -143,7 +143,7 @@ package struct DiskImage: Sendable, Equatable {
         let inode = known[number] ?? Inode(number: lastNumber + 1)
         known[number] = inode
         directories[directory]?[name] = inode
-        files[inode] = Array(try Data(contentsOf: URL(fileURLWithPath: child)))
+        files[inode] = try storage.contents(of: child, upTo: .max) ?? []
       }
     }
     try add(root, to: .root)
