@@ -3,7 +3,7 @@
 # make torture  crashes after each step, failing calls to the disk, damaged files, random histories, readers beside a
 #               writer; IMAGES=100000, or without end IMAGES=
 # make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 3 to 7 minutes; SEED, DIRECTORY too
-# make mutants  breaks each rule of the page Guarantees on purpose, in a copy, and sees whether its test fails: 20 minutes
+# make mutants  breaks each rule of the page Guarantees on purpose, in a copy, and sees whether its test fails: 15 to 20 minutes
 # make model    checks a model of the commit protocol with spin, and that it refutes protocols with a fault: 2 minutes
 # make fuzz     bytes that may come from anywhere, with libFuzzer: SECONDS=60 a target, two at a time (Fuzz/)
 # make tsan     all tests under the thread sanitizer; FILTER=RuleR1Tests runs some
