@@ -170,7 +170,8 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     while true {
       let needsRoll = try state.wait(until: { !$0.appending && !$0.rewriting }) { (state) throws(StoreError) in
         try Self.checkUsable(state)
-        try checkOffset(state.endOffset, state.segment.path)
+        // With the commit's own: what was appended must not keep the log from being opened again.
+        try checkOffset(state.endOffset.advanced(by: Int64(recordCount) + 1), state.segment.path)
         if byteCount == 0 {
           byteCount = measure()
           guard byteCount <= options.maxCommitBytes else {
@@ -295,7 +296,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   }
 }
 
-/// Throws if no batch can start at an offset.
+/// Throws if no batch can start at an offset, which is then no end of a log either.
 func checkOffset(_ offset: Offset, _ file: String) throws(StoreError) {
   if offset.value <= RecordBatchHeader.greatestBaseOffset { return }
   throw StoreError(

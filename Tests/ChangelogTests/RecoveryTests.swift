@@ -253,9 +253,9 @@ import TidemarkTesting
     #expect(try log.openWriter().endOffset == 0)
   }
 
-  /// The last batch may take the last offsets; then there is an error, instead of a batch that nobody reads.
-  @Test func noBatchStartsBeyondTheGreatestOffset() throws {
-    let base = RecordBatchHeader.greatestBaseOffset - 3
+  /// Where the offsets are used up there is an error, instead of a batch that nobody reads or a log that nobody opens.
+  @Test func noBatchEndsBeyondTheGreatestOffset() throws {
+    let base = RecordBatchHeader.greatestBaseOffset - 4
     let scratch = Scratch()
     let log = try scratch.open(.init(), quick)
     try scratch.write(
@@ -275,11 +275,13 @@ import TidemarkTesting
     #expect(writer.endOffset.value == base + 2)
     try append(1..<2, to: writer)
     let error = failure(.corrupted) { _ = try append(1..<2, to: writer) }
-    #expect(error?.value("offset") == "\(base + 4)")
+    #expect(error?.value("offset") == "\(base + 6)")
     #expect(try readAll(log, from: Offset(base)).count == 2)
     try writer.close()
     #expect(try readAll(scratch.open(.init(), quick), from: Offset(base)).count == 2)
-    _ = failure(.corrupted) { _ = try scratch.open(.init(), quick).openWriter() }
+    let next = try scratch.open(.init(), quick).openWriter()
+    #expect(next.endOffset.value == RecordBatchHeader.greatestBaseOffset)
+    _ = failure(.corrupted) { _ = try append(1..<2, to: next) }
   }
 
   // R8. Seen to fail with: `recover` without `checkStart`.
