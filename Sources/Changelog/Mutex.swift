@@ -3,7 +3,8 @@ internal import Glibc
 /// The one lock of the library: a `pthread_mutex` around a value.
 ///
 /// `Synchronization.Mutex` is not used because the thread sanitizer reports false races through it on Linux. Never hold
-/// it across a C call that calls back.
+/// it across a C call that calls back. The value has bytes, so not `Void`: to the thread sanitizer, an access to a value
+/// without any is one to the object's header, which others read without the lock.
 @safe
 package final class Mutex<Value: ~Copyable>: @unchecked Sendable {
   // Proof of `@unchecked Sendable`: `value` is touched only between lock and unlock.

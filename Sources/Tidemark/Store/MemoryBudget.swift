@@ -24,7 +24,8 @@ public final class MemoryBudget: Sendable {
   private let lastStepsTaken = Atomic<Int>(0)
   // Whoever looks at a weak reference keeps the store for that moment, and with it the database: under one of these locks.
   private let members = Mutex<[Member]>([])
-  private let flushing = Mutex<Void>(())
+  // Nothing is kept in the second, but a value needs bytes (``Mutex``).
+  private let flushing = Mutex(false)
 
   private struct Member {
     weak var store: (any BudgetedStore)?
