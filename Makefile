@@ -23,13 +23,13 @@ SHELL := /bin/bash
 PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
 NEEDS := RocksDB 7.8 or later, xxHash and a C++ standard library, with their headers
 PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]
-# Swift's libraries linked in: a process starts sooner, and runs where there is no Swift. lld, as others
-# warn of calls in those libraries.
+# Swift's libraries linked in: a process starts sooner, and runs where there is no Swift. lld, as others warn of calls in
+# those libraries.
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: demo test build torture torture-kills mutants model fuzz tsan tsan-readers asan bench bench-smoke bench-scale endurance \
-  bench-aggregate lint format deps clean
+.PHONY: demo test build torture torture-kills mutants model fuzz tsan tsan-readers asan bench bench-smoke bench-scale \
+  endurance bench-aggregate lint format deps clean
 
 demo: deps
 	$(RELEASE) --product tidemark
