@@ -2,7 +2,10 @@
 struct RecoveredLog {
   var endOffset: Offset
   var lastReceipt: Receipt
-  var lastEpoch: Int32
+  /// The writers so far, as they were read once: what is recorded must follow what the writer's epoch was taken from.
+  var epochs: [EpochStart]
+  /// The epoch of the writer that goes on.
+  var epoch: Int32
   var report: LogRecovery
 }
 
@@ -14,11 +17,13 @@ extension FileLog {
     let segments = try directory.segments()
     let boundary = try knownDurable(segments)
     try checkNothingIsMissing(first: segments.first)
+    let epochs = try directory.epochs()
     guard let first = segments.first else {
+      let path = directory.path(0, "log")
       return RecoveredLog(
-        endOffset: .zero, lastReceipt: Receipt(startOf: identity), lastEpoch: -1,
-        report: LogRecovery(
-          file: directory.path(0, "log"), endOffset: .zero, cutBytes: 0, reason: nil, scannedBytes: 0, segments: 0))
+        endOffset: .zero, lastReceipt: Receipt(startOf: identity), epochs: epochs,
+        epoch: try directory.epoch(after: -1, path, epochs),
+        report: LogRecovery(file: path, endOffset: .zero, cutBytes: 0, reason: nil, scannedBytes: 0, segments: 0))
     }
     try checkStart(segments)
     let start = Offset(max(first, try directory.recoveryPoint() ?? 0))
@@ -54,7 +59,7 @@ extension FileLog {
 
     // Before anything is changed.
     try checkOffset(end, cursor.path)
-    _ = try directory.epoch(after: cursor.lastEpoch, cursor.path)
+    let epoch = try directory.epoch(after: cursor.lastEpoch, cursor.path, epochs)
 
     var lastReceipt = cursor.lastReceipt
     if lastReceipt == nil { lastReceipt = try receipt(endingAt: end) }
@@ -64,7 +69,7 @@ extension FileLog {
     let cutBytes = isDurable ? 0 : try makeDurable(cursor.path, from: tailStart, to: cursor.position)
     try repairIndexes(segments, end: end)
     return RecoveredLog(
-      endOffset: end, lastReceipt: lastReceipt, lastEpoch: cursor.lastEpoch,
+      endOffset: end, lastReceipt: lastReceipt, epochs: epochs, epoch: epoch,
       report: LogRecovery(
         file: cursor.path, endOffset: end, cutBytes: cutBytes, reason: reason, scannedBytes: scannedBytes,
         segments: segments.count))

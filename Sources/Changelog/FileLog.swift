@@ -92,11 +92,8 @@ public final class FileLog: Changelog, Sendable {
         .wrongChangelog, "the changelog was recreated since it was opened; open it again", ["file": directory.path])
     }
     let recovered = try recover()
-    let epochs = try directory.epochs()
-    let epoch = EpochStart(
-      epoch: try directory.epoch(after: recovered.lastEpoch, recovered.report.file),
-      startOffset: recovered.endOffset.value)
-    try directory.record(epoch, after: epochs)
+    let epoch = EpochStart(epoch: recovered.epoch, startOffset: recovered.endOffset.value)
+    try directory.record(epoch, after: recovered.epochs)
     try directory.recordRecoveryPoint(recovered.endOffset.value)
 
     // A deposed writer may still hold an empty segment of that name: it goes on in a file without a name.

@@ -26,8 +26,8 @@ extension LogDirectory {
   }
 
   /// The epoch of the next writer, where the last batch, which is in `file`, has the epoch `last`.
-  func epoch(after last: Int32, _ file: String) throws(StoreError) -> Int32 {
-    let recorded = try epochs().last?.epoch ?? -1
+  func epoch(after last: Int32, _ file: String, _ epochs: [EpochStart]) throws(StoreError) -> Int32 {
+    let recorded = epochs.last?.epoch ?? -1
     guard max(last, recorded) < Int32.max else {
       throw StoreError(
         .corrupted, "the epochs are used up, which takes longer than any log lasts; restore the file from a copy",

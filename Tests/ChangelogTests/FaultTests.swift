@@ -39,6 +39,24 @@ import TidemarkTesting
     return try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
   }
 
+  // R7. Seen to fail with: epochs that are read once for the writer's own and once more for what is recorded with it.
+  @Test(arguments: 1...6) func aFlippedBitInAReadOfTheEpochsStaysOffTheDisk(nth: Int) throws {
+    let scratch = Scratch()
+    let first = try scratch.open().openWriter()
+    try append(0..<3, to: first)
+    try first.close()
+    let disk = Disk()
+    // Of the first epoch, 0, which reads as 1.
+    var fault = Disk.Fault(.read, nth: nth, pathSuffix: "leader-epoch-checkpoint")
+    fault.flipsBit = true
+    disk.plan(fault)
+    try? scratch.open(.init(), disk.storage).openWriter().close()
+    let writer = try scratch.open().openWriter()
+    try append(3..<5, to: writer)
+    try writer.close()
+    #expect(try readAll(scratch.open()).map(\.sample) == (0..<5).map(Sample.init))
+  }
+
   // R9. Seen to fail with: `syncFile` and `rewriteTail` without `checkLock`.
   @Test func aDeposedWriterDoesNotRewriteItsTail() throws {
     let scratch = Scratch()
