@@ -104,6 +104,7 @@ import Tidemark
   @Test func defaultsAreWhatTheArticlesSay() throws {
     let (options, log) = (StoreOptions(), FileLogOptions())
     #expect(options.storedLagBytes == 64 << 20 && options.storedLagTime == .seconds(30))
+    #expect(options.waitingBytes == 32 << 20)
     #expect(options.restartTarget == nil)
     #expect(options.metrics == nil && options.metricsInterval == .seconds(10))
     #expect(options.snapshotExpiry == nil && options.syncsWithoutChangelog && options.createIfMissing)

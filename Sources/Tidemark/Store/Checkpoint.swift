@@ -27,6 +27,11 @@ public struct Checkpoint: Sendable {
     try verified(StoreDirectory(path: path, fileSystem))
   }
 
+  /// The checkpoint below which the changelog of a store was deleted, verified; `nil` if that is whole.
+  package static func base(ofStore path: String) throws(StoreError) -> Checkpoint? {
+    try StoreDirectory(path: path).baseCheckpoint(of: nil)
+  }
+
   static func verified(_ directory: StoreDirectory) throws(StoreError) -> Checkpoint {
     let checkpoint = try unverified(directory)
     try mappingErrors(

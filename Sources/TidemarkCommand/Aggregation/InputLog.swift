@@ -41,6 +41,12 @@ final class InputLog {
       for name in [path, Self.directory(directory)] { try Self.syncDirectory(of: name) }
     } else {
       descriptor = -1
+      var status = stat()
+      guard unsafe lstat(path, &status) == 0 else { throw Self.failure("the input log can't be looked at", path) }
+      guard status.st_mode & S_IFMT != S_IFLNK else {
+        throw CommandError(
+          .inputOutput, "\(path): a symbolic link is in the place of the input log; put the file itself there")
+      }
     }
   }
 

@@ -107,10 +107,7 @@ struct ForkCommand: ParsableCommand {
       let store = from + "/store"
       return try Checkpoint.verified(FileManager.default.fileExists(atPath: store) ? store : from)
     }
-    guard try log.offsets().start > .zero,
-      let text = try? String(contentsOfFile: state.state + "/store/BASE", encoding: .utf8)
-    else { return nil }
-    return try Checkpoint.verified(text.trimmingCharacters(in: .newlines))
+    return try log.offsets().start > .zero ? try Checkpoint.base(ofStore: state.state + "/store") : nil
   }
 
   private func point() throws -> ChangelogPoint {
