@@ -21,7 +21,7 @@ struct TidemarkCommand: ParsableCommand {
 
       Killed at any instant, the same `aggregate` command goes on where the last commit stood.
 
-      A state has one process at a time: while it is in use, only `log` reads it.
+      A state has one process at a time: while it is in use, only `log` and `fork` read it.
 
       Completion for a shell is written by `tidemark --generate-completion-script bash` (or zsh, fish), for example into \
       ~/.local/share/bash-completion/completions/tidemark.
