@@ -387,6 +387,20 @@ private let c = HistoryKey("right", "c")
     expect([.uncommittedRead], .session, in: with(peek(a, [1, 2], 3...4), peek(a, [1], 5...6)))
   }
 
+  /// A transaction whose commit is unknown goes with its store, and may be back once the log was restored.
+  ///
+  /// Seen to fail with: a reader that has to see again what it saw of such a transaction; one that never has to.
+  @Test func whatIsUnknownMayGoUntilSomebodyReadItAsCommitted() {
+    let operations = [
+      Operation(.transaction, process: 0, begin: 0, end: 1, [.append(1, to: a)]),
+      Operation(.transaction, process: 0, begin: 2, end: 0, outcome: .unknown, [.read(a, [1]), .append(2, to: a)]),
+      Operation(.snapshot, process: 2, begin: 7, end: 8, [.read(a, [1, 2])]),
+    ]
+    let dropped = [peek(a, [], 1...1), peek(a, [1, 2], 3...4), peek(a, [1], 5...6)]
+    expect([], in: IsolationHistory(operations + dropped + [peek(a, [1, 2], 9...10)]))
+    expect([.uncommittedRead], .realTime, in: IsolationHistory(operations + dropped + [peek(a, [1], 9...10)]))
+  }
+
   // MARK: The history itself
 
   @Test func malformedHistoriesAreToldSo() {

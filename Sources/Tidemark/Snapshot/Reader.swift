@@ -10,9 +10,10 @@ public enum IsolationLevel: Sendable {
 
 /// Reads of a store that see the latest, each by itself; for reads that belong together take a ``Snapshot``.
 ///
-/// Of one key it never shows something older than it did before, unless a transaction is aborted or rolled back that it
-/// looked into. A value: copy it, send it to other threads. It keeps no files or memory for itself, but the store's directory
-/// stays in use for as long as there is one. Scans end like those of snapshots do (``StoreOptions/snapshotExpiry``).
+/// Of one key it never shows something older than it did before, unless a transaction that it looked into is aborted, rolled
+/// back, or ends behind a commit that is unknown. A value: copy it, send it to other threads. It keeps no files or memory for
+/// itself, but the store's directory stays in use for as long as there is one. Scans end like those of snapshots do
+/// (``StoreOptions/snapshotExpiry``).
 public struct Reader: Sendable {
   @usableFromInline let engine: Engine
   @usableFromInline let tables: OpenTables

@@ -2,7 +2,8 @@
 ///
 /// What such a read may show of a list is some version of it that there was during the call: a beginning of its order, and
 /// behind that elements of one transaction which aborted them, or rolled them back, not before the call. It has all that was
-/// acknowledged before the call, and a process never sees less of the order than it did before.
+/// acknowledged or read as committed before the call, and a process never sees less of the order than it did before; but a
+/// transaction whose commit is unknown goes with its store, and may be back once the next one has restored it.
 extension IsolationChecker {
   mutating func checkUncommittedReads() {
     let numbers = reads.indices.filter { operations[reads[$0].operation].kind == .uncommittedRead }
@@ -20,7 +21,8 @@ extension IsolationChecker {
           .uncommittedRead, [last.operation, read.operation], [read.list], basis: .session,
           "\(lists[read.list].key) went back from \(last.count) elements to \(count)")
       }
-      if count >= seen[key]?.count ?? 0 { seen[key] = (count, read.operation) }
+      let firm = firmCount(count, of: lists[read.list])
+      if firm >= seen[key]?.count ?? 0 { seen[key] = (firm, read.operation) }
     }
   }
 
@@ -29,9 +31,21 @@ extension IsolationChecker {
     let list: Int
   }
 
-  /// When the elements from each place on were all acknowledged, at the earliest.
+  /// How many of a list's first elements stay, once so many were seen: what comes behind an unknown commit tells that it
+  /// was restored.
+  private func firmCount(_ count: Int, of list: ListTrace) -> Int {
+    list.writers.prefix(count).lastIndex { operations[$0].outcome != .unknown }.map { $0 + 1 } ?? 0
+  }
+
+  /// When the elements from each place on were all there for good, at the earliest: acknowledged, or read as committed.
   private func earliestEnds(_ list: ListTrace) -> [Int] {
     var ends = list.writers.map { operations[$0].outcome == .unknown ? .max : operations[$0].end }
+    for number in list.reads {
+      let reader = operations[reads[number].operation]
+      guard reader.kind != .uncommittedRead, reader.outcome != .unknown, let count = reads[number].count, count > 0
+      else { continue }
+      ends[count - 1] = min(ends[count - 1], reader.end)
+    }
     for place in ends.indices.dropLast().reversed() { ends[place] = min(ends[place], ends[place + 1]) }
     return ends
   }
