@@ -1,170 +1,13 @@
 // An ordered index over the entries of a batch: a B+tree whose nodes hold the first eight bytes of each key, so that most
 // comparisons don't leave the node. Entries are never removed one by one: a rollback builds the tree again.
 //
-// | at | bytes | field of a leaf | field of an inner node |
-// |---|---|---|---|
-// | 0 | 8 | number of entries | number of separators |
-// | 8 | 8 | the next leaf, or 0 | the first child |
-// | 16 | 8 | the leaf before, or 0 | |
-// | 24 | 240 | the first eight bytes of each key, most significant first, padded with 0 | the same of each separator |
-// | 264 | 240 | the entries' addresses | those of the separators: each the smallest key of the child behind it |
-// | 504 | 240 | | the children behind the separators |
-//
 // The idea of prefixes in the nodes: Goetz Graefe, "Modern B-Tree Techniques" (2011), "poor man's normalized keys".
-
-internal import CIntrinsics
-internal import Glibc
-
-/// A key to be looked for.
-@safe
-struct SearchKey {
-  let bytes: UnsafeRawBufferPointer
-  /// Its first eight bytes, as they stand in the nodes.
-  let prefix: UInt64
-
-  @inline(__always)
-  init(_ bytes: UnsafeRawBufferPointer) {
-    unsafe self.bytes = bytes
-    if bytes.count >= 8 {
-      prefix = unsafe UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
-    } else {
-      var prefix: UInt64 = 0
-      for index in 0..<8 { prefix = unsafe prefix << 8 | (index < bytes.count ? UInt64(bytes[index]) : 0) }
-      self.prefix = prefix
-    }
-  }
-
-  /// Below 0, 0 or above 0, as its bytes are less than another key's, the same, or greater; their prefixes are the same.
-  @inline(__always)
-  func compareBehindPrefix(_ other: UnsafeRawBufferPointer) -> Int {
-    let common = unsafe min(bytes.count, other.count)
-    if common > 8 {
-      let order = unsafe memcmp(bytes.baseAddress! + 8, other.baseAddress! + 8, common - 8)
-      if order != 0 { return Int(order) }
-    }
-    // Where one ends within the prefix, the other goes on with zeros.
-    return unsafe bytes.count - other.count
-  }
-}
-
-/// A node of the tree, leaf or inner.
-@safe
-private struct Node: BitwiseCopyable {
-  static let capacity = 30
-  static let leafBytes = 24 + 16 * capacity
-  static let innerBytes = 24 + 24 * capacity
-
-  let base: UnsafeMutableRawPointer
-
-  var count: Int {
-    @inline(__always) get { unsafe base.load(as: Int.self) }
-    nonmutating set { unsafe base.storeBytes(of: newValue, as: Int.self) }
-  }
-
-  var prefixes: UnsafeMutablePointer<UInt64> {
-    @inline(__always) get { unsafe (base + 24).assumingMemoryBound(to: UInt64.self) }
-  }
-
-  var entries: UnsafeMutablePointer<BatchEntry> {
-    @inline(__always) get { unsafe (base + 24 + 8 * Self.capacity).assumingMemoryBound(to: BatchEntry.self) }
-  }
-
-  /// Of an inner node: the children behind the separators.
-  var children: UnsafeMutablePointer<Node> {
-    @inline(__always) get { unsafe (base + 24 + 16 * Self.capacity).assumingMemoryBound(to: Node.self) }
-  }
-
-  /// Of an inner node: the child before the first separator.
-  var firstChild: Node {
-    get { unsafe base.load(fromByteOffset: 8, as: Node.self) }
-    nonmutating set { unsafe base.storeBytes(of: newValue, toByteOffset: 8, as: Node.self) }
-  }
-
-  var next: Node? {
-    get { unsafe base.load(fromByteOffset: 8, as: UnsafeMutableRawPointer?.self).map { unsafe Node(base: $0) } }
-    nonmutating set { unsafe base.storeBytes(of: newValue?.base, toByteOffset: 8, as: UnsafeMutableRawPointer?.self) }
-  }
-
-  var previous: Node? {
-    get { unsafe base.load(fromByteOffset: 16, as: UnsafeMutableRawPointer?.self).map { unsafe Node(base: $0) } }
-    nonmutating set { unsafe base.storeBytes(of: newValue?.base, toByteOffset: 16, as: UnsafeMutableRawPointer?.self) }
-  }
-
-  /// Asks for its memory, all at once: a search would ask for one line after the other.
-  @inline(__always)
-  func prefetch() {
-    var line = 0
-    while line < Self.leafBytes {
-      unsafe tidemark_prefetch(base + line)
-      line += 64
-    }
-  }
-
-  /// How many of its keys are below `key`, and whether the next is `key`.
-  @inline(__always)
-  func search(_ key: SearchKey) -> (index: Int, isFound: Bool) {
-    let (prefixes, count) = unsafe (prefixes, count)
-    var low = unsafe tidemark_count_below(prefixes, count, key.prefix)
-    guard low < count, unsafe prefixes[low] == key.prefix else { return (low, false) }
-    // The rest of the key is compared next, and the value read or written.
-    unsafe entries[low].prefetch()
-    // Most often one key has the prefix; where many do, the rest of the keys decides.
-    var high = low + 1
-    while unsafe high < count && prefixes[high] == key.prefix { high += 1 }
-    while low < high {
-      let middle = (low + high) / 2
-      let order = unsafe key.compareBehindPrefix(entries[middle].key)
-      if order == 0 { return (middle, true) }
-      if order < 0 { high = middle } else { low = middle + 1 }
-    }
-    return (low, false)
-  }
-
-  /// Of an inner node: the child that `key` belongs to, and the number of separators before it.
-  @inline(__always)
-  func child(for key: SearchKey) -> (child: Node, index: Int) {
-    let (index, isFound) = search(key)
-    let before = index + (isFound ? 1 : 0)
-    return (child(before), before)
-  }
-
-  /// Of an inner node: the child behind `index` separators.
-  @inline(__always)
-  func child(_ index: Int) -> Node { unsafe index == 0 ? firstChild : children[index - 1] }
-
-  /// Makes room for an entry at `index`; there must be some.
-  @inline(__always)
-  func insert(_ prefix: UInt64, _ entry: BatchEntry, at index: Int) {
-    let count = count
-    unsafe (prefixes + index + 1).update(from: prefixes + index, count: count - index)
-    unsafe (entries + index + 1).update(from: entries + index, count: count - index)
-    unsafe prefixes[index] = prefix
-    unsafe entries[index] = entry
-    self.count = count + 1
-  }
-
-  /// Of an inner node: adds a separator and the child behind it.
-  func insert(_ prefix: UInt64, _ entry: BatchEntry, child: Node, at index: Int) {
-    unsafe (children + index + 1).update(from: children + index, count: count - index)
-    unsafe children[index] = child
-    insert(prefix, entry, at: index)
-  }
-
-  /// Moves the entries from `index` on to the end of another node.
-  func moveEntries(from index: Int, to other: Node) {
-    let moved = count - index
-    unsafe (other.prefixes + other.count).update(from: prefixes + index, count: moved)
-    unsafe (other.entries + other.count).update(from: entries + index, count: moved)
-    other.count += moved
-    count = index
-  }
-}
 
 /// The keys of one table in a batch, in order.
 struct KeyTree: ~Copyable {
   /// A key's place in the tree; good until a key is added.
   struct Position {
-    fileprivate var leaf: Node
+    fileprivate var leaf: KeyTreeNode
     fileprivate var index: Int
 
     /// The entry there.
@@ -198,7 +41,7 @@ struct KeyTree: ~Copyable {
 
   /// The way to where a key is, or belongs: what an insertion goes by.
   struct Path {
-    fileprivate var leaf: Node?
+    fileprivate var leaf: KeyTreeNode?
     fileprivate var index = 0
     /// The tree's when the way was found; one of another shape has other ways.
     fileprivate var shapeVersion = -1
@@ -206,15 +49,15 @@ struct KeyTree: ~Copyable {
     fileprivate var steps = InlineArray<12, Step>(repeating: Step(node: nil, child: 0))
 
     fileprivate struct Step: BitwiseCopyable {
-      var node: Node?
+      var node: KeyTreeNode?
       var child: Int
     }
   }
 
   /// How many bytes a key more may take: most often none, rarely a leaf and inner nodes above it.
-  static let greatestGrowth = Node.leafBytes + 2 * Node.innerBytes
+  static let greatestGrowth = KeyTreeNode.leafBytes + 2 * KeyTreeNode.innerBytes
 
-  private var root: Node?
+  private var root: KeyTreeNode?
   /// How many levels of inner nodes are above the leaves.
   private var height = 0
   /// Counts the nodes that were added: what makes paths invalid.
@@ -276,13 +119,13 @@ struct KeyTree: ~Copyable {
       shapeVersion += 1
       return
     }
-    if leaf.count < Node.capacity { return leaf.insert(prefix, entry, at: path.index) }
+    if leaf.count < KeyTreeNode.capacity { return leaf.insert(prefix, entry, at: path.index) }
     split(leaf, adding: prefix, entry, at: &path, &nodes)
   }
 
   @inline(never)
   private mutating func split(
-    _ leaf: Node, adding prefix: UInt64, _ entry: BatchEntry, at path: inout Path, _ nodes: inout Arena
+    _ leaf: KeyTreeNode, adding prefix: UInt64, _ entry: BatchEntry, at path: inout Path, _ nodes: inout Arena
   ) {
     shapeVersion += 1
     let right = Self.makeLeaf(&nodes)
@@ -295,7 +138,7 @@ struct KeyTree: ~Copyable {
     if isAppended {
       right.insert(prefix, entry, at: 0)
     } else {
-      let middle = Node.capacity / 2
+      let middle = KeyTreeNode.capacity / 2
       leaf.moveEntries(from: middle, to: right)
       if path.index <= middle {
         leaf.insert(prefix, entry, at: path.index)
@@ -309,14 +152,14 @@ struct KeyTree: ~Copyable {
 
   /// Tells the inner nodes of a path of a new child.
   private mutating func addSeparator(
-    _ prefix: UInt64, _ entry: BatchEntry, _ child: Node, at path: inout Path, _ nodes: inout Arena
+    _ prefix: UInt64, _ entry: BatchEntry, _ child: KeyTreeNode, at path: inout Path, _ nodes: inout Arena
   ) {
     var (prefix, entry, child) = (prefix, entry, child)
     for level in stride(from: height - 1, through: 0, by: -1) {
       // Proof of `!`: a path has a node for each level of inner nodes.
       let node = path.steps[level].node!
       let index = path.steps[level].child
-      if node.count < Node.capacity { return node.insert(prefix, entry, child: child, at: index) }
+      if node.count < KeyTreeNode.capacity { return node.insert(prefix, entry, child: child, at: index) }
       // The separator in the middle goes up; where keys come in order, the one at the end.
       let right = Self.makeInner(&nodes)
       let middle = index == node.count ? node.count - 1 : node.count / 2
@@ -339,16 +182,16 @@ struct KeyTree: ~Copyable {
     height += 1
   }
 
-  private static func makeLeaf(_ nodes: inout Arena) -> Node {
-    let node = unsafe Node(base: nodes.allocate(Node.leafBytes))
+  private static func makeLeaf(_ nodes: inout Arena) -> KeyTreeNode {
+    let node = unsafe KeyTreeNode(base: nodes.allocate(KeyTreeNode.leafBytes))
     node.count = 0
     node.next = nil
     node.previous = nil
     return node
   }
 
-  private static func makeInner(_ nodes: inout Arena) -> Node {
-    let node = unsafe Node(base: nodes.allocate(Node.innerBytes))
+  private static func makeInner(_ nodes: inout Arena) -> KeyTreeNode {
+    let node = unsafe KeyTreeNode(base: nodes.allocate(KeyTreeNode.innerBytes))
     node.count = 0
     return node
   }
@@ -447,8 +290,4 @@ struct KeyTrees: ~Copyable {
       yield unsafe &start.unsafelyUnwrapped[index]
     }
   }
-}
-
-extension Node: Equatable {
-  static func == (a: Node, b: Node) -> Bool { unsafe a.base == b.base }
 }
