@@ -30,7 +30,8 @@ let package = Package(
   targets: [
     .target(name: "CChecksum"),
     .target(name: "CIntrinsics"),
-    .target(name: "Changelog", dependencies: ["CChecksum"], swiftSettings: swiftSettings),
+    .target(name: "TidemarkBase", dependencies: ["CChecksum"], swiftSettings: swiftSettings),
+    .target(name: "Changelog", dependencies: ["CChecksum", "TidemarkBase"], swiftSettings: swiftSettings),
     .target(
       name: "CRocksDB", dependencies: ["CChecksum"],
       cxxSettings: [.define("ROCKSDB_PLATFORM_POSIX")],
@@ -39,7 +40,7 @@ let package = Package(
     .target(
       name: "Tidemark",
       dependencies: [
-        "Changelog", "CIntrinsics", "RocksDB", .product(name: "Logging", package: "swift-log"),
+        "TidemarkBase", "Changelog", "CIntrinsics", "RocksDB", .product(name: "Logging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
       ],
       swiftSettings: swiftSettings),

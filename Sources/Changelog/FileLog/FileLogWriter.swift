@@ -303,23 +303,3 @@ func checkOffset(_ offset: Offset, _ file: String) throws(StoreError) {
     .corrupted, "the offsets are used up, which takes longer than any log lasts; restore the file from a copy",
     ["file": file, "offset": offset])
 }
-
-extension Duration {
-  /// Whole nanoseconds.
-  package var nanoseconds: UInt64 {
-    UInt64(max(0, components.seconds)) * 1_000_000_000 + UInt64(max(0, components.attoseconds) / 1_000_000_000)
-  }
-}
-
-/// A clock that never goes back, not even when it is set.
-package func monotonicNanoseconds() -> UInt64 {
-  var time = timespec()
-  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-}
-
-func wallClockMilliseconds() -> Timestamp {
-  var time = timespec()
-  unsafe clock_gettime(CLOCK_REALTIME, &time)
-  return Timestamp(time.tv_sec) * 1000 + Timestamp(time.tv_nsec) / 1_000_000
-}

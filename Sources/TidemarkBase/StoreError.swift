@@ -61,6 +61,12 @@ public struct StoreError: Error, Sendable, Equatable {
     public var name: String
     /// Its value, as text.
     public var value: String
+
+    /// Names a value.
+    public init(name: String, value: String) {
+      self.name = name
+      self.value = value
+    }
   }
 
   /// Makes an error; the values follow the message as `["file": path, "offset": offset]`.

@@ -1,14 +1,13 @@
-internal import Changelog
 internal import Foundation
 
 /// A lock file held for life: one holder among all processes, and among the objects of one.
 ///
 /// The file keeps the holder's process id, for the error that others get; the lock goes with its process.
-final class FileLock: Sendable {
+package final class FileLock: Sendable {
   private let file: any StorageFile
 
   /// Takes the lock; throws `locked` while another has it.
-  init(_ path: String, _ what: String, _ storage: any Storage) throws(StoreError) {
+  package init(_ path: String, _ what: String, _ storage: any Storage) throws(StoreError) {
     guard let file = try storage.open(path, .openOrCreate) else {
       throw StoreError(.inputOutput, "a lock file can't be opened", ["file": path])
     }

@@ -21,11 +21,13 @@ extension ByteBuffer {
 }
 
 /// How many bytes an unsigned varint takes.
+@inlinable
 package func varintLength(_ value: UInt64) -> Int {
   max(1, (UInt64.bitWidth - value.leadingZeroBitCount + 6) / 7)
 }
 
 /// How many bytes a zigzag varint takes.
+@inlinable
 package func zigzagLength(_ value: Int64) -> Int {
   varintLength(UInt64(bitPattern: (value << 1) ^ (value >> 63)))
 }

@@ -4,12 +4,12 @@ internal import Foundation
 ///
 /// Proof of `@unchecked Sendable`: `body` and `failure` are the thread's until the semaphore is signalled, and whoever waits
 /// has them then.
-final class BackgroundTask: @unchecked Sendable {
+package final class BackgroundTask: @unchecked Sendable {
   private let isDone = DispatchSemaphore(value: 0)
   private var body: (@Sendable () throws(StoreError) -> Void)?
   private var failure: StoreError?
 
-  init(_ name: String, _ body: @escaping @Sendable () throws(StoreError) -> Void) {
+  package init(_ name: String, _ body: @escaping @Sendable () throws(StoreError) -> Void) {
     self.body = body
     let thread = Thread { [self] in
       run()
@@ -26,7 +26,7 @@ final class BackgroundTask: @unchecked Sendable {
   }
 
   /// Waits until it is done; throws what it threw.
-  func wait() throws(StoreError) {
+  package func wait() throws(StoreError) {
     isDone.wait()
     isDone.signal()
     if let failure { throw failure }

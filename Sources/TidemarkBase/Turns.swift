@@ -1,7 +1,5 @@
-internal import Changelog
-
 /// Lets so many work at a time, in the order in which they asked.
-final class Turns: Sendable {
+package final class Turns: Sendable {
   private struct State {
     var free: Int
     /// How many have asked, and how many of them were let in.
@@ -11,13 +9,13 @@ final class Turns: Sendable {
 
   private let state: Mutex<State>
 
-  init(_ count: Int) { state = Mutex(State(free: count)) }
+  package init(_ count: Int) { state = Mutex(State(free: count)) }
 
   /// How many wait.
-  var waitingCount: Int { state.withLock { $0.asked - $0.admitted } }
+  package var waitingCount: Int { state.withLock { $0.asked - $0.admitted } }
 
   /// Waits for a turn, and runs `body`.
-  func take<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+  package func take<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
     let ticket = state.withLock { state in
       defer { state.asked += 1 }
       return state.asked

@@ -1,4 +1,4 @@
-package import Changelog
+package import TidemarkBase
 internal import Foundation
 package import RocksDB
 

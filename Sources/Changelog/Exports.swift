@@ -1,0 +1,2 @@
+// Whoever imports Changelog has errors and bytes.
+@_exported public import TidemarkBase
