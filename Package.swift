@@ -60,6 +60,9 @@ let package = Package(
         .product(name: "CoreMetrics", package: "swift-metrics"),
       ],
       path: "Tests/BankProcess", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "FixtureMaker", dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
+      path: "Tests/FixtureMaker", swiftSettings: swiftSettings),
     .target(
       name: "Torture", dependencies: ["Tidemark", "TidemarkTesting", "Changelog"], path: "Tests/Torture",
       swiftSettings: swiftSettings),
@@ -80,12 +83,12 @@ let package = Package(
     .testTarget(
       name: "TidemarkTests",
       dependencies: [
-        "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "QuietLogs", "SmallDisk", "Torture",
+        "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "FixtureMaker", "QuietLogs", "SmallDisk", "Torture",
         .product(name: "Logging", package: "swift-log"), .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
-      swiftSettings: swiftSettings),
+      exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
       name: "DocumentationTests",
       dependencies: [
@@ -97,7 +100,8 @@ let package = Package(
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "CommandTests", dependencies: ["TidemarkCommand", "Tidemark", "RocksDB", "QuietLogs", "SmallDisk"],
+      name: "CommandTests",
+      dependencies: ["TidemarkCommand", "Tidemark", "RocksDB", "FixtureMaker", "QuietLogs", "SmallDisk"],
       swiftSettings: swiftSettings),
   ],
   swiftLanguageModes: [.v6],
