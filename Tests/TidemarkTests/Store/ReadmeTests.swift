@@ -6,7 +6,7 @@ import Tidemark
   @Test func theExampleIsTheFileThatIsCompiledAndRun() throws {
     let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     let source = try String(contentsOf: here.appending(path: "ReadmeExample.swift"), encoding: .utf8)
-    let readme = try String(contentsOf: here.appending(path: "../../README.md"), encoding: .utf8)
+    let readme = try String(contentsOf: here.appending(path: "../../../README.md"), encoding: .utf8)
     #expect(readme.contains("```swift\n" + source + "```"))
   }
 
