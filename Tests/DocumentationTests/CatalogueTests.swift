@@ -107,7 +107,7 @@ import Tidemark
     #expect(options.waitingBytes == 32 << 20)
     #expect(options.restartTarget == nil)
     #expect(options.metrics == nil && options.metricsInterval == .seconds(10))
-    #expect(options.snapshotExpiry == nil && options.syncsWithoutChangelog && options.createIfMissing)
+    #expect(options.snapshotExpiry == nil && options.tailDurability == .sync && options.createIfMissing)
     let limits = options.transactionLimits
     #expect(limits.softBytes == 16 << 20 && limits.softEntries == 100_000 && limits.softInterval == nil)
     #expect(limits.hardBytes == 48 << 20)

@@ -20,8 +20,7 @@ final class OpenTable: Sendable {
 
 /// The tables that a store was opened with.
 ///
-/// An object of its own, which views and transactions keep: nobody refers to it weakly, as the store's threads do to the
-/// engine, so that keeping it takes less.
+/// An object of its own, which views and transactions keep: nobody refers to it weakly, so that keeping it takes less.
 @usableFromInline
 final class OpenTables: Sendable {
   let all: [OpenTable]

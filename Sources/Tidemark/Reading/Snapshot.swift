@@ -8,8 +8,7 @@ internal import RocksDB
 public struct Snapshot: Sendable {
   @usableFromInline let view: View
 
-  /// The changelog offset up to which the view is the replay of the changelog; without a changelog, how many commits
-  /// there were.
+  /// The changelog offset up to which the view is the replay of the changelog.
   public var offset: Offset { view.state.offset }
   /// How far each input partition was consumed.
   public var position: Position { view.state.position }
@@ -49,10 +48,10 @@ public struct Snapshot: Sendable {
       encoded.append(buffer.bytes)
     }
     var results = [Result<V.Value, StoreError>?](repeating: nil, count: keys.count)
-    let isRead = try view.read { (runs, snapshot) throws(RocksDBError) in
+    let isRead = try view.read { (layers) throws(StoreError) in
       // What is in memory is found one by one as fast.
-      guard runs.isEmpty else { return false }
-      try view.engine.database.handle.withValues(encoded, in: open.family, at: snapshot) { index, bytes in
+      guard layers.runs.isEmpty else { return false }
+      try layers.version.withValues(encoded, in: open) { index, bytes in
         if let bytes { results[index] = Result { () throws(StoreError) in try table.value.decode(bytes) } }
       }
       return true
@@ -74,6 +73,7 @@ public struct Snapshot: Sendable {
     Cursor(
       table,
       try RowCursor(
-        .view(view), try view.tables.table(table), range: try range.bounds(table.key), order: order, after: after))
+        view, try view.tables.table(table), range: try range.bounds(table.key), order: order, after: after,
+        isLive: false))
   }
 }
