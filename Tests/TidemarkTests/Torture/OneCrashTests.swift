@@ -11,7 +11,7 @@ import TidemarkTesting
   private let input = TopicPartition("input", 0)
   let directory: TemporaryDirectory
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = try TemporaryDirectory(inMemory: true) }
 
   /// Opens the store that lies in a directory: the log and RocksDB make all of their calls through the disk.
   private func open(_ root: String, on disk: Disk) throws -> StateStore {
