@@ -84,6 +84,7 @@ let package = Package(
       name: "FuzzTargets", dependencies: ["CChecksum", "Changelog", "RowInput", "Tidemark", "TidemarkTesting"],
       path: "Tests/FuzzTargets", swiftSettings: swiftSettings),
     .target(name: "SmallDisk", path: "Tests/SmallDisk", swiftSettings: swiftSettings),
+    .testTarget(name: "TidemarkBaseTests", dependencies: ["TidemarkBase"], swiftSettings: swiftSettings),
     .testTarget(
       name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
     .testTarget(name: "RocksDBTests", dependencies: ["RocksDB", "SmallDisk"], swiftSettings: swiftSettings),
