@@ -1,5 +1,7 @@
 # make demo     a million orders through a process that is killed five times
-# make test     all tests, 5,000 crash images, 600 damaged files, recorded histories, and the benchmarks once, tiny
+# make test     all tests, those of the documentation too, and a taste of torture: up to 8 minutes on 2 cores, with the build
+# make check    what a change must pass besides: the lint, 5,000 crash images, failing calls to the disk, random histories,
+#               600 damaged files, readers beside a writer, and the benchmarks once, tiny: some 7 minutes after `make test`
 # make torture  crashes after each step, failing calls to the disk, damaged files, random histories, readers beside a
 #               writer; IMAGES=100000, or without end IMAGES=
 # make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 3 to 7 minutes; SEED, DIRECTORY too
@@ -7,6 +9,7 @@
 # make model    checks a model of the commit protocol with spin, and that it refutes protocols with a fault: 2 minutes
 # make fuzz     bytes that may come from anywhere, with libFuzzer: SECONDS=60 a target, two at a time (Fuzz/)
 # make tsan     all tests under the thread sanitizer; FILTER=RuleR1Tests runs some
+# make tsan-readers  a part of it for each change: readers beside a writer
 # make asan     all tests under the address sanitizer, which tells of leaks, too; FILTER
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
@@ -16,11 +19,14 @@
 # make bench-aggregate CSV=file   `tidemark aggregate` beside sqlite3, on a CSV file with CustomerID and Quantity
 # make lint     formatting and documentation rules
 # make format   formats the sources
+# make build    the command alone, .build/release/tidemark
 # make deps     installs what is missing (the others call it)
+# make clean    removes what was built
 
 SHELL := /bin/bash
 # e2fsprogs: the tests of full disks make an ext4 file system where they can.
 PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
+FEDORA := rocksdb-devel xxhash-devel gcc-c++ e2fsprogs
 NEEDS := RocksDB 7.8 or later, xxHash and a C++ standard library, with their headers
 PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]
 # Swift's libraries linked in: a process starts sooner, and runs where there is no Swift. lld, as others warn of calls in
@@ -28,7 +34,7 @@ PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: demo test build torture torture-kills mutants model fuzz tsan tsan-readers asan bench bench-smoke bench-scale \
+.PHONY: demo test check build torture torture-kills mutants model fuzz tsan tsan-readers asan bench bench-smoke bench-scale \
   endurance bench-aggregate lint format deps clean
 
 demo: deps
@@ -38,6 +44,12 @@ demo: deps
 test: deps
 	swift build --build-tests
 	swift test --skip-build
+	.build/debug/TortureProcess images --images 150 --seed 1
+	.build/debug/TortureProcess histories --seconds 3 --seed 1
+	.build/debug/TortureProcess damage --files 40 --seed 1
+
+check: lint deps
+	swift build --product TortureProcess
 	.build/debug/TortureProcess images --images 5000 --seed 1
 	.build/debug/TortureProcess faults --every 61 --seed 1
 	.build/debug/TortureProcess histories --seconds 30 --seed 1
@@ -56,7 +68,7 @@ mutants: deps
 # Not for those who build Tidemark: `deps` with other packages.
 model:
 	@$(MAKE) --no-print-directory deps PACKAGES="spin gcc libc6-dev" NEEDS="the spin model checker and gcc" \
-	  PRESENT="command -v spin && command -v gcc && [ -e /usr/include/stdio.h ]"
+	  FEDORA= PRESENT="command -v spin && command -v gcc && [ -e /usr/include/stdio.h ]"
 	Model/run
 
 SECONDS := 60
@@ -128,6 +140,7 @@ deps:
 	if ! command -v apt-get > /dev/null; then \
 	  echo "Tidemark needs $(NEEDS)." >&2; \
 	  echo "On Debian and Ubuntu the packages are: $(PACKAGES)." >&2; \
+	  $(if $(FEDORA),echo "On Fedora they are: $(FEDORA)." >&2;) \
 	  echo "Install the like with this system's package manager, then run make again." >&2; exit 1; \
 	fi; \
 	if [ "$$(id -u)" = 0 ]; then run=""; \

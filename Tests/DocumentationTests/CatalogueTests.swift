@@ -11,6 +11,9 @@ import Tidemark
     try String(contentsOf: catalogue.appending(path: name + ".md"), encoding: .utf8)
   }
 
+  /// The names of the articles.
+  static func names() throws -> [String] { try articles().map { String($0.name.dropLast(3)) } }
+
   private static func articles() throws -> [(name: String, text: String)] {
     let files = try FileManager.default.contentsOfDirectory(at: catalogue, includingPropertiesForKeys: nil)
     return try files.filter { $0.pathExtension == "md" }.map {
