@@ -74,7 +74,7 @@ struct KilledCases {
     try killed(.plain, directory)
     let begin = now()
     let database = try lap.latencies.time { () throws(BaselineFailure) in
-      try PlainDatabase(directory + "/db", .existing, like: bench.model)
+      try PlainDatabase(directory + "/db", .existing, with: bench.baseline)
     }
     let end = now()
     guard try database.get(lastKey) != nil else { throw WrongRead(description: "an acknowledged record is gone") }
@@ -89,8 +89,7 @@ struct KilledCases {
     process.executableURL = try executable()
     process.arguments = [
       "write-until-killed", "--side", side.rawValue, "--directory", directory, "--records", "\(records)",
-      "--records-per-commit", "\(recordsPerCommit)", "--model", bench.model.databasePath, "--budget-bytes",
-      "\(bench.model.budgetBytes)",
+      "--records-per-commit", "\(recordsPerCommit)", "--budget-bytes", "\(bench.baseline.budgetBytes)",
     ]
     let output = Pipe()
     let input = Pipe()

@@ -14,7 +14,7 @@ struct SyncedWriters {
   func puts(_ lap: Lap) throws -> Sample {
     let directory = try bench.freshDirectory()
     defer { bench.remove(directory) }
-    let databases = try (0..<writers).map { try PlainDatabase("\(directory)/\($0)", .create, like: bench.model) }
+    let databases = try (0..<writers).map { try PlainDatabase("\(directory)/\($0)", .create, with: bench.baseline) }
     return try measure(lap) { [workload] writer, records in
       try records.map { record in
         let begin = now()

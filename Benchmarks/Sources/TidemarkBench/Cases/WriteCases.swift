@@ -62,13 +62,13 @@ struct WriteCases {
   func secondaryDatabase(of size: Int, _ lap: Lap) throws -> Sample {
     let directory = try bench.freshDirectory()
     defer { bench.remove(directory) }
-    var secondary = try PlainDatabase(directory + "/0", .create, like: bench.model)
+    var secondary = try PlainDatabase(directory + "/0", .create, with: bench.baseline)
     let commitsPerSecondary = max(1, 300_000 / size)
     return try bench.plainRun(of: workload, lap, settles: settles) { database in
       let batch = PlainBatch(for: database)
       for (number, commit) in workload.commits(of: size).enumerated() {
         if number > 0, number % commitsPerSecondary == 0 {
-          secondary = try PlainDatabase("\(directory)/\(number)", .create, like: bench.model)
+          secondary = try PlainDatabase("\(directory)/\(number)", .create, with: bench.baseline)
         }
         for index in commit {
           lap.pause(at: index, of: workload.count)
