@@ -132,7 +132,7 @@ extension WriteCases {
       // What the insert hint, made for batches in key order, does to single puts.
       Contender(
         name: bench.plan.baselineInsertHint ? "put-without-insert-hint" : "put-with-insert-hint",
-        distribution: distribution, against: ["put"]
+        distribution: distribution, against: ["put"], isPlain: true
       ) { try puts(.off, insertHint: !bench.plan.baselineInsertHint, $0) },
     ]
     let ways: [(String, (Int, Lap) throws -> Sample)] = [
@@ -144,7 +144,8 @@ extension WriteCases {
       for (name, run) in ways {
         contenders.append(
           Contender(
-            name: name, distribution: distribution, recordsPerCommit: size, against: ["put"], latencyOf: "commit"
+            name: name, distribution: distribution, recordsPerCommit: size, against: ["put"], isPlain: true,
+            latencyOf: "commit"
           ) { try run(size, $0) })
       }
     }

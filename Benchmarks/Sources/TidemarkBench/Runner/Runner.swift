@@ -36,9 +36,7 @@ struct Runner {
   /// groups, and two runs see the same mix. Throws what a contender throws: a case that fails ends the whole run.
   mutating func run(_ groups: [Group]) throws {
     for (index, group) in groups.enumerated() {
-      let series = Series.all(of: try group.prepare(), group: group.title)
-      let seed = UInt64(process * 1000 + series.count)
-      running.append(Running(group: group, series: series, random: SeededGenerator(seed: seed)))
+      try prepare(group)
       // The first of a process finds code that was never run, and a slow clock.
       for round in -max(group.warmUpRounds, index == 0 ? 1 : 0)..<0 { try run(round, of: index) }
     }
@@ -51,6 +49,18 @@ struct Runner {
       if let limit, now() - begin > limit, round >= leastRounds { continue }
       try run(round, of: index)
     }
+  }
+
+  /// Puts a group together: all of its cases, or those with one of some names, and their baselines.
+  private mutating func prepare(_ group: Group, only names: Set<String>? = nil) throws {
+    var series = Series.all(of: try group.prepare(), group: group.title)
+    if let names {
+      series.removeAll { $0.against != nil && !names.contains($0.rowName) }
+      let baselines = Set(series.compactMap(\.against))
+      series.removeAll { $0.against == nil && !baselines.contains($0.contender.name) }
+    }
+    let seed = UInt64(process * 1000 + series.count)
+    running.append(Running(group: group, series: series, random: SeededGenerator(seed: seed)))
   }
 
   private mutating func run(_ round: Int, of index: Int) throws {
@@ -105,6 +115,24 @@ struct Runner {
     running.wait()
     for _ in turn { progress.finishedRun() }
     return try unsafe results.map { try $0!.get() }
+  }
+
+  /// Runs one group alone, round by round, as the caller asks for them.
+  ///
+  /// Says nothing on standard error. One round that doesn't count is run at once.
+  init(_ group: Group, _ plan: Plan, process: Int, only names: Set<String>) throws {
+    self.init([group], plan, process: process)
+    progress.isSilent = true
+    try prepare(group, only: names)
+    try run(-1, of: 0)
+  }
+
+  /// Runs the next round of the one group; the ratios of its cases by their names.
+  mutating func ratios(ofRound round: Int) throws -> [String: Double] {
+    try run(round, of: 0)
+    return running[0].series.reduce(into: [:]) { ratios, series in
+      if series.against != nil { ratios[series.rowName] = series.ratios.last }
+    }
   }
 
   private static func latencies(of series: Series, _ round: Int) -> LatencyRecorder {
