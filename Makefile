@@ -11,7 +11,8 @@
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
 # make bench-compare BASE=commit  whether rows are slower than in BASE: both builds by turns until new/old is known to 2 %,
-#               at most 50 minutes beside the builds; ROWS="writes-uniq restore" runs some; fails below 0.97
+#               at most 50 minutes beside the builds; ROWS="writes-uniq restore" runs some; fails below 0.97;
+#               CLOCK=processor counts processor time, beside other work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
 # make endurance MINUTES=60  a store at work for an hour at ten times its memory budget, killed every few minutes: whether
 #               memory, latencies, disk and descriptors stay as they are; 5 GB of disk
@@ -119,7 +120,7 @@ bench-compare: deps
 	  rm -rf $(BASE_BENCH)/Sources $(BASE_BENCH)/Tests && git -C $(COMPARED)/base checkout --quiet --force HEAD -- Benchmarks && \
 	  $(RELEASE) --package-path $(BASE_BENCH) --product TidemarkBench; }
 	Benchmarks/.build/release/TidemarkBench compare-builds --base "$(BASE)" --old $(BASE_BENCH)/.build/release/TidemarkBench \
-	  --output $(COMPARED) $(foreach row,$(ROWS),--row '$(row)')
+	  --output $(COMPARED) $(foreach row,$(ROWS),--row '$(row)') $(if $(CLOCK),--clock $(CLOCK))
 
 bench-scale: deps
 	$(RELEASE) --package-path Benchmarks --product TidemarkBench

@@ -2,6 +2,8 @@ import ArgumentParser
 import BuildRatios
 import Foundation
 
+extension LapClock: ExpressibleByArgument {}
+
 /// `make bench-compare`, once both builds are there.
 struct CompareBuildsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -35,6 +37,9 @@ struct CompareBuildsCommand: ParsableCommand {
 
   @Option(help: "Rounds of each process that count.")
   var rounds = 4
+
+  @Option(help: "What is measured: wall time, or the processor time of all threads, on a machine that does other work.")
+  var clock: LapClock = .wall
 
   @Option(help: "Where builds.json goes, and databases are made and removed again.")
   var output = ".build/bench-compare"
@@ -80,7 +85,9 @@ struct CompareBuildsCommand: ParsableCommand {
 
   private func measure(_ groups: [(title: String, rows: [String])], _ work: String) throws -> BuildResults {
     let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    let builds = BuildPair(programs: (old, new ?? program), plan: .forBuilds, directory: work)
+    var plan = Plan.forBuilds
+    plan.clock = clock
+    let builds = BuildPair(programs: (old, new ?? program), plan: plan, directory: work)
     var machine = Machine()
     var rows: [String: BuildRow] = [:]
     for name in groups.flatMap(\.rows) { rows[name] = BuildRow(name) }

@@ -66,6 +66,7 @@ struct Plan: Codable, Sendable {
   var killedRecords = 100_000
   /// The memory of one store, and of the database that it is compared with.
   var budgetBytes = 512 << 20
+  var clock = LapClock.wall
   /// Whether plain databases get the insert hint, too.
   var baselineInsertHint = true
 

@@ -17,12 +17,13 @@ struct Runner {
   /// Which of the processes this is.
   private let process: Int
   private let leastRounds: Int
+  private let clock: LapClock
   /// When no round begins any more, in nanoseconds; `nil`: never.
   private let limit: Int?
 
   init(_ groups: [Group], _ plan: Plan, process: Int) {
     self.process = process
-    leastRounds = plan.leastRounds
+    (leastRounds, clock) = (plan.leastRounds, plan.clock)
     limit = plan.minutes.map { Int($0 * 60e9) }
     progress = Progress(groups, minutes: plan.minutes, process: process, of: plan.processes)
   }
@@ -83,7 +84,7 @@ struct Runner {
     progress.show(series.contender)
     // What the last run freed goes back, so that none starts with the memory of another.
     baseline_trim_memory()
-    let sample = try Self.run(series, Lap(Self.latencies(of: series, round)))
+    let sample = try Self.run(series, Lap(Self.latencies(of: series, round), clock: clock))
     progress.finishedRun()
     return sample
   }
@@ -95,7 +96,7 @@ struct Runner {
   private mutating func runInSlices(_ turn: [Series], _ round: Int) throws -> [Sample] {
     for series in turn { progress.show(series.contender) }
     baseline_trim_memory()
-    let baton = Baton(turn.count)
+    let (baton, clock) = (Baton(turn.count), clock)
     let running = DispatchGroup()
     // Proof: a thread touches them only while it has the baton, and this one when all threads are done.
     nonisolated(unsafe) let contenders = turn
@@ -105,7 +106,7 @@ struct Runner {
       Thread.detachNewThread {
         baton.take(at: place)
         let series = unsafe contenders[place]
-        let lap = Lap(Self.latencies(of: series, round), baton, place: place)
+        let lap = Lap(Self.latencies(of: series, round), baton, place: place, clock: clock)
         unsafe results[place] = Result { try Self.run(series, lap) }
         baton.leave(from: place)
         running.leave()

@@ -16,7 +16,7 @@ struct WriteMeter {
   }
 
   /// Everything is in table files.
-  func stop() { lap.stop(at: settles ? ProcessCounters.waitForBackgroundThreads() : now()) }
+  func stop() { lap.stop(at: settles ? ProcessCounters.waitForBackgroundThreads() : nil) }
 
   /// The run's figures.
   ///
