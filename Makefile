@@ -13,6 +13,9 @@
 # make asan     all tests under the address sanitizer, which tells of leaks, too; FILTER
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
+# make bench-compare BASE=commit  whether rows are slower than in BASE: both builds by turns until new/old is known to 2 %,
+#               at most 50 minutes beside the builds; ROWS="writes-uniq restore" runs some; fails below 0.97;
+#               CLOCK=processor counts processor time, beside other work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
 # make endurance MINUTES=60  a store at work for an hour at ten times its memory budget, killed every few minutes: whether
 #               memory, latencies, disk and descriptors stay as they are; 5 GB of disk
@@ -32,10 +35,10 @@ PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [
 # Swift's libraries linked in: a process starts sooner, and runs where there is no Swift. lld, as others warn of calls in
 # those libraries.
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld
-FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources
+FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: demo test check build torture torture-kills mutants model fuzz tsan tsan-readers asan bench bench-smoke bench-scale \
-  endurance bench-aggregate lint format deps clean
+.PHONY: demo test check build torture torture-kills mutants model fuzz tsan tsan-readers asan bench bench-smoke bench-compare \
+  bench-scale endurance bench-aggregate lint format deps clean
 
 demo: deps
 	$(RELEASE) --product tidemark
@@ -107,11 +110,29 @@ bench: deps
 	Benchmarks/.build/release/TidemarkBench --output .build/bench
 
 bench-smoke: deps
-	swift build --package-path Benchmarks --product TidemarkBench
+	swift build --package-path Benchmarks --build-tests
+	swift test --package-path Benchmarks --skip-build
 	Benchmarks/.build/debug/TidemarkBench --scale smoke --output .build/bench-smoke
 	Benchmarks/.build/debug/TidemarkBench scale --keys 20000 --opens 1 --kills 2 --output .build/bench-smoke
 	Benchmarks/.build/debug/TidemarkBench endurance --minutes 0.2 --budget 8 --times 2 --rate 500 --kill-every 3 \
 	  --checkpoint-every 2 --only-correctness --output .build/bench-smoke
+
+# The benchmarks of today on the library of BASE; where they don't compile with it, those of BASE.
+COMPARED := .build/bench-compare
+BASE_BENCH := $(COMPARED)/base/Benchmarks
+bench-compare: deps
+	@git rev-parse --quiet --verify "$(BASE)^{commit}" > /dev/null || { echo "BASE=commit names no commit" >&2; exit 2; }
+	$(RELEASE) --package-path Benchmarks --product TidemarkBench
+	@[ -e $(COMPARED)/base ] || git clone --quiet --shared --no-checkout . $(COMPARED)/base
+	git -C $(COMPARED)/base checkout --quiet --force --detach "$$(git rev-parse "$(BASE)^{commit}")"
+	rm -rf $(BASE_BENCH)/Sources $(BASE_BENCH)/Tests
+	cp -a Benchmarks/Package.* Benchmarks/Sources Benchmarks/Tests $(BASE_BENCH)/
+	@$(RELEASE) --package-path $(BASE_BENCH) --product TidemarkBench || { \
+	  echo "The benchmarks of today don't compile with the library of $(BASE): its own are built" >&2; \
+	  rm -rf $(BASE_BENCH)/Sources $(BASE_BENCH)/Tests && git -C $(COMPARED)/base checkout --quiet --force HEAD -- Benchmarks && \
+	  $(RELEASE) --package-path $(BASE_BENCH) --product TidemarkBench; }
+	Benchmarks/.build/release/TidemarkBench compare-builds --base "$(BASE)" --old $(BASE_BENCH)/.build/release/TidemarkBench \
+	  --output $(COMPARED) $(foreach row,$(ROWS),--row '$(row)') $(if $(CLOCK),--clock $(CLOCK))
 
 bench-scale: deps
 	$(RELEASE) --package-path Benchmarks --product TidemarkBench
