@@ -5,7 +5,7 @@ public import Tidemark
 /// A store in a temporary directory, for tests: open from the start, closed and removed with this object.
 ///
 /// Keep the object as long as its store is used: in a property of the test suite or test case, for instance. For one
-/// closure, ``withTemporaryStore(tables:changelog:options:_:)-(_,_,_,(StateStore)->R)`` does that.
+/// closure, `withTemporaryStore` does that.
 ///
 /// ```swift
 /// let temporary = try TemporaryStore(tables: [totals])
