@@ -9,7 +9,9 @@ package final class Scheduler: Sendable {
   /// For work that blocks on the disk: applying runs, writing `HEAD`.
   package static let work = Scheduler(
     "tidemark", greatestThreadCount: min(max(ProcessInfo.processInfo.activeProcessorCount, 2), 8))
-  /// For what must not wait behind work: expiry of snapshots, metrics. Its jobs never block on the disk.
+  /// For what must not wait for work: expiry of snapshots, metrics.
+  ///
+  /// Its jobs never block on the disk.
   package static let clock = Scheduler("tidemark-clock", greatestThreadCount: 1)
   /// For syncs of changelogs, which wait for the disk and are due soon.
   package static let sync = Scheduler("tidemark-sync", greatestThreadCount: 8)
@@ -89,7 +91,9 @@ package final class Scheduler: Sendable {
       }
     }
 
-    /// Runs the job soon; one that runs at the moment runs once more. Without effect before the start and after the end.
+    /// Runs the job soon; one that runs at the moment runs once more.
+    ///
+    /// Without effect before the start and after the end.
     package func wake() { scheduler.wake(id) }
 
     /// Ends the job: on return it doesn't run, and never will, unless the job itself makes this call.
