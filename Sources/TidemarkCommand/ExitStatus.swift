@@ -177,6 +177,7 @@ extension ExitStatus {
       case .permissionDenied: .noPermission
       case .inputOutput: .inputOutput
       case .cancelled: .interrupted
+      default: .failed
       }
   }
 }
