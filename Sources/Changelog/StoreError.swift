@@ -17,11 +17,11 @@ public struct StoreError: Error, Sendable, Equatable {
     /// The name.
     public var description: String { rawValue }
 
-    /// The call was wrong (a bad name, an unknown table, another codec): change the program or its arguments.
+    /// The call was wrong (a bad name, an unknown table): change the program or its arguments.
     public static let invalidArgument = Self(rawValue: "invalidArgument")
     /// Not committed; nothing changed and all stays staged: try again, or abort.
     public static let unavailable = Self(rawValue: "unavailable")
-    /// No space on the device, or over a quota: make room, then try again. Nothing was lost.
+    /// No space on the device, or over a quota; nothing was lost: make room, then try again.
     public static let outOfSpace = Self(rawValue: "outOfSpace")
     /// The memory budget or a transaction's hard limit is reached: commit, or abort.
     public static let overBudget = Self(rawValue: "overBudget")
@@ -37,6 +37,9 @@ public struct StoreError: Error, Sendable, Equatable {
     public static let snapshotExpired = Self(rawValue: "snapshotExpired")
     /// Bytes on disk are not what was written: see the message for the remedy; nothing was repaired in silence.
     public static let corrupted = Self(rawValue: "corrupted")
+    /// The bytes are whole, but the program declares something else than was written (other codecs of a table, another
+    /// type of a value): declare what was written, or convert it.
+    public static let schemaMismatch = Self(rawValue: "schemaMismatch")
     /// The state belongs to another changelog, or the changelog was recreated, cut or forked.
     public static let wrongChangelog = Self(rawValue: "wrongChangelog")
     /// The log can't tell whether the commit is durable, or it is but could not be applied: reopen the store, and
@@ -57,8 +60,8 @@ public struct StoreError: Error, Sendable, Equatable {
     /// The kinds that this version throws.
     public static let allCases: [Self] = [
       .invalidArgument, .unavailable, .outOfSpace, .overBudget, .tooLarge, .locked, .fenced, .closed,
-      .snapshotExpired, .corrupted, .wrongChangelog, .commitUnknown, .failed, .unsupported, .cancelled,
-      .permissionDenied, .inputOutput,
+      .snapshotExpired, .corrupted, .schemaMismatch, .wrongChangelog, .commitUnknown, .failed, .unsupported,
+      .cancelled, .permissionDenied, .inputOutput,
     ]
   }
 
@@ -79,6 +82,12 @@ public struct StoreError: Error, Sendable, Equatable {
     public var name: String
     /// Its value, as text.
     public var value: String
+
+    /// Names a value.
+    public init(name: String, value: String) {
+      self.name = name
+      self.value = value
+    }
   }
 
   /// Makes an error; the values follow the message as `["file": path, "offset": offset]`.

@@ -168,7 +168,7 @@ extension ExitStatus {
   fileprivate init(_ error: StoreError) {
     self =
       switch error.causeKind.flatMap({ error.kind == .failed ? $0 : nil }) ?? error.kind {
-      case .invalidArgument, .unsupported, .tooLarge: .otherOptions
+      case .invalidArgument, .schemaMismatch, .unsupported, .tooLarge: .otherOptions
       case .unavailable, .overBudget, .snapshotExpired, .commitUnknown, .failed, .closed: .unavailable
       case .outOfSpace: .outOfSpace
       case .locked, .fenced: .locked

@@ -379,14 +379,14 @@ private struct Opening {
     return state
   }
 
-  /// Throws `invalidArgument` if a declared table was made with other codecs.
+  /// Throws `schemaMismatch` if a declared table was made with other codecs.
   private func checkFormats(of declared: [any TableDefinition], _ known: [OpenTable]) throws(StoreError) {
     for table in declared {
       guard let record = known.first(where: { $0.name == table.name })?.record,
         record.keyFormat != table.keyFormat || record.valueFormat != table.valueFormat
       else { continue }
       throw StoreError(
-        .invalidArgument, "a table was made with other codecs; declare it as it was made, or under another name",
+        .schemaMismatch, "a table was made with other codecs; declare it as it was made, or under another name",
         [
           "table": table.name, "made with": "\(record.keyFormat) -> \(record.valueFormat)",
           "declared": "\(table.keyFormat) -> \(table.valueFormat)",
