@@ -24,7 +24,8 @@ import Testing
 
   @Test func allKindsAreListed() throws {
     let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    let source = try String(contentsOf: here.appending(path: "../../Sources/Changelog/StoreError.swift"), encoding: .utf8)
+    let file = here.appending(path: "../../Sources/Changelog/StoreError.swift")
+    let source = try String(contentsOf: file, encoding: .utf8)
     let declared = source.matches(of: /public static let (\w+) = Self\(rawValue: "(\w+)"\)/)
     #expect(declared.allSatisfy { $0.output.1 == $0.output.2 })
     #expect(declared.map { String($0.output.2) } == StoreError.Kind.allCases.map(\.rawValue))
