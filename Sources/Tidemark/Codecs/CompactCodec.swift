@@ -1,6 +1,6 @@
 public import Changelog
 
-/// `Codable` values as named fields: some six times as fast as JSON, and a fifth shorter.
+/// `Codable` values as named fields: five to six times as fast as JSON, and a fifth shorter.
 ///
 /// Fields are found by name, as in JSON, so a changed declaration is never misread:
 /// - Fields may change places, and a field that the type lacks is skipped.
