@@ -17,7 +17,7 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
   @inlinable
   public mutating func next() throws(StoreError) -> (key: Key.Value, value: Value.Value)? {
     guard try rows.next() else { return nil }
-    return (try table.key.decode(rows.key), try table.value.decode(rows.value))
+    return try table.row(rows.key, rows.value)
   }
 
   /// Calls `body` with the bytes of the next row; `nil` at the end.
