@@ -83,6 +83,10 @@ let package = Package(
     .target(
       name: "FuzzTargets", dependencies: ["CChecksum", "Changelog", "RowInput", "Tidemark", "TidemarkTesting"],
       path: "Tests/FuzzTargets", swiftSettings: swiftSettings),
+    .target(name: "ProfileCounters", path: "Tests/ProfileCounters"),
+    .executableTarget(
+      name: "RecordPath", dependencies: ["Tidemark", "ProfileCounters"], path: "Tests/RecordPath", exclude: ["run"],
+      swiftSettings: swiftSettings),
     .target(name: "SmallDisk", path: "Tests/SmallDisk", swiftSettings: swiftSettings),
     .testTarget(name: "TidemarkBaseTests", dependencies: ["TidemarkBase"], swiftSettings: swiftSettings),
     .testTarget(
@@ -105,6 +109,7 @@ let package = Package(
         .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
       swiftSettings: swiftSettings),
+    .testTarget(name: "SourceLayoutTests", swiftSettings: swiftSettings),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(
