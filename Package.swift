@@ -85,8 +85,8 @@ let package = Package(
       path: "Tests/FuzzTargets", swiftSettings: swiftSettings),
     .target(name: "ProfileCounters", path: "Tests/ProfileCounters"),
     .executableTarget(
-      name: "RecordPath", dependencies: ["Tidemark", "ProfileCounters"], path: "Tests/RecordPath", exclude: ["run"],
-      swiftSettings: swiftSettings),
+      name: "RecordPath", dependencies: ["Tidemark", "ProfileCounters", "QuietLogs"], path: "Tests/RecordPath",
+      exclude: ["run"], swiftSettings: swiftSettings),
     .target(name: "SmallDisk", path: "Tests/SmallDisk", swiftSettings: swiftSettings),
     .testTarget(name: "TidemarkBaseTests", dependencies: ["TidemarkBase"], swiftSettings: swiftSettings),
     .testTarget(

@@ -74,10 +74,9 @@ struct Opening {
       if step.phase == .ready { rate = ReplayRate(step) }
     }
     let tables = try matchTables(parts, declared)
-    let trimmed: @Sendable (Offset) -> Void = { [hasTail = given == nil] offset in
-      // What can't be deleted is deleted the next time.
-      if hasTail { _ = try? changelog.deleteCommits(below: offset) }
-    }
+    var trimmed: (@Sendable (Offset) -> Void)?
+    // What can't be deleted is deleted the next time.
+    if given == nil { trimmed = { _ = try? changelog.deleteCommits(below: $0) } }
     let materializer = Materializer(
       parts, waiting, lagLimitBytes: options.lagLimitBytes(rate), stored: trimmed)
     // What waits lags like what is committed.
