@@ -24,7 +24,7 @@ import Testing
   }
 
   /// Seen to fail with: a call of `Head.write` in `Database/OffsetsFamily.swift`, and `String.shortened` of `Codecs` declared
-  /// in `Tables/Table+Decode.swift`.
+  /// in `Tables`.
   @Test(arguments: folders.map(\.key)) func noFileUsesANameOfAFolderAboveIt(_ module: String) throws {
     let files = try place(module)
     let ranks = lowestRanks(files)
