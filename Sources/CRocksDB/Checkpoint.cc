@@ -104,7 +104,7 @@ Status allowFileDeletions(rocksdb::DB& db) {
 }  // namespace
 
 RDBStatus rdb_checkpoint(RDBDatabase* database, const char* path) {
-  return shim::guarded([&] {
+  return shim::entered([&] {
     shim::Database& shared = *database->shared;
     rocksdb::FileSystem& files = *shared.fileSystem;
     Status status = shim::flushAll(shared, true);

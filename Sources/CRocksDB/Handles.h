@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "CRocksDB.h"
+#include "ExitGate.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
@@ -37,6 +38,21 @@ RDBStatus guarded(Body&& body) noexcept {
   } catch (...) {
     return rdb_status_make(rocksdb::Status::kAborted, 0, 0, "unknown C++ exception");
   }
+}
+
+/// As ``guarded``, for what calls RocksDB: refused once the process exits.
+template <class Body>
+RDBStatus entered(Body&& body) noexcept {
+  ExitGate::Pass pass;
+  if (!pass.isGranted()) return guarded([] { return ExitGate::refused(); });
+  return guarded(body);
+}
+
+/// Destroys a handle of RocksDB; leaks it once the process exits.
+template <class Handle>
+void destroy(Handle* handle) noexcept {
+  ExitGate::Pass pass;
+  if (pass.isGranted()) delete handle;
 }
 
 inline bool isTableFile(const std::string& path) {
@@ -157,6 +173,8 @@ struct Database {
   std::map<std::string, std::shared_ptr<FamilyHandle>> families;  // under `mutex`
 
   ~Database();
+  /// Closes with its last owner; unless the process exits, then it stays open.
+  static std::shared_ptr<Database> make();
   static uint64_t nextNumber();
   std::vector<std::shared_ptr<FamilyHandle>> allFamilies();
 };

@@ -11,6 +11,7 @@
 #include "rocksdb/table.h"
 
 using rocksdb::Status;
+using shim::entered;
 using shim::guarded;
 
 RDBStatus rdb_cache_create(size_t capacityBytes, RDBCache** out) {
@@ -115,7 +116,7 @@ Status naming(const Status& status, const char* name) {
 RDBStatus rdb_options_create(bool createIfMissing, size_t writeBufferBytes, int maxBackgroundJobs,
                              const RDBCache* cache, const RDBWriteBufferManager* manager,
                              const RDBFileSystem* fileSystem, RDBHooks hooks, RDBOptions** out) {
-  return guarded([&] {
+  return entered([&] {
     // First of all the hooks, so that they are released whatever fails.
     auto shared = std::make_shared<shim::Hooks>(hooks);
     auto options = std::make_unique<RDBOptions>();
@@ -132,7 +133,7 @@ RDBStatus rdb_options_create(bool createIfMissing, size_t writeBufferBytes, int 
 }
 
 RDBStatus rdb_options_override_database(RDBOptions* options, const char* name, const char* value) {
-  return guarded([&] {
+  return entered([&] {
     rocksdb::DBOptions changed;
     Status status =
         rocksdb::GetDBOptionsFromMap(strictConfiguration(), options->database, {{name, value}}, &changed);
@@ -142,7 +143,7 @@ RDBStatus rdb_options_override_database(RDBOptions* options, const char* name, c
 }
 
 RDBStatus rdb_options_override_family(RDBOptions* options, const char* name, const char* value) {
-  return guarded([&] {
+  return entered([&] {
     rocksdb::ColumnFamilyOptions changed;
     Status status =
         rocksdb::GetColumnFamilyOptionsFromMap(strictConfiguration(), options->family, {{name, value}}, &changed);
@@ -161,7 +162,7 @@ RDBStatus rdb_options_add_family(RDBOptions* options, const char* name) {
 void rdb_options_destroy(RDBOptions* options) { delete options; }
 
 RDBStatus rdb_effective_options(RDBDatabase* database, RDBStrings** out) {
-  return guarded([&] {
+  return entered([&] {
     rocksdb::DB& db = *database->shared->db;
     std::string databaseText, familyText, tableText;
     std::unordered_map<std::string, std::string> databaseMap, familyMap, tableMap;

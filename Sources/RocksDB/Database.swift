@@ -5,6 +5,9 @@ internal import CRocksDB
 /// It may be used by many threads. Column families, snapshots and iterators keep it open: it closes, and its lock is
 /// released, when the last of them is gone. Closing doesn't flush.
 ///
+/// From the moment that the process begins to exit, calls throw `shutdownInProgress`, and a database that isn't closed stays
+/// open. Exit waits for calls under way, half a minute at most, and for work in the background, which stops.
+///
 /// After a flush or a write of the MANIFEST failed, every write, flush and checkpoint throws that first error until the
 /// database is opened again; reads go on.
 @safe
