@@ -44,6 +44,8 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
   return entered([&] {
     shim::ExitGate::beforeOpen();
     auto shared = shim::Database::make();
+    Status status = shared->openFiles.take();
+    if (!status.ok()) return status;
     rocksdb::DBOptions databaseOptions = options->database;
     shared->familyOptions = options->family;
     shared->fileSystem = shim::makeStoreFileSystem(options->fileSystem, path);
@@ -63,8 +65,8 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     for (const auto& name : options->families) descriptors.emplace_back(name, options->family);
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* db = nullptr;
-    Status status = readOnly ? rocksdb::DB::OpenForReadOnly(databaseOptions, path, descriptors, &handles, &db)
-                             : rocksdb::DB::Open(databaseOptions, path, descriptors, &handles, &db);
+    status = readOnly ? rocksdb::DB::OpenForReadOnly(databaseOptions, path, descriptors, &handles, &db)
+                      : rocksdb::DB::Open(databaseOptions, path, descriptors, &handles, &db);
     if (!status.ok()) return status;
     shared->db.reset(db);
     if (!readOnly) shim::ExitGate::opened(*db);
@@ -87,7 +89,7 @@ RDBStatus rdb_list_families(const char* path, const RDBFileSystem* fileSystem, R
     auto strings = std::make_unique<RDBStrings>();
     auto environment = rocksdb::NewCompositeEnv(
         shim::makeStoreFileSystem(
-            fileSystem ? fileSystem->fileSystem : rocksdb::FileSystem::Default(), path));
+            fileSystem ? fileSystem->fileSystem : shim::privateFileSystem(), path));
     rocksdb::DBOptions options;
     options.env = environment.get();
     Status status = rocksdb::DB::ListColumnFamilies(options, path, &strings->strings);
@@ -118,6 +120,7 @@ RDBStatus rdb_family_create(RDBDatabase* database, const char* name, RDBFamily**
     if (!status.ok()) return status;
     auto family = std::make_shared<shim::FamilyHandle>(handle, shared.number);
     std::lock_guard<std::mutex> lock(shared.mutex);
+    shared.openFiles.addFamilies(1);
     shared.families[name] = family;
     *out = new RDBFamily{database->shared, std::move(family), name};
     return Status::OK();

@@ -12,6 +12,7 @@
 
 #include "CRocksDB.h"
 #include "ExitGate.h"
+#include "OpenFiles.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
@@ -130,8 +131,8 @@ class Refusal {
   rocksdb::Status status_;
 };
 
-/// Makes files for their owner alone, and refuses symbolic links in the place of files.
-std::shared_ptr<rocksdb::FileSystem> makePrivateFileSystem(std::shared_ptr<rocksdb::FileSystem> base);
+/// The operating system's file system: makes files for their owner alone, and refuses symbolic links in their place.
+std::shared_ptr<rocksdb::FileSystem> privateFileSystem();
 
 std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
                                                          const std::string& database);
@@ -164,6 +165,7 @@ struct FamilyHandle {
 /// An open database and all that must live as long as it does. Members are destroyed from the last to the first.
 struct Database {
   const uint64_t number = nextNumber();  // unlike an address, never used again
+  OpenFilesShare openFiles;  // changes under `mutex`
   std::shared_ptr<rocksdb::FileSystem> fileSystem;
   std::unique_ptr<rocksdb::Env> environment;
   std::shared_ptr<Refusal> refusal = std::make_shared<Refusal>();
@@ -202,7 +204,7 @@ struct RDBFileSystem {
 };
 
 struct RDBOptions {
-  std::shared_ptr<rocksdb::FileSystem> fileSystem = rocksdb::FileSystem::Default();
+  std::shared_ptr<rocksdb::FileSystem> fileSystem = shim::privateFileSystem();
   rocksdb::DBOptions database;
   rocksdb::ColumnFamilyOptions family;
   std::vector<std::string> families;

@@ -1,6 +1,4 @@
 // Options that hold for every database, the memory that databases share, and overrides by name.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <unordered_map>
 
@@ -48,14 +46,6 @@ bool isSupported(rocksdb::CompressionType type) {
   return std::find(types.begin(), types.end(), type) != types.end();
 }
 
-/// How many table files may be open: not all that the process may have.
-int openFilesLimit() {
-  rlimit limit{};
-  const rlim_t most = 4096;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return most;
-  return static_cast<int>(std::min(most, limit.rlim_cur / 4));
-}
-
 rocksdb::DBOptions databaseDefaults() {
   rocksdb::DBOptions options;
   options.create_missing_column_families = false;
@@ -63,7 +53,9 @@ rocksdb::DBOptions databaseDefaults() {
   options.max_bgerror_resume_count = 0;  // a failed flush stays failed
   options.paranoid_checks = true;        // else RocksDB ignores errors of flushes
   options.avoid_flush_during_shutdown = true;
-  options.max_open_files = openFilesLimit();  // with -1 opening reads index and filter of each table file there is
+  // Table files with a reader in memory; their descriptors are the process's (OpenFiles.cc). With -1 opening reads index and
+  // filter of each table file there is.
+  options.max_open_files = 4096;
   options.max_file_opening_threads = 2;  // for those few; making 16 threads takes longer
   // By default 4 MiB, which an open store takes of the disk, and where there is less, all that there is.
   options.manifest_preallocation_size = 64 << 10;

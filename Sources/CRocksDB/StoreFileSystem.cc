@@ -178,8 +178,11 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
   IOStatus NewRandomAccessFile(const std::string& path, const FileOptions& options,
                                std::unique_ptr<FSRandomAccessFile>* file, IODebugContext* debug) override {
     IOStatus status = FileSystemWrapper::NewRandomAccessFile(path, options, file, debug);
-    if (status.ok() && !isInDatabase(path)) {
+    if (!status.ok()) return status;
+    if (!isInDatabase(path)) {
       file->reset(new IngestedFile(std::move(*file), path, failedRead_));
+    } else if (isTableFile(path)) {
+      *file = makePooledFile(std::move(*file), target_, path, options);
     }
     return status;
   }
@@ -255,7 +258,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
 
 std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
                                                          const std::string& database) {
-  return std::make_shared<StoreFileSystem>(makePrivateFileSystem(std::move(base)), database);
+  return std::make_shared<StoreFileSystem>(std::move(base), database);
 }
 
 }  // namespace shim

@@ -20,7 +20,8 @@ public struct Database: ~Copyable {
 
   /// Opens a database for reading and writing, and locks it.
   ///
-  /// All column families that it has must be named; `default` is added if it is missing.
+  /// All column families that it has must be named; `default` is added if it is missing. Throws `busy` if the process may
+  /// have too few open files (``OpenFiles``).
   public static func open(
     _ path: String, options: DatabaseOptions, columnFamilies: [String]
   ) throws(RocksDBError) -> Database {

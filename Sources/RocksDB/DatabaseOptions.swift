@@ -4,8 +4,7 @@ internal import CRocksDB
 ///
 /// Fixed are: atomic flush over all column families; no automatic recovery from background errors; paranoid checks; no
 /// flush when it closes; a Bloom filter of 10 bits a key; XXH3 checksums; LZ4 where RocksDB has it; an insert hint for
-/// batches in key order; at most 4,096 open table files (fewer where the process may have
-/// few files), of which opening reads some.
+/// batches in key order; readers of at most 4,096 table files in memory, of which opening makes some.
 public struct DatabaseOptions: Sendable {
   /// Whether a directory without a database becomes one.
   public var createIfMissing = true

@@ -120,6 +120,19 @@ RDBStatus rdb_file_system_create(RDBFileCallHandler handler, RDBFileSystem *_Nul
 /// What uses it goes on using it.
 void rdb_file_system_destroy(RDBFileSystem *_Nonnull file_system);
 
+// MARK: Open files
+
+/// The files that the databases of the process hold open.
+typedef struct RDBOpenFiles {
+  /// How many files the process may have (RLIMIT_NOFILE).
+  size_t limit;
+  size_t databases;
+  /// Open table files, and how many may be.
+  size_t table_files;
+  size_t table_file_capacity;
+} RDBOpenFiles;
+void rdb_open_files(RDBOpenFiles *_Nonnull out);
+
 // MARK: Options
 
 /// Whether a column family's writes wait for flushes and compactions; the numbers are those of
