@@ -18,6 +18,7 @@ rocksdb::WriteOptions writeOptions(int log) {
 
 template <class Batch>
 Status writeBatch(RDBDatabase* database, Batch& owner, rocksdb::WriteBatch* batch, int log) {
+  if (database->shared->takesFilesOnly) return Status::InvalidArgument("the database takes table files only");
   Status status = database->shared->refusal->status();
   if (status.ok()) status = owner.families.check(*database->shared);
   if (!status.ok()) return status;

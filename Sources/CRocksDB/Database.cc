@@ -46,6 +46,7 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     auto shared = shim::Database::make();
     Status status = shared->openFiles.take();
     if (!status.ok()) return status;
+    shared->takesFilesOnly = options->takesFilesOnly;
     rocksdb::DBOptions databaseOptions = options->database;
     shared->familyOptions = options->family;
     shared->fileSystem = shim::makeStoreFileSystem(options->fileSystem, path);
@@ -76,6 +77,8 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     for (const auto& family : shared->allFamilies()) {
       if (status.ok()) status = shim::checkBounds(*db, family->handle);
     }
+    // A log that was there is recovered to table files already, unless options by name say otherwise.
+    if (status.ok() && !readOnly && shared->takesFilesOnly) status = shim::flushIfNeeded(*shared);
     if (!status.ok()) return status;
     *out = new RDBDatabase{std::move(shared)};
     return Status::OK();
@@ -127,6 +130,27 @@ RDBStatus rdb_family_create(RDBDatabase* database, const char* name, RDBFamily**
   });
 }
 
+RDBStatus rdb_families_create(RDBDatabase* database, const char* names, size_t count) {
+  return entered([&] {
+    shim::Database& shared = *database->shared;
+    Status status = shared.refusal->status();
+    if (!status.ok()) return status;
+    std::vector<std::string> list;
+    for (size_t i = 0; i < count; i++) {
+      list.emplace_back(names);
+      names += list.back().size() + 1;
+    }
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    status = shared.db->CreateColumnFamilies(shared.familyOptions, list, &handles);
+    std::lock_guard<std::mutex> lock(shared.mutex);
+    shared.openFiles.addFamilies(handles.size());
+    for (size_t i = 0; i < handles.size(); i++) {
+      shared.families[list[i]] = std::make_shared<shim::FamilyHandle>(handles[i], shared.number);
+    }
+    return status;
+  });
+}
+
 RDBStatus rdb_family_drop(RDBDatabase* database, const RDBFamily* family) {
   return entered([&] {
     shim::Database& shared = *database->shared;
@@ -158,6 +182,15 @@ Status flushAll(Database& shared, bool wait) {
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   for (const auto& family : families) handles.push_back(family->handle);
   return shared.db->Flush(options, handles);
+}
+
+Status flushIfNeeded(Database& shared) {
+  using Properties = rocksdb::DB::Properties;
+  for (const std::string& name : {Properties::kNumEntriesActiveMemTable, Properties::kNumEntriesImmMemTables}) {
+    uint64_t count = 0;
+    if (!shared.db->GetAggregatedIntProperty(name, &count) || count != 0) return flushAll(shared, true);
+  }
+  return shared.refusal->status();
 }
 
 }  // namespace shim

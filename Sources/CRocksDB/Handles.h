@@ -166,6 +166,7 @@ struct FamilyHandle {
 struct Database {
   const uint64_t number = nextNumber();  // unlike an address, never used again
   OpenFilesShare openFiles;  // changes under `mutex`
+  bool takesFilesOnly = false;
   std::shared_ptr<rocksdb::FileSystem> fileSystem;
   std::unique_ptr<rocksdb::Env> environment;
   std::shared_ptr<Refusal> refusal = std::make_shared<Refusal>();
@@ -183,6 +184,8 @@ struct Database {
 
 /// Flushes all column families, atomically.
 rocksdb::Status flushAll(Database& shared, bool wait);
+/// Flushes all column families, if a memtable holds something.
+rocksdb::Status flushIfNeeded(Database& shared);
 
 }  // namespace shim
 
@@ -205,6 +208,7 @@ struct RDBFileSystem {
 
 struct RDBOptions {
   std::shared_ptr<rocksdb::FileSystem> fileSystem = shim::privateFileSystem();
+  bool takesFilesOnly = false;
   rocksdb::DBOptions database;
   rocksdb::ColumnFamilyOptions family;
   std::vector<std::string> families;

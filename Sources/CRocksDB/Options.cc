@@ -46,10 +46,12 @@ bool isSupported(rocksdb::CompressionType type) {
   return std::find(types.begin(), types.end(), type) != types.end();
 }
 
-rocksdb::DBOptions databaseDefaults() {
+rocksdb::DBOptions databaseDefaults(bool takesFilesOnly) {
   rocksdb::DBOptions options;
   options.create_missing_column_families = false;
-  options.atomic_flush = true;           // data and the offset beside it reach the disk together
+  // Data and the offset beside it reach the disk together; those of table files do in one ingestion.
+  options.atomic_flush = !takesFilesOnly;
+  options.avoid_flush_during_recovery = false;
   options.max_bgerror_resume_count = 0;  // a failed flush stays failed
   options.paranoid_checks = true;        // else RocksDB ignores errors of flushes
   options.avoid_flush_during_shutdown = true;
@@ -67,12 +69,12 @@ rocksdb::DBOptions databaseDefaults() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions familyDefaults(size_t writeBufferBytes, const RDBCache* cache) {
+rocksdb::ColumnFamilyOptions familyDefaults(bool takesFilesOnly, size_t writeBufferBytes, const RDBCache* cache) {
   rocksdb::ColumnFamilyOptions options;
   options.write_buffer_size = writeBufferBytes;
   options.level_compaction_dynamic_level_bytes = true;
   // One hint for all keys: in a batch in key order each insertion is a short search from the one before.
-  options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
+  if (!takesFilesOnly) options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
   options.compression =
       isSupported(rocksdb::kLZ4Compression) ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
 
@@ -105,20 +107,21 @@ Status naming(const Status& status, const char* name) {
 
 }  // namespace
 
-RDBStatus rdb_options_create(bool createIfMissing, size_t writeBufferBytes, int maxBackgroundJobs,
-                             const RDBCache* cache, const RDBWriteBufferManager* manager,
+RDBStatus rdb_options_create(bool createIfMissing, bool takesFilesOnly, size_t writeBufferBytes,
+                             int maxBackgroundJobs, const RDBCache* cache, const RDBWriteBufferManager* manager,
                              const RDBFileSystem* fileSystem, RDBHooks hooks, RDBOptions** out) {
   return entered([&] {
     // First of all the hooks, so that they are released whatever fails.
     auto shared = std::make_shared<shim::Hooks>(hooks);
     auto options = std::make_unique<RDBOptions>();
     options->hooks = std::move(shared);
-    options->database = databaseDefaults();
+    options->takesFilesOnly = takesFilesOnly;
+    options->database = databaseDefaults(takesFilesOnly);
     options->database.create_if_missing = createIfMissing;
     options->database.max_background_jobs = maxBackgroundJobs;
     if (fileSystem) options->fileSystem = fileSystem->fileSystem;
-    if (manager) options->database.write_buffer_manager = manager->manager;
-    options->family = familyDefaults(writeBufferBytes, cache);
+    if (manager && !takesFilesOnly) options->database.write_buffer_manager = manager->manager;
+    options->family = familyDefaults(takesFilesOnly, writeBufferBytes, cache);
     *out = options.release();
     return Status::OK();
   });

@@ -8,7 +8,13 @@ internal import CRocksDB
 public struct DatabaseOptions: Sendable {
   /// Whether a directory without a database becomes one.
   public var createIfMissing = true
-  /// The size of one column family's memtable before it is flushed, in bytes.
+  /// Whether table files are all that the database takes (``Database/makeIngestion()``): batches are refused.
+  ///
+  /// Opening it brings what RocksDB's log holds into table files. Then no memtable holds anything, and the log stays empty.
+  /// There is no atomic flush, no insert hint, and no part in ``writeBufferManager``.
+  public var writesOnlyByIngestion = false
+  /// The size of one column family's memtable before it is flushed, in bytes; with ``writesOnlyByIngestion``, of one that a
+  /// log is recovered to.
   public var writeBufferBytes = 64 << 20
   /// How many flushes and compactions run at the same time.
   public var maxBackgroundJobs = 2
@@ -50,8 +56,9 @@ public struct DatabaseOptions: Sendable {
 
   /// Names that can't be overridden: what the promises of ``Database`` rest on, and what has a property of its own.
   static let fixedNames: Set<String> = [
-    "atomic_flush", "max_bgerror_resume_count", "paranoid_checks", "avoid_flush_during_shutdown", "create_if_missing",
-    "create_missing_column_families", "error_if_exists", "comparator",
+    "atomic_flush", "max_bgerror_resume_count", "paranoid_checks", "avoid_flush_during_recovery",
+    "avoid_flush_during_shutdown", "create_if_missing", "create_missing_column_families", "error_if_exists",
+    "comparator",
   ]
 
   /// Makes the shim's options for the column families named.
@@ -65,7 +72,8 @@ public struct DatabaseOptions: Sendable {
     let hooks = unsafe Hooks(self).handle
     let options = unsafe try makeHandle { out in
       unsafe rdb_options_create(
-        createIfMissing, max(0, writeBufferBytes), Int32(clamping: maxBackgroundJobs), blockCache?.handle,
+        createIfMissing, writesOnlyByIngestion, max(0, writeBufferBytes), Int32(clamping: maxBackgroundJobs),
+        blockCache?.handle,
         writeBufferManager?.handle, fileSystem?.handle, hooks, out)
     }
     // Proof: the handle is used only up to here.

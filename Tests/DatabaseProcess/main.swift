@@ -9,6 +9,14 @@ enum Mode: String {
   case exitWhileClosing = "exit-while-closing"
   /// Exits while compactions run, and while other threads read, ingest, open and close databases.
   case exitWhileWorking = "exit-while-working"
+  /// Opens, fills and reads many databases under a limit of open files.
+  case manyDatabases = "many-databases"
+  /// Opens databases until one is refused for want of files, and says so.
+  case fewFiles = "few-files"
+  /// Makes files under a umask that takes nothing away.
+  case openUmask = "open-umask"
+  /// Writes to RocksDB's log and kills itself.
+  case writeLog = "write-log"
 }
 
 let arguments = CommandLine.arguments
@@ -22,6 +30,10 @@ do {
   switch mode {
   case .exitWhileClosing: try ExitRace(path).whileClosing(delay: number)
   case .exitWhileWorking: try ExitRace(path).whileWorking(delay: number)
+  case .manyDatabases: try ManyDatabases(path, fileLimit: 4096).run(count: number)
+  case .fewFiles: try ManyDatabases(path, fileLimit: 64).runOut()
+  case .openUmask: try makeFilesUnderOpenUmask(path)
+  case .writeLog: try writeLog(path)
   }
 } catch {
   fail("\(error)")
