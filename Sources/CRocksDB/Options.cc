@@ -55,6 +55,7 @@ rocksdb::DBOptions databaseDefaults(bool takesFilesOnly) {
   options.max_bgerror_resume_count = 0;  // a failed flush stays failed
   options.paranoid_checks = true;        // else RocksDB ignores errors of flushes
   options.avoid_flush_during_shutdown = true;
+  options.fail_if_options_file_error = false;  // that file isn't written (StoreFileSystem.cc)
   // Table files with a reader in memory; their descriptors are the process's (OpenFiles.cc). With -1 opening reads index and
   // filter of each table file there is.
   options.max_open_files = 4096;
