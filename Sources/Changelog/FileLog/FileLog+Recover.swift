@@ -6,15 +6,25 @@ struct RecoveredLog {
   var epochs: [EpochStart]
   /// The epoch of the writer that goes on.
   var epoch: Int32
+  /// The recovery point as it was found.
+  var recoveryPoint: Int64?
+  /// The last segment, and how many bytes of it are commits; `nil` if there is none.
+  var lastSegment: (base: Int64, byteCount: Int)?
   var report: LogRecovery
 }
 
 extension FileLog {
+  /// How many segments below the recovery point are looked at when a writer opens.
+  ///
+  /// Those before were looked at when they were among the last. What is missing or damaged there is found when it is read.
+  private static var probedSegments: Int { 4 }
+
   /// Checks the log from its recovery point on, cuts a torn end, and makes the rest durable.
   ///
-  /// Called under the lock.
+  /// Besides one listing of the directory, it takes the same time however many segments there are. Called under the lock.
   func recover() throws(StoreError) -> RecoveredLog {
-    let segments = try directory.segments()
+    let files = try directory.files()
+    let segments = files.segments
     let boundary = try knownDurable(segments)
     try checkNothingIsMissing(first: segments.first)
     let epochs = try directory.epochs()
@@ -26,9 +36,11 @@ extension FileLog {
         report: LogRecovery(file: path, endOffset: .zero, cutBytes: 0, reason: nil, scannedBytes: 0, segments: 0))
     }
     try checkStart(segments)
-    let start = Offset(max(first, try directory.recoveryPoint() ?? 0))
+    let recoveryPoint = try directory.recoveryPoint()
+    let start = Offset(max(first, recoveryPoint ?? 0))
     var cursor = try LogCursor(directory, segments, near: start, windowBytes: 1 << 20)
-    for (former, base) in zip(segments, segments.dropFirst()) where base <= start.value {
+    let below = segments.prefix { $0 <= start.value }.suffix(Self.probedSegments + 1)
+    for (former, base) in zip(below, below.dropFirst()) {
       // What lies below the recovery point isn't scanned, but must be there.
       if try directory.hasBatch(endingAt: base, inSegment: former) { continue }
       try checkSegment(former, to: base)
@@ -56,6 +68,7 @@ extension FileLog {
       try checkMayBeCut(cursor.path, cursor.position, end, reason, known: known, isLast: cursor.isInLastSegment)
     }
     if end < known { throw missingEnd(end, known, cursor.path) }
+    try checkIndexesHaveSegments(files, end: end)
 
     // Before anything is changed.
     try checkOffset(end, cursor.path)
@@ -67,9 +80,10 @@ extension FileLog {
     let tailStart = cursor.segment == scannedFrom.segment ? scannedFrom.position : 0
     let isDurable = reason == nil && end <= known
     let cutBytes = isDurable ? 0 : try makeDurable(cursor.path, from: tailStart, to: cursor.position)
-    try repairIndexes(segments, end: end)
+    try repairIndexes(files, end: end)
     return RecoveredLog(
-      endOffset: end, lastReceipt: lastReceipt, epochs: epochs, epoch: epoch,
+      endOffset: end, lastReceipt: lastReceipt, epochs: epochs, epoch: epoch, recoveryPoint: recoveryPoint,
+      lastSegment: (cursor.segment, cursor.position),
       report: LogRecovery(
         file: cursor.path, endOffset: end, cutBytes: cutBytes, reason: reason, scannedBytes: scannedBytes,
         segments: segments.count))
@@ -158,18 +172,36 @@ extension FileLog {
     return size - end
   }
 
-  /// Builds indexes that are missing or can't be right, and removes those without a segment.
-  private func repairIndexes(_ segments: [Int64], end: Offset) throws(StoreError) {
+  /// Throws `corrupted` if there is an index of a segment that is gone.
+  ///
+  /// A segment's file is made, and its name synced, before its indexes. Only a deletion removes it before them, and that
+  /// records the start of the log first.
+  private func checkIndexesHaveSegments(_ files: LogFiles, end: Offset) throws(StoreError) {
+    guard let first = files.segments.first else { return }
+    let start = max(first, try directory.logStart() ?? 0)
+    let orphans = files.indexes.union(files.timeIndexes).subtracting(files.segments)
+    guard let lost = orphans.filter({ start <= $0 && $0 < end.value }).min() else { return }
+    throw StoreError(
+      .corrupted, "a segment is gone, but its index is there; restore the segment from a copy",
+      ["file": directory.path(lost, "log"), "offset": lost])
+  }
+
+  /// Builds indexes that are missing, or can't be right where it was written last, and removes those without a segment.
+  private func repairIndexes(_ files: LogFiles, end: Offset) throws(StoreError) {
+    let segments = files.segments
     for (place, base) in segments.enumerated() where base < end.value {
-      if try directory.isIndexPlausible(ofSegment: base) { continue }
+      let isRecent = place + Self.probedSegments >= segments.count
+      let isThere = files.indexes.contains(base) && files.timeIndexes.contains(base)
+      if isThere, !isRecent { continue }
+      if isThere, try directory.isIndexPlausible(ofSegment: base) { continue }
       let limit = place + 1 < segments.count ? segments[place + 1] : nil
       _ = try directory.buildIndex(ofSegment: base, limit: limit, intervalBytes: options.indexIntervalBytes)
     }
-    for name in try directory.storage.list(directory.path) ?? [] {
-      let orphan = ["index", "timeindex"].compactMap { segmentBase(name, suffix: $0) }.first
-      if let orphan, !segments.contains(orphan) { try directory.storage.unlink(directory.path + "/" + name) }
-      if name.hasSuffix(".tmp") { try directory.storage.unlink(directory.path + "/" + name) }
+    for orphan in files.indexes.subtracting(segments) { try directory.storage.unlink(directory.path(orphan, "index")) }
+    for orphan in files.timeIndexes.subtracting(segments) {
+      try directory.storage.unlink(directory.path(orphan, "timeindex"))
     }
+    for name in files.temporaries { try directory.storage.unlink(directory.path + "/" + name) }
   }
 
   func damage(_ path: String, position: Int, _ offset: Offset, _ reason: String) -> StoreError {

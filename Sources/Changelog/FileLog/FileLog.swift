@@ -33,10 +33,9 @@ public final class FileLog: Changelog, Sendable {
     try partition.validate()
     try options.validate()
     let directory = LogDirectory(storage: storage, path: "\(parent)/\(partition)", topicPartition: partition)
-    if let identity = try storage.list(directory.path) == nil ? nil : directory.identity() {
-      return FileLog(identity, options, directory)
-    }
-    if try storage.list(directory.path) != nil, try !directory.segments().isEmpty {
+    let isThere = try storage.kind(of: directory.path) == .directory
+    if isThere, let identity = try directory.identity() { return FileLog(identity, options, directory) }
+    if isThere, try !directory.segments().isEmpty {
       throw StoreError(
         .corrupted, "the changelog has segments but no identity; restore the file from a copy",
         ["file": directory.metadataPath])
@@ -65,7 +64,8 @@ public final class FileLog: Changelog, Sendable {
     }
   }
 
-  /// Takes the lock, recovers the end of the log, and starts a segment of its own for the writer.
+  /// Takes the lock, recovers the end of the log, and gives the writer a file of its own: it goes on in the last segment if
+  /// that is small, in a copy, or else starts one.
   ///
   /// Afterwards everything in the log is durable. A torn end that wasn't known to be durable is cut and reported in
   /// ``lastRecovery``. Throws `locked` while another writer lives, here or in another process; `corrupted`, with nothing
@@ -94,12 +94,12 @@ public final class FileLog: Changelog, Sendable {
     let recovered = try recover()
     let epoch = EpochStart(epoch: recovered.epoch, startOffset: recovered.endOffset.value)
     try directory.record(epoch, after: recovered.epochs)
-    try directory.recordRecoveryPoint(recovered.endOffset.value)
-
-    // A deposed writer may still hold an empty segment of that name: it goes on in a file without a name.
-    let segment = try ActiveSegment.create(directory, base: recovered.endOffset, options, replacing: true)
+    if recovered.recoveryPoint != recovered.endOffset.value {
+      try directory.recordRecoveryPoint(recovered.endOffset.value)
+    }
     let writer = FileLogWriter(
-      directory, options, lock: lock, epoch: epoch.epoch, segment: segment, lastReceipt: recovered.lastReceipt)
+      directory, options, lock: lock, epoch: epoch.epoch, try ActiveSegment.open(directory, after: recovered, options),
+      endOffset: recovered.endOffset, lastReceipt: recovered.lastReceipt)
     state.withLock {
       $0.writer = writer
       $0.lastRecovery = recovered.report

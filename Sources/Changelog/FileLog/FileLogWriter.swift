@@ -1,51 +1,6 @@
 internal import Foundation
 internal import Glibc
 
-/// The segment that a writer appends to.
-final class ActiveSegment: Sendable {
-  let base: Offset
-  let path: String
-  let file: any StorageFile
-  let index: SegmentIndex
-
-  init(base: Offset, path: String, file: any StorageFile, index: SegmentIndex) {
-    self.base = base
-    self.path = path
-    self.file = file
-    self.index = index
-  }
-
-  /// Creates an empty segment, whose name survives a loss of power.
-  ///
-  /// With `replacing`, it takes the place of an empty one, so that readers always find a file. After a throw there is
-  /// no file of that name, or the one to be replaced, unless the error is `commitUnknown`.
-  static func create(
-    _ directory: LogDirectory, base: Offset, _ options: FileLogOptions, replacing: Bool = false
-  ) throws(StoreError) -> ActiveSegment {
-    let path = directory.path(base.value, "log")
-    let temporary = path + ".tmp"
-    guard let file = try directory.storage.open(replacing ? temporary : path, replacing ? .replace : .create) else {
-      throw StoreError(.inputOutput, "a segment can't be created", ["file": path])
-    }
-    if replacing { try directory.storage.rename(temporary, to: path) }
-    do throws(StoreError) {
-      try directory.storage.syncDirectory(directory.path)
-    } catch {
-      // An empty segment that stays would hide what the one before is appended.
-      do throws(StoreError) {
-        try directory.storage.unlink(path)
-        try directory.storage.syncDirectory(directory.path)
-      } catch {
-        throw StoreError(
-          .commitUnknown, "a segment can't be taken back; reopen the store", ["file": path], cause: error)
-      }
-      throw error
-    }
-    let index = SegmentIndex(directory, base: base.value, intervalBytes: options.indexIntervalBytes)
-    return ActiveSegment(base: base, path: path, file: file, index: index)
-  }
-}
-
 /// The one writer of a file log.
 ///
 /// A lock around a small state; reading, writing and syncing happen outside it. Three claims keep them apart: who
@@ -81,16 +36,16 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   var encoder = CommitEncoder()
 
   init(
-    _ directory: LogDirectory, _ options: FileLogOptions, lock: any StorageFile, epoch: Int32, segment: ActiveSegment,
-    lastReceipt: Receipt
+    _ directory: LogDirectory, _ options: FileLogOptions, lock: any StorageFile, epoch: Int32,
+    _ opened: (segment: ActiveSegment, byteCount: Int), endOffset: Offset, lastReceipt: Receipt
   ) {
     self.directory = directory
     self.options = options
     self.epoch = epoch
     state = Mutex(
       State(
-        segment: segment, endOffset: segment.base, lastReceipt: lastReceipt, durableOffset: segment.base,
-        recoveryPoint: segment.base, lock: lock))
+        segment: opened.segment, position: opened.byteCount, endOffset: endOffset, lastReceipt: lastReceipt,
+        durableOffset: endOffset, durablePosition: opened.byteCount, recoveryPoint: endOffset, lock: lock))
   }
 
   deinit {

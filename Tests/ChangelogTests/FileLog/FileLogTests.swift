@@ -56,7 +56,7 @@ import TidemarkTesting
     try append(0..<5, to: writer)
     let end = writer.endOffset
     try writer.close()
-    _ = try log.openWriter()
+    _ = try scratch.open(.init(segmentBytes: 1)).openWriter()
     #expect(
       try scratch.names() == [
         "00000000000000000000.index", "00000000000000000000.log", "00000000000000000000.timeindex",
