@@ -53,10 +53,10 @@ package protocol StorageFile: AnyObject, Sendable {
   func size() throws(StoreError) -> Int
   /// Takes the exclusive lock of the file, held as long as the file is open; `false` if another has it.
   func tryLock() throws(StoreError) -> Bool
-  /// Whether it still has a name: it wasn't removed or replaced since it was opened.
-  func isLinked() throws(StoreError) -> Bool
   /// Whether the path still leads to this very file.
   func isStill(at path: String) throws(StoreError) -> Bool
+  /// Maps eight of the file's bytes at an aligned position, in a file that may be written; it must not be cut meanwhile.
+  func mapWord(at position: Int) throws(StoreError) -> MappedWord
 }
 
 extension StorageFile {

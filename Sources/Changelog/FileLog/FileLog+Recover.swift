@@ -2,10 +2,8 @@
 struct RecoveredLog {
   var endOffset: Offset
   var lastReceipt: Receipt
-  /// The writers so far, as they were read once: what is recorded must follow what the writer's epoch was taken from.
-  var epochs: [EpochStart]
-  /// The epoch of the writer that goes on.
-  var epoch: Int32
+  /// The epoch of the last batch, -1 without one.
+  var lastEpoch: Int32
   /// The recovery point as it was found.
   var recoveryPoint: Int64?
   /// The last segment, and how many bytes of it are commits; `nil` if there is none.
@@ -22,17 +20,15 @@ extension FileLog {
   /// Checks the log from its recovery point on, cuts a torn end, and makes the rest durable.
   ///
   /// Besides one listing of the directory, it takes the same time however many segments there are. Called under the lock.
-  func recover() throws(StoreError) -> RecoveredLog {
+  func recover(_ epochs: [EpochStart]) throws(StoreError) -> RecoveredLog {
     let files = try directory.files()
     let segments = files.segments
     let boundary = try knownDurable(segments)
     try checkNothingIsMissing(first: segments.first)
-    let epochs = try directory.epochs()
     guard let first = segments.first else {
       let path = directory.path(0, "log")
       return RecoveredLog(
-        endOffset: .zero, lastReceipt: Receipt(startOf: identity), epochs: epochs,
-        epoch: try directory.epoch(after: -1, path, epochs),
+        endOffset: .zero, lastReceipt: Receipt(startOf: identity), lastEpoch: -1,
         report: LogRecovery(file: path, endOffset: .zero, cutBytes: 0, reason: nil, scannedBytes: 0, segments: 0))
     }
     try checkStart(segments)
@@ -72,7 +68,7 @@ extension FileLog {
 
     // Before anything is changed.
     try checkOffset(end, cursor.path)
-    let epoch = try directory.epoch(after: cursor.lastEpoch, cursor.path, epochs)
+    _ = try directory.epoch(after: cursor.lastEpoch, cursor.path, epochs)
 
     var lastReceipt = cursor.lastReceipt
     if lastReceipt == nil { lastReceipt = try receipt(endingAt: end) }
@@ -82,7 +78,7 @@ extension FileLog {
     let cutBytes = isDurable ? 0 : try makeDurable(cursor.path, from: tailStart, to: cursor.position)
     try repairIndexes(files, end: end)
     return RecoveredLog(
-      endOffset: end, lastReceipt: lastReceipt, epochs: epochs, epoch: epoch, recoveryPoint: recoveryPoint,
+      endOffset: end, lastReceipt: lastReceipt, lastEpoch: cursor.lastEpoch, recoveryPoint: recoveryPoint,
       lastSegment: (cursor.segment, cursor.position),
       report: LogRecovery(
         file: cursor.path, endOffset: end, cutBytes: cutBytes, reason: reason, scannedBytes: scannedBytes,

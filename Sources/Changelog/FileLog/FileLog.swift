@@ -91,15 +91,22 @@ public final class FileLog: Changelog, Sendable {
       throw StoreError(
         .wrongChangelog, "the changelog was recreated since it was opened; open it again", ["file": directory.path])
     }
-    let recovered = try recover()
-    let epoch = EpochStart(epoch: recovered.epoch, startOffset: recovered.endOffset.value)
-    try directory.record(epoch, after: recovered.epochs)
+    // Held until the writer has its file: nobody takes the log over in between, even if the lock file is removed.
+    let epochFile = try WriterEpoch.lock(directory)
+    // Read once: what is recorded must follow what the epoch was taken from.
+    let epochs = try directory.epochs()
+    let recorded = try directory.epoch(after: -1, directory.writerEpochPath, epochs) - 1
+    let taken = try WriterEpoch.raise(epochFile, in: directory, above: recorded)
+    let recovered = try recover(epochs)
+    let epoch = try taken.raised(above: recovered.lastEpoch)
+    try directory.record(EpochStart(epoch: epoch.epoch, startOffset: recovered.endOffset.value), after: epochs)
     if recovered.recoveryPoint != recovered.endOffset.value {
       try directory.recordRecoveryPoint(recovered.endOffset.value)
     }
     let writer = FileLogWriter(
-      directory, options, lock: lock, epoch: epoch.epoch, try ActiveSegment.open(directory, after: recovered, options),
+      directory, options, lock: lock, epoch, try ActiveSegment.open(directory, after: recovered, options),
       endOffset: recovered.endOffset, lastReceipt: recovered.lastReceipt)
+    withExtendedLifetime(epochFile) {}
     state.withLock {
       $0.writer = writer
       $0.lastRecovery = recovered.report

@@ -37,7 +37,7 @@ extension FileLogWriter {
     }
     do throws(StoreError) {
       if claimed.durableOffset < claimed.endOffset { try syncFile(claimed) }
-      if recordingPoint { try checkLock() }
+      if recordingPoint { try checkOwnership() }
     } catch {
       state.withLock { $0.failure = error }
       throw error
@@ -46,13 +46,18 @@ extension FileLogWriter {
     return durableOffset
   }
 
-  /// Throws `fenced` if the lock file is no longer the one that is locked.
-  func checkLock() throws(StoreError) {
-    guard let lock = state.withLock({ $0.lock }), try lock.isStill(at: directory.lockPath) else { throw fencedError }
+  /// Throws `fenced` if another writer took the log over, or may do so: the lock file is not the one that is locked.
+  func checkOwnership() throws(StoreError) {
+    try writerEpoch.check()
+    guard let lock = state.withLock({ $0.lock }), try lock.isStill(at: directory.lockPath) else {
+      throw writerEpoch.fencedError
+    }
   }
 
-  private var fencedError: StoreError {
-    StoreError(.fenced, "another writer took the changelog over", ["file": directory.lockPath, "epoch": epoch])
+  /// Runs `body`, which changes names in the directory, while nobody can take the log over.
+  func whileWriting<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+    try checkOwnership()
+    return try writerEpoch.whileCurrent(body)
   }
 
   /// Writes the recovery point.
@@ -60,7 +65,11 @@ extension FileLogWriter {
   /// It supplements what batches and segments tell, and spares recovery work, so a failure is not one of the sync.
   private func recordPoint() {
     let durable = durableOffset
-    do throws(StoreError) { try directory.recordRecoveryPoint(durable.value) } catch { return }
+    do throws(StoreError) {
+      try whileWriting { () throws(StoreError) in try directory.recordRecoveryPoint(durable.value) }
+    } catch {
+      return
+    }
     state.withLock {
       $0.recoveryPoint = durable
       $0.bytesSinceRecoveryPoint = 0
@@ -72,7 +81,7 @@ extension FileLogWriter {
     do throws(StoreError) {
       try claimed.segment.file.sync()
     } catch {
-      try checkLock()
+      try checkOwnership()
       state.wait(until: { !$0.appending }) { $0.rewriting = true }
       var failure: StoreError?
       do throws(StoreError) {
@@ -94,7 +103,7 @@ extension FileLogWriter {
       return
     }
     // Looked at afterwards: what a deposed writer made durable doesn't count.
-    guard let lock = claimed.lock, try lock.isLinked() else { throw fencedError }
+    try checkOwnership()
     state.withLock {
       $0.durableOffset = max($0.durableOffset, claimed.endOffset)
       $0.durablePosition = max($0.durablePosition, claimed.position)
@@ -134,10 +143,11 @@ extension FileLogWriter {
       throw StoreError(.corrupted, "what was appended can't be read back", ["file": before.segment.path])
     }
     try file.sync()
-    try checkLock()
     let path = directory.path(base.value, "log")
-    try storage.rename(temporary, to: path)
-    try storage.syncDirectory(directory.path)
+    try whileWriting { () throws(StoreError) in
+      try storage.rename(temporary, to: path)
+      try storage.syncDirectory(directory.path)
+    }
 
     before.segment.index.flush(closing: true)
     let index = try directory.buildIndex(

@@ -29,19 +29,20 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     var lock: (any StorageFile)?
   }
 
-  package let epoch: Int32
+  package var epoch: Int32 { writerEpoch.epoch }
+  let writerEpoch: WriterEpoch
   let directory: LogDirectory
   let options: FileLogOptions
   let state: Mutex<State>
   var encoder = CommitEncoder()
 
   init(
-    _ directory: LogDirectory, _ options: FileLogOptions, lock: any StorageFile, epoch: Int32,
-    _ opened: (segment: ActiveSegment, byteCount: Int), endOffset: Offset, lastReceipt: Receipt
+    _ directory: LogDirectory, _ options: FileLogOptions, lock: any StorageFile,
+    _ writerEpoch: WriterEpoch, _ opened: (segment: ActiveSegment, byteCount: Int), endOffset: Offset, lastReceipt: Receipt
   ) {
     self.directory = directory
     self.options = options
-    self.epoch = epoch
+    self.writerEpoch = writerEpoch
     state = Mutex(
       State(
         segment: opened.segment, position: opened.byteCount, endOffset: endOffset, lastReceipt: lastReceipt,
@@ -91,10 +92,12 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
       receipt: receipt)
     do throws(StoreError) {
       try write(commit.records.bytes, to: claimed.segment, at: claimed.position)
+      // Before anybody hears of the commit.
+      try writerEpoch.check()
     } catch {
       state.withLock {
         $0.appending = false
-        if error.kind == .commitUnknown { $0.failure = error }
+        if error.kind == .commitUnknown || error.kind == .fenced { $0.failure = error }
       }
       state.wake()
       throw error
@@ -160,8 +163,9 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   private func roll() throws(StoreError) {
     let (former, end) = state.withLock { ($0.segment, $0.endOffset) }
     do throws(StoreError) {
-      try checkLock()
-      let segment = try ActiveSegment.create(directory, base: end, options)
+      let segment = try whileWriting { () throws(StoreError) in
+        try ActiveSegment.create(directory, base: end, options)
+      }
       former.index.flush(closing: true)
       state.withLock {
         $0.segment = segment
@@ -192,6 +196,8 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     } catch {
       cause = error
     }
+    // What a deposed writer leaves there doesn't count, and the file may be the successor's as well.
+    try writerEpoch.check()
     do throws(StoreError) {
       try segment.file.truncate(to: position)
     } catch {

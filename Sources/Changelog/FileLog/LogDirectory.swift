@@ -11,6 +11,7 @@ internal import Foundation
 /// | `recovery-point-offset-checkpoint` | below it, everything is durable |
 /// | `log-start-offset-checkpoint` | below it, segments were deleted on purpose, or are those of the log that this one is a fork of |
 /// | `partition.metadata` | the identity |
+/// | `writer-epoch` | the epoch of the last writer, mapped by those that live (``WriterEpoch``) |
 /// | `writer.lock` | locked by the writer; its process id |
 ///
 /// Source: Kafka's log directories.
@@ -20,6 +21,7 @@ package struct LogDirectory: Sendable {
   package let topicPartition: TopicPartition
 
   package var lockPath: String { path + "/writer.lock" }
+  package var writerEpochPath: String { path + "/writer-epoch" }
   package var metadataPath: String { path + "/partition.metadata" }
 
   package func path(_ base: Int64, _ suffix: String) -> String { path + "/" + segmentName(base, suffix) }

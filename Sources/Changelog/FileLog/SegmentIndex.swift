@@ -43,7 +43,8 @@ final class SegmentIndex: Sendable {
   /// Notes a batch of the segment.
   func add(_ header: RecordBatchHeader, at position: Int) {
     add(
-      lastOffset: header.endOffset - 1, position: position, byteCount: header.totalBytes, timestamp: header.maxTimestamp)
+      lastOffset: header.endOffset - 1, position: position, byteCount: header.totalBytes, timestamp: header.maxTimestamp
+    )
   }
 
   /// Notes an appended batch.

@@ -57,7 +57,7 @@ import TidemarkTesting
     #expect(try readAll(scratch.open()).map(\.sample) == (0..<5).map(Sample.init))
   }
 
-  // R9. Seen to fail with: `syncFile` and `rewriteTail` without `checkLock`.
+  // R9. Seen to fail with: `syncFile` and `rewriteTail` without `checkOwnership`.
   @Test func aDeposedWriterDoesNotRewriteItsTail() throws {
     let scratch = Scratch()
     let disk = Disk()
@@ -67,7 +67,7 @@ import TidemarkTesting
     let log = try scratch.open()
     let writer = try log.openWriter()
     try append(3..<5, to: writer)
-    try append(100..<102, to: deposed)
+    _ = failure(.fenced) { try append(100..<102, to: deposed) }
     disk.plan(.init(.sync, pathSuffix: ".log"))
     let inode = try inode(scratch.segment(0))
     _ = failure(.fenced) { try deposed.sync() }
