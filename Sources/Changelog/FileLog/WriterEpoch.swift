@@ -86,7 +86,8 @@ final class WriterEpoch: Sendable {
       let last = max(epoch(of: former) ?? -1, known)
       guard last < Int32.max else {
         throw StoreError(
-          .corrupted, "the epochs are used up, which takes longer than any log lasts; remove the file if no other says so",
+          .corrupted,
+          "the epochs are used up, which takes longer than any log lasts; remove the file if no other says so",
           ["file": directory.writerEpochPath, "epoch": last])
       }
       if word.replace(former, with: encoded(last + 1)) { return WriterEpoch(last + 1, word, directory) }
@@ -121,7 +122,8 @@ final class WriterEpoch: Sendable {
       guard let file = try directory.storage.open(path, .readWrite) else { return nil }
       if try file.tryLock() {
         // Another file than the one that is mapped, if that was removed.
-        guard try file.size() >= Self.byteCount, try file.mapWord(at: Self.wordAt).value == own else { throw fencedError }
+        let size = try file.size()
+        guard size >= Self.byteCount, try file.mapWord(at: Self.wordAt).value == own else { throw fencedError }
         return file
       }
       // Its holder is about to raise the epoch, or to give up.

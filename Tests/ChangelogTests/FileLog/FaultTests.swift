@@ -275,6 +275,58 @@ import TidemarkTesting
     #expect(disk.count(of: .sync) == syncs + 5)
   }
 
+  // R6. Seen to fail with: a rewritten tail that clears the failure.
+  @Test func aRewrittenTailHidesNoCommitThatIsUnknown() throws {
+    let scratch = Scratch()
+    let appender = Mutex((any ChangelogWriter)?.none)
+    let kinds = Mutex([StoreError.Kind?]())
+    let disk = Disk { operation, path in
+      guard operation == .sync, path.hasSuffix(".log"),
+        let writer = appender.withLock({ writer in
+          defer { writer = nil }
+          return writer
+        })
+      else { return }
+      // While the sync is under way that is about to fail.
+      do { _ = try append(3..<4, to: writer) } catch { kinds.withLock { $0.append((error as? StoreError)?.kind) } }
+    }
+    let writer = try scratch.open(.init(), disk.storage).openWriter()
+    try append(0..<3, to: writer)
+    appender.withLock { $0 = writer }
+    var fault = Disk.Fault(.write, pathSuffix: ".log")
+    fault.shortBytes = 100
+    disk.plan(fault)
+    disk.plan(.init(.truncate))
+    disk.plan(.init(.sync, pathSuffix: ".log"))
+    try? writer.sync()
+    #expect(kinds.withLock { $0 } == [.commitUnknown])
+    _ = failure(.commitUnknown) { try append(4..<5, to: writer) }
+    _ = failure(.commitUnknown) { try writer.close() }
+    #expect(try scratch.open().openWriter().endOffset == writer.endOffset)
+    #expect(try readAll(scratch.open()).count == 3)
+  }
+
+  // R6. Seen to fail with: the failure of a sync by the interval as it was thrown there.
+  @Test func aFailedSyncOfTheIntervalIsNoUnknownCommit() throws {
+    let scratch = Scratch()
+    let hasFailed = Mutex(false)
+    let disk = Disk { operation, path in
+      guard operation == .open, path.hasSuffix(".rewrite.tmp") else { return }
+      hasFailed.withLock { $0 = true }
+      hasFailed.wake()
+    }
+    let writer = try scratch.open(.init(durability: .interval(.milliseconds(20))), disk.storage).openWriter()
+    disk.plan(.init(.sync, pathSuffix: ".log"))
+    disk.plan(.init(.open, pathSuffix: ".rewrite.tmp"))
+    try? append(0..<1, to: writer)
+    hasFailed.wait(until: { $0 }) { _ in }
+    let error = failure(.failed) { try writer.sync() }
+    #expect(error?.causeKind == .commitUnknown)
+    _ = failure(.failed) { try append(1..<2, to: writer) }
+    _ = failure(.failed) { try writer.close() }
+    #expect(try scratch.open().openWriter().endOffset == writer.endOffset)
+  }
+
   @Test func syncRunsWhileAppending() throws {
     let scratch = Scratch()
     let log = try scratch.open(.init(segmentBytes: 4000), Disk(syncs: false).storage)
