@@ -156,6 +156,17 @@ extension Storage {
     if try createDirectory(path) { try syncDirectory(parent) }
   }
 
+  /// Makes the name of a file or a directory survive a loss of power, unless the directory above may not be read.
+  ///
+  /// Whoever made it may have died before its name was synced. Not everybody may read the directory above; any other error is one.
+  package func syncName(of path: String) throws(StoreError) {
+    do throws(StoreError) {
+      try syncDirectory(parent(of: path))
+    } catch {
+      if error.kind != .permissionDenied { throw error }
+    }
+  }
+
   /// Removes a file, or a directory with all that is in it; it may be missing.
   package func removeTree(_ path: String) throws(StoreError) {
     guard let kind = try kind(of: path) else { return }

@@ -80,8 +80,7 @@ public final class FileLog: Changelog, Sendable {
       throw StoreError(
         .locked, "another writer has the changelog", ["process": holder ?? "unknown", "file": directory.lockPath])
     }
-    // Whoever made the directory may have died before its name was synced. Not everybody may read the one above.
-    try? storage.syncDirectory(storage.parent(of: directory.path))
+    try storage.syncName(of: directory.path)
     try lock.truncate(to: 0)
     var processID = ByteBuffer()
     processID.append(utf8: "\(ProcessInfo.processInfo.processIdentifier)\n")

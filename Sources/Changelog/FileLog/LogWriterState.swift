@@ -121,7 +121,9 @@ package struct LogWriterState: Sendable {
       cause: failure.error)
   }
 
-  /// Notes why the writer takes no more. The first reason stays, unless only the next one tells of a commit that is unknown.
+  /// Notes why the writer takes no more.
+  ///
+  /// The first reason stays, unless only the next one tells of a commit that is unknown.
   private mutating func fail(_ error: StoreError, isOfInterval: Bool = false) {
     if let failure, isOfInterval || !failure.isOfInterval { return }
     failure = Failure(error: error, isOfInterval: isOfInterval)

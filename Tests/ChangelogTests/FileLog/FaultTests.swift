@@ -180,6 +180,21 @@ import TidemarkTesting
     #expect(failures > 15)
   }
 
+  // R6. Seen to fail with: an error of the sync that is ignored.
+  @Test(arguments: [(5, StoreError.Kind.inputOutput), (28, .outOfSpace), (13, nil)] as [(Int32, StoreError.Kind?)])
+  func aDirectoryWhoseNameIsNotSyncedIsAnErrorUnlessItIsForbidden(code: Int32, kind: StoreError.Kind?) throws {
+    let scratch = Scratch()
+    let disk = Disk(syncs: false)
+    let log = try scratch.open(.init(), disk.storage)
+    disk.plan(.init(.syncDirectory, pathSuffix: scratch.path, errno: code))
+    if let kind {
+      _ = failure(kind) { _ = try log.openWriter() }
+      disk.heal()
+    }
+    try log.openWriter().close()
+    #expect(disk.failureCount == 1)
+  }
+
   // Seen to fail with: `write` without `truncate`, for the short write.
   @Test(arguments: [28, 122, 27, 5, -1] as [Int32])
   func anAppendThatFailsLeavesNothing(code: Int32) throws {
@@ -298,7 +313,7 @@ import TidemarkTesting
     disk.plan(fault)
     disk.plan(.init(.truncate))
     disk.plan(.init(.sync, pathSuffix: ".log"))
-    try? writer.sync()
+    _ = try? writer.sync()
     #expect(kinds.withLock { $0 } == [.commitUnknown])
     _ = failure(.commitUnknown) { try append(4..<5, to: writer) }
     _ = failure(.commitUnknown) { try writer.close() }
@@ -318,7 +333,7 @@ import TidemarkTesting
     let writer = try scratch.open(.init(durability: .interval(.milliseconds(20))), disk.storage).openWriter()
     disk.plan(.init(.sync, pathSuffix: ".log"))
     disk.plan(.init(.open, pathSuffix: ".rewrite.tmp"))
-    try? append(0..<1, to: writer)
+    _ = try? append(0..<1, to: writer)
     hasFailed.wait(until: { $0 }) { _ in }
     let error = failure(.failed) { try writer.sync() }
     #expect(error?.causeKind == .commitUnknown)
