@@ -211,8 +211,8 @@ struct LogTail {
           let segments = try log.directory.segments()
           var known = max(try log.knownDurable(segments), cursor.carriedDurable)
           if let writer = log.writer { known = max(known, writer.endOffset) }
-          let later = try log.laterDurable(cursor.path, from: cursor.position, expected)
-          if known <= expected, later == nil { return false }
+          let isTorn = try !log.mayHaveLaterDurable(cursor.path, from: cursor.position, expected)
+          if known <= expected, isTorn { return false }
         }
         looks += 1
         _ = try cursor.refresh()

@@ -129,7 +129,7 @@ extension FileLog {
   private func checkMayBeCut(
     _ path: String, _ position: Int, _ offset: Offset, _ reason: String, known: Offset, isLast: Bool
   ) throws(StoreError) {
-    guard isLast, known <= offset, try laterDurable(path, from: position, offset) == nil else {
+    guard isLast, known <= offset, try !mayHaveLaterDurable(path, from: position, offset) else {
       throw damage(path, position: position, offset, reason)
     }
     // A torn first batch starts with its own offset, or with zeros where nothing was written yet.
@@ -205,46 +205,5 @@ extension FileLog {
       .corrupted,
       "a segment is damaged below what is known to be durable; restore the file from a copy, or rebuild from a checkpoint",
       ["file": path, "position": position, "offset": offset, "reason": reason])
-  }
-
-  /// Looks behind a bad batch at `position` for an intact commit that was written when more than `offset` was durable.
-  ///
-  /// Returns the durable offset that it carries, or `nil` if there is none.
-  func laterDurable(_ path: String, from position: Int, _ offset: Offset) throws(StoreError) -> Offset? {
-    guard let file = try directory.storage.open(path, .read) else { return nil }
-    let size = try file.size()
-    let chunkBytes = 1 << 20
-    let headerBytes = RecordBatchHeader.byteCount
-    var window = FileWindow(chunkBytes + headerBytes)
-    var start = position
-    while start + headerBytes <= size {
-      let end = min(size, start + chunkBytes + headerBytes - 1)
-      guard try window.load(start..<end, of: file) else { return nil }
-      for candidate in candidates(in: window.bytes(start..<end), offset, bytesLeft: size - start) {
-        var scanner = SegmentScanner(file, path, at: start + candidate, windowBytes: 1 << 16)
-        guard case .batch = try scanner.next(), let commit = try? CommitBatch(scanner.batch) else { continue }
-        if commit.durableOffset > offset { return commit.durableOffset }
-      }
-      start = end - headerBytes + 1
-    }
-    return nil
-  }
-
-  /// Where in the bytes a batch could start, by its magic, offset and length.
-  private func candidates(in bytes: RawSpan, _ offset: Offset, bytesLeft: Int) -> [Int] {
-    var found: [Int] = []
-    let magicAt = 16
-    var at = 0
-    while at + RecordBatchHeader.byteCount <= bytes.byteCount {
-      // Proof: the loop checked the bounds.
-      if unsafe bytes.unsafeLoad(fromUncheckedByteOffset: at + magicAt, as: UInt8.self) == 2,
-        let header = RecordBatchHeader(bytes.extracting(at..<at + RecordBatchHeader.byteCount)),
-        header.implausibility == nil, header.baseOffset >= offset.value, header.totalBytes <= bytesLeft - at
-      {
-        found.append(at)
-      }
-      at += 1
-    }
-    return found
   }
 }
