@@ -119,14 +119,23 @@ extension FileLog {
     return end
   }
 
-  /// The receipt of the commit that ends at `offset`.
+  /// The receipt of the commit that ends at `offset`; at the start of the log, the one that its first commit follows.
   ///
   /// Found through the index; reads at most some index interval and the commit.
   public func receipt(endingAt offset: Offset) throws(StoreError) -> Receipt? {
     let segments = try directory.segments()
     if offset == .zero, segments.first ?? 0 == 0 { return Receipt(startOf: identity) }
     if let writer, offset > writer.endOffset { return nil }
+    if offset.value == segments.first { return try receiptBeforeFirst(segments) }
     return try lastCommit(endingAt: offset, segments)?.receipt
+  }
+
+  /// The receipt that the first commit follows; `nil` if there is no commit.
+  private func receiptBeforeFirst(_ segments: [Int64]) throws(StoreError) -> Receipt? {
+    var cursor = try LogCursor(directory, segments, near: Offset(segments[0]), windowBytes: 1 << 15)
+    var tail = LogTail(log: self)
+    guard try tail.advance(&cursor), let commit = try? CommitBatch(cursor.batch) else { return nil }
+    return commit.previousReceipt
   }
 
   /// Receipt and epoch of the commit that ends at `offset`; `nil` if none does.

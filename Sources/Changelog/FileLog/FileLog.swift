@@ -119,20 +119,36 @@ public final class FileLog: Changelog, Sendable {
   /// The segment with the commit that ends at `offset` stays. Call it only for what a verified checkpoint covers.
   @discardableResult
   public func deleteCommits(below offset: Offset) throws(StoreError) -> Offset {
+    try deleteCommits(below: offset, keepsLastCommit: true)
+  }
+
+  /// Deletes whole segments below `offset`; without `keepsLastCommit`, also the one that ends there, as a store needs that has
+  /// the commit's receipt itself (``receipt(endingAt:)`` at the start tells it as well).
+  ///
+  /// Then the segment that the writer appends to is left, too, once there is nothing else in it and it has a quarter of
+  /// its size. So a log of which all is deleted that is stored keeps the segments of what isn't, and two. The last commit of the
+  /// log always stays. It costs a listing of the directory, and where there are segments to delete, a sync for each and two.
+  @discardableResult
+  package func deleteCommits(below offset: Offset, keepsLastCommit: Bool) throws(StoreError) -> Offset {
+    let writer = writer
     let segments = try directory.segments()
     guard let first = segments.first else { return .zero }
-    let known = try offsets()
-    guard offset <= known.end else {
+    let end = if let writer { writer.endOffset } else { try offsets().end }
+    guard offset <= end else {
       throw StoreError(
-        .invalidArgument, "commits can't be deleted beyond the end of the log", ["offset": offset, "end": known.end])
+        .invalidArgument, "commits can't be deleted beyond the end of the log", ["offset": offset, "end": end])
     }
-    let doomed = zip(segments, segments.dropFirst()).filter { $0.1 < offset.value }
+    if !keepsLastCommit { writer?.unneeded(below: offset) }
+    let doomed = zip(segments, segments.dropFirst()).filter {
+      // A segment that starts at the end is empty.
+      keepsLastCommit ? $0.1 < offset.value : $0.1 <= offset.value && $0.1 < end.value
+    }
     guard let last = doomed.last else { return Offset(first) }
     // Written first, so that a segment that is missing without it is known as lost.
     try directory.recordLogStart(last.1)
     for (base, _) in doomed {
       for suffix in ["log", "index", "timeindex"] { try directory.storage.unlink(directory.path(base, suffix)) }
-      // One by one: a loss of power must not leave a gap between segments.
+      // One by one: removals that aren't synced survive a loss of power in any order, and must not leave a gap.
       try directory.storage.syncDirectory(directory.path)
     }
     return Offset(last.1)

@@ -62,6 +62,9 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     state.withLock { $0.segment }.index.flush(closing: true)
   }
 
+  /// Says that nobody needs the commits below an offset: the segment is left once it has no others.
+  func unneeded(below offset: Offset) { state.withLock { $0.log.unneeded(below: offset) } }
+
   static let closedError = StoreError(.closed, "the changelog's writer is closed")
 
   // MARK: Append
