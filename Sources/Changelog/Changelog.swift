@@ -1,4 +1,4 @@
-/// The replicated record of a store's commits: append-only, totally ordered, the source of truth.
+/// The record of a store's commits: append-only, totally ordered, the source of truth.
 ///
 /// Offsets may have gaps, and a commit may lie in the log as several batches: callers only use the offsets they are given.
 /// Calls block.

@@ -1,70 +1,66 @@
+package import struct Foundation.UUID
+
 extension FileLog {
-  /// Makes a log that begins at an offset, for a store that had as many offsets before.
+  /// Makes a log whose first commit follows a receipt at an offset: for a store that has a state already.
   ///
-  /// Its first commit is without changes. It says how far the store had come, and follows the store's last receipt: so
-  /// `receipt(endingAt: base)` is that receipt. The log is synced when this returns; after a crash before that, it is there
+  /// So `receipt(endingAt: base)` is that receipt. The log is synced when this returns; after a crash before that, it is there
   /// whole or not at all.
   ///
   /// - Parameters:
   ///   - parent: the directory to make it in, as for ``open(_:_:options:)``.
   ///   - partition: its name.
-  ///   - base: where the first commit starts, above 0: a log that begins at 0 is opened.
+  ///   - id: its identity; a random one if it is `nil`.
+  ///   - base: where the first commit starts.
   ///   - receipt: the receipt that it follows.
-  ///   - position: how far each input partition is consumed.
-  ///   - streamTime: the stream time.
-  ///   - options: how the log is kept.
-  ///   - storage: where its files are.
-  /// - Returns: the log.
-  /// - Throws: `invalidArgument` if the log is there already, or the offset is impossible; `locked` while another makes it.
+  ///   - first: the commit, as a rule without records, as its changes are in the store.
+  ///   - storage: where the files are.
+  /// - Throws: `invalidArgument` if the log is there already; `locked` while another makes it.
   package static func begin(
-    _ parent: String, _ partition: TopicPartition, at base: Offset, following receipt: Receipt, position: Position,
-    streamTime: Timestamp?, options: FileLogOptions = FileLogOptions(), storage: any Storage = POSIXStorage()
-  ) throws(StoreError) -> FileLog {
+    _ parent: String, _ partition: TopicPartition, id: UUID?, at base: Offset, after receipt: Receipt,
+    _ first: consuming Commit, storage: any Storage
+  ) throws(StoreError) {
     try partition.validate()
-    try options.validate()
-    guard base > .zero, base.value <= RecordBatchHeader.greatestBaseOffset else {
-      throw StoreError(.invalidArgument, "no log can begin at the offset", ["offset": base])
+    guard try storage.kind(of: "\(parent)/\(partition)") == nil else {
+      throw StoreError(
+        .invalidArgument, "the directory is there already", ["directory": "\(parent)/\(partition)"])
     }
-    let path = "\(parent)/\(partition)"
-    guard try storage.kind(of: path) == nil else {
-      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
-    }
-    let commit = Commit(position: position, streamTime: streamTime)
     var encoder = CommitEncoder()
-    _ = encoder.measure(commit)
+    _ = encoder.measure(first)
     _ = encoder.encode(
-      commit,
+      first,
       CommitPlacement(
         baseOffset: base, durableOffset: base, epoch: 0, previousReceipt: receipt, timestamp: wallClockMilliseconds()))
-    return try make(
-      parent, partition, options, storage, of: encoder.headBytesOfEmptyCommit, from: base, to: base.advanced(by: 1))
+    try make(
+      parent, partition, id, storage, of: encoder.batch(first.records.bytes).rawSpan, from: base,
+      to: base.advanced(by: Int64(first.records.count) + 1))
   }
 
-  /// Makes a log of one commit, whose batch is given, with an identity of its own, in a directory that isn't there.
+  /// Makes a log of one commit, whose batch is given, in a directory that isn't there.
   ///
   /// It is made under another name, and renamed when all of it is durable.
   static func make(
-    _ parent: String, _ partition: TopicPartition, _ options: FileLogOptions, _ storage: any Storage,
-    of batch: RawSpan, from base: Offset, to end: Offset
-  ) throws(StoreError) -> FileLog {
+    _ parent: String, _ partition: TopicPartition, _ id: UUID?, _ storage: any Storage, of batch: RawSpan,
+    from base: Offset, to end: Offset
+  ) throws(StoreError) {
     let path = "\(parent)/\(partition)"
     let partial = LogDirectory(storage: storage, path: path + ".partial", topicPartition: partition)
     try storage.makeDirectory(partial.path)
     guard let lock = try storage.open(partial.lockPath, .openOrCreate), try lock.tryLock(),
       try lock.isStill(at: partial.lockPath)
     else { throw StoreError(.locked, "the log is being made by another", ["file": partial.lockPath]) }
-    return try withExtendedLifetime(lock) { () throws(StoreError) in
-      try partial.fill(with: batch, from: base, to: end)
+    try withExtendedLifetime(lock) { () throws(StoreError) in
+      try partial.fill(with: batch, from: base, to: end, id)
       try storage.rename(partial.path, to: path)
       try storage.syncDirectory(parent)
-      return try FileLog.open(parent, partition, options: options, storage: storage)
     }
   }
 }
 
 extension LogDirectory {
   /// Writes a log of one commit.
-  fileprivate func fill(with batch: RawSpan, from base: Offset, to end: Offset) throws(StoreError) {
+  fileprivate func fill(
+    with batch: RawSpan, from base: Offset, to end: Offset, _ id: UUID?
+  ) throws(StoreError) {
     // What a crash has left.
     for name in try storage.list(path) ?? [] where path + "/" + name != lockPath {
       try storage.unlink(path + "/" + name)
@@ -75,8 +71,8 @@ extension LogDirectory {
     }
     try segment.writeAll(batch, at: 0)
     try segment.sync()
-    try recordLogStart(base.value)
+    if base > .zero { try recordLogStart(base.value) }
     try recordRecoveryPoint(end.value)
-    _ = try createIdentity()
+    _ = try createIdentity(id)
   }
 }

@@ -28,8 +28,8 @@ extension FileLog {
     guard let cursor = try cursor(endingAt: offset, segments), cursor.batch.header.baseOffset > 0 else {
       throw notThere
     }
-    return try FileLog.make(
-      parent, partition, options, storage, of: cursor.batch.bytes, from: Offset(cursor.batch.header.baseOffset),
-      to: offset)
+    try FileLog.make(
+      parent, partition, nil, storage, of: cursor.batch.bytes, from: Offset(cursor.batch.header.baseOffset), to: offset)
+    return try FileLog.open(parent, partition, options: options, storage: storage)
   }
 }

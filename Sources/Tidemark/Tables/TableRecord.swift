@@ -3,7 +3,8 @@ internal import Changelog
 /// How a table is known to the changelog and to the store: its id names the column family, its formats are checked at
 /// each open.
 ///
-/// In the changelog a record of the table id 0 with this key and value; in `offsets` a row with this value:
+/// In the changelog a record of the table id 0 with this key and value (without a value: the table is dropped); in `offsets`
+/// a row with this value:
 ///
 /// | bytes | field |
 /// |---|---|
@@ -27,8 +28,10 @@ package struct TableRecord: Sendable, Equatable {
   var familyName: String { Self.familyName(id) }
   static func familyName(_ id: TableID) -> String { "table-\(id)" }
 
-  func encodeKey(into buffer: inout ByteBuffer) {
-    buffer.append(Self.kind)
+  func encodeKey(into buffer: inout ByteBuffer) { Self.encodeKey(of: id, into: &buffer) }
+
+  static func encodeKey(of id: TableID, into buffer: inout ByteBuffer) {
+    buffer.append(kind)
     buffer.append(varint: UInt64(id.value))
   }
 
@@ -40,23 +43,25 @@ package struct TableRecord: Sendable, Equatable {
     }
   }
 
-  /// The definition of a record of the table id 0; throws `unsupported` for one of another kind or version.
-  package init(key: RawSpan, value: RawSpan?) throws(StoreError) {
-    var keyReader = ByteReader(key)
-    guard keyReader.integer(UInt8.self) == Self.kind, let id = keyReader.varint(), keyReader.remaining == 0,
+  /// The table's id in the key of a record of the table id 0; throws `unsupported` for a record of another kind.
+  static func id(ofKey key: RawSpan) throws(StoreError) -> TableID {
+    var reader = ByteReader(key)
+    guard reader.integer(UInt8.self) == Self.kind, let id = reader.varint(), reader.remaining == 0,
       (1...Self.greatestID).contains(id)
     else {
       throw StoreError(
         .unsupported, "the changelog holds a system record that this version doesn't know; use a newer version")
     }
-    try self.init(id: TableID(UInt32(id)), value: value)
+    return TableID(UInt32(id))
+  }
+
+  /// The definition of a record of the table id 0 that has a value.
+  package init(key: RawSpan, value: RawSpan) throws(StoreError) {
+    try self.init(id: try Self.id(ofKey: key), value: value)
   }
 
   /// The definition of a row of `offsets`.
-  init(id: TableID, value: RawSpan?) throws(StoreError) {
-    guard let value else {
-      throw StoreError(.unsupported, "a table's definition has no value; use a newer version", ["table": id])
-    }
+  init(id: TableID, value: RawSpan) throws(StoreError) {
     var reader = ByteReader(value)
     guard reader.integer(UInt8.self) == 1 else {
       throw StoreError(.unsupported, "a table's definition is newer than this version", ["table": id])
@@ -70,6 +75,21 @@ package struct TableRecord: Sendable, Equatable {
     self.init(id: id, name: texts[0], keyFormat: texts[1], valueFormat: texts[2])
     do throws(StoreError) { try Self.validate(name: name) } catch {
       throw StoreError(.corrupted, "a table's definition has a name that no table can have", ["table": id])
+    }
+  }
+
+  /// Throws `schemaMismatch` if a declared table was made with other codecs.
+  static func checkFormats(of declared: [any TableDefinition], _ known: [TableRecord]) throws(StoreError) {
+    for table in declared {
+      guard let record = known.first(where: { $0.name == table.name }),
+        record.keyFormat != table.keyFormat || record.valueFormat != table.valueFormat
+      else { continue }
+      throw StoreError(
+        .schemaMismatch, "a table was made with other codecs; declare it as it was made, or under another name",
+        [
+          "table": table.name, "made with": "\(record.keyFormat) -> \(record.valueFormat)",
+          "declared": "\(table.keyFormat) -> \(table.valueFormat)",
+        ])
     }
   }
 

@@ -74,8 +74,9 @@ import TidemarkTesting
     let position: Position = [TopicPartition("orders", 3): 42]
     func begin(_ parent: String) throws -> FileLog {
       try FileLog.begin(
-        parent, Scratch.partition, at: 1000, following: Receipt(77), position: position, streamTime: 5,
+        parent, Scratch.partition, id: nil, at: 1000, after: Receipt(77), Commit(position: position, streamTime: 5),
         storage: disk.storage)
+      return try FileLog.open(parent, Scratch.partition)
     }
     var failures = 0
     for operation in [Disk.Operation.open, .write, .sync, .rename, .link, .syncDirectory, .createDirectory] {
