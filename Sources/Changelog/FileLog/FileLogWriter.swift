@@ -1,6 +1,3 @@
-internal import Foundation
-internal import Glibc
-
 /// The one writer of a file log.
 ///
 /// A lock around a small state (``LogWriterState``); reading, writing and syncing happen outside it.
@@ -24,6 +21,8 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   let options: FileLogOptions
   let state: Mutex<State>
   var encoder = CommitEncoder()
+  /// Syncs by the interval; wakes when a commit is appended while all are durable.
+  private let syncJob = Scheduler.Job(on: .sync)
 
   init(
     _ directory: LogDirectory, _ options: FileLogOptions, lock: any StorageFile, _ writerEpoch: WriterEpoch,
@@ -39,9 +38,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   }
 
   deinit {
-    // The thread that syncs may hold the state a little longer, and the lock with it.
-    state.withLock { $0.close() }
-    state.wake()
+    syncJob.cancel()
   }
 
   package var epoch: Int32 { writerEpoch.epoch }
@@ -55,6 +52,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     defer {
       state.wait(until: { $0.log.isIdle }) { $0.close() }
       state.wake()
+      syncJob.cancel()
     }
     // Commits that are being appended are synced as well.
     state.wait(until: { !$0.log.appending }) { _ in }
@@ -90,10 +88,11 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
       lastOffset: appended.endOffset.value - 1, position: place.position, byteCount: byteCount,
       timestamp: placement.timestamp)
     let now = monotonicNanoseconds()
-    state.withLock {
+    let isFirst = state.withLock {
       $0.log.appended(byteCount: byteCount, endOffset: appended.endOffset, receipt: receipt, at: now)
     }
     state.wake()
+    if isFirst, case .interval = options.durability { syncJob.wake() }
     try acknowledge()
     return appended
   }
@@ -210,26 +209,21 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     }
   }
 
-  /// Starts the thread that syncs, if the durability asks for one.
+  /// Has a thread of the process sync, if the durability asks for it.
   func startSyncing() {
     guard case .interval(let interval) = options.durability else { return }
     // Halfway, so that a sync is over, as a rule, before acknowledgements have to wait for it.
     let age = interval.nanoseconds / 2
-    Thread.detachNewThread { [weak self, state] in
-      while true {
-        let step = state.wait(until: { $0.log.interval(age: age, at: 0) != .wait }) {
-          $0.log.interval(age: age, at: monotonicNanoseconds())
-        }
-        switch step {
-        case .end: return
-        case .wait: continue
-        case .waitFor(let nanoseconds):
-          let isOver = { (state: inout State) in state.log.interval(age: age, at: 0) == .end }
-          state.wait(timeout: .nanoseconds(nanoseconds), until: isOver) { _ in }
-        case .sync:
-          guard let self else { return }
-          _ = try? self.sync(recordingPoint: false, for: .interval)
-        }
+    syncJob.start { [weak self] in self?.syncByInterval(age) }
+  }
+
+  /// Syncs what is as old as `age`, in nanoseconds; answers when that will be the case again, `nil` until there is more.
+  private func syncByInterval(_ age: UInt64) -> ContinuousClock.Instant? {
+    while true {
+      switch state.withLock({ $0.log.interval(age: age, at: monotonicNanoseconds()) }) {
+      case .end, .wait: return nil
+      case .waitFor(let nanoseconds): return .now.advanced(by: .nanoseconds(nanoseconds))
+      case .sync: _ = try? sync(recordingPoint: false, for: .interval)
       }
     }
   }

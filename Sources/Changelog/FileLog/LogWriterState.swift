@@ -52,7 +52,7 @@ package struct LogWriterState: Sendable {
     case interval
   }
 
-  /// What the thread that syncs by the interval does next.
+  /// What syncing by the interval does next.
   package enum IntervalStep: Sendable, Equatable {
     case end
     /// Until there is a commit to sync.
@@ -174,9 +174,11 @@ package struct LogWriterState: Sendable {
     return place
   }
 
-  /// The batch is in the segment.
-  package mutating func appended(byteCount: Int, endOffset: Offset, receipt: Receipt, at now: UInt64) {
+  /// The batch is in the segment; answers whether it is the only commit that isn't durable.
+  @discardableResult
+  package mutating func appended(byteCount: Int, endOffset: Offset, receipt: Receipt, at now: UInt64) -> Bool {
     precondition(appending && endOffset > self.endOffset)
+    let isFirst = oldestUnsynced == nil
     position += byteCount
     self.endOffset = endOffset
     lastReceipt = receipt
@@ -184,6 +186,7 @@ package struct LogWriterState: Sendable {
     if oldestUnsynced == nil { oldestUnsynced = now }
     if oldestSinceSync == nil { oldestSinceSync = now }
     appending = false
+    return isFirst
   }
 
   /// An append, or the segment for it, failed; the batch isn't in the log, unless the error says otherwise.

@@ -265,6 +265,27 @@ import TidemarkTesting
     try writer.close()
   }
 
+  // R11. Seen to fail with: a thread for each writer.
+  @Test func writersShareTheThreadsThatSyncByTheInterval() throws {
+    let synced = Mutex(Set<String>())
+    let disk = Disk(syncs: false) { operation, path in
+      guard operation == .sync, path.hasSuffix(".log") else { return }
+      synced.withLock { _ = $0.insert(path) }
+      synced.wake()
+    }
+    let scratches = (0..<20).map { _ in Scratch() }
+    let writers = try scratches.map {
+      try $0.open(.init(durability: .interval(.milliseconds(1))), disk.storage).openWriter()
+    }
+    for round in 0..<3 {
+      synced.withLock { $0 = [] }
+      for writer in writers { try append(round..<round + 1, to: writer) }
+      synced.wait(until: { $0.count == 20 }) { _ in }
+    }
+    #expect((1...8).contains(Scheduler.sync.threadCount))
+    for writer in writers { try writer.close() }
+  }
+
   @Test func acknowledgementsOfAYoungIntervalDoNotWait() throws {
     let scratch = Scratch()
     let disk = Disk()
