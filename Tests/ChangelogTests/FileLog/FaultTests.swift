@@ -67,7 +67,6 @@ import TidemarkTesting
     let log = try scratch.open()
     let writer = try log.openWriter()
     try append(3..<5, to: writer)
-    _ = failure(.fenced) { try append(100..<102, to: deposed) }
     disk.plan(.init(.sync, pathSuffix: ".log"))
     let inode = try inode(scratch.segment(0))
     _ = failure(.fenced) { try deposed.sync() }
