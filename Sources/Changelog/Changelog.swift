@@ -118,7 +118,8 @@ public protocol ChangelogWriter: AnyObject, Sendable {
   /// Appends one commit, all or nothing; when it returns, the commit is as durable as the changelog's setting says.
   ///
   /// Throws `unavailable`, `outOfSpace` or `tooLarge` with nothing appended; `fenced` when another writer took over;
-  /// `commitUnknown` when it can't be told, after which the writer takes no more.
+  /// `commitUnknown` when it can't be told, after which the writer takes no more; `failed`, with nothing appended, when it
+  /// takes no more since a sync failed that no commit waited for.
   func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit
 
   /// Makes everything appended so far survive a loss of power; returns the offset below which it does.
