@@ -162,7 +162,9 @@ public struct ChangelogConformance {
     }
     try equal(writer.endOffset, first.endOffset, "end after a commit that was refused")
     let next = try writer.append(Sample(2).commit())
-    try equal(next.baseOffset, first.endOffset, "start of the commit after one that was refused")
+    guard next.baseOffset >= first.endOffset else {
+      throw Violation(description: "a commit starts at \(next.baseOffset), before the last one's end")
+    }
     try equal(try Self.readAll(log).count, 2, "commits")
     try writer.close()
   }

@@ -31,8 +31,8 @@ package struct Sample: Sendable, Equatable {
     var records: [Record] = []
     try commit.records.forEach { (table, key, value) throws(StoreError) in
       var bytes: [UInt8]?
-      if let value { bytes = value.copied }
-      records.append(Record(table: table, key: key.copied, value: bytes))
+      if let value { bytes = value.array }
+      records.append(Record(table: table, key: key.array, value: bytes))
     }
     self.records = records
   }

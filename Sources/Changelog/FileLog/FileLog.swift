@@ -6,6 +6,9 @@ internal import Foundation
 public final class FileLog: Changelog, Sendable {
   /// Which changelog this is.
   public let identity: ChangelogIdentity
+  /// It keeps all commits and can check each; it carries neither outputs nor offsets of consumer groups.
+  public var capabilities: ChangelogCapabilities { Self.capabilities }
+  static let capabilities: ChangelogCapabilities = [.verifiesHistory, .keepsHistory]
   /// How it is kept.
   public let options: FileLogOptions
   package let directory: LogDirectory
@@ -57,6 +60,11 @@ public final class FileLog: Changelog, Sendable {
   /// What the last ``openWriter()`` of this value found; `nil` before.
   public var lastRecovery: LogRecovery? { state.withLock { $0.lastRecovery } }
 
+  /// The offsets and locks of the writer that this value opened, while there is one.
+  ///
+  /// Waiters keep these and not the writer, so that a writer that is dropped gives its lock back at once.
+  var writerState: Mutex<FileLogWriter.State>? { writer?.state }
+
   /// The writer that this value opened, while it is open.
   var writer: FileLogWriter? {
     state.withLock { state in
@@ -99,7 +107,8 @@ public final class FileLog: Changelog, Sendable {
     // A deposed writer may still hold an empty segment of that name: it goes on in a file without a name.
     let segment = try ActiveSegment.create(directory, base: recovered.endOffset, options, replacing: true)
     let writer = FileLogWriter(
-      directory, options, lock: lock, epoch: epoch.epoch, segment: segment, lastReceipt: recovered.lastReceipt)
+      directory, options, lock: lock, epoch: epoch.epoch, segment: segment, lastReceipt: recovered.lastReceipt,
+      recovery: ChangelogRecovery(recovered.report))
     state.withLock {
       $0.writer = writer
       $0.lastRecovery = recovered.report

@@ -75,6 +75,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   }
 
   package let epoch: Int32
+  package let recovery: ChangelogRecovery
   let directory: LogDirectory
   let options: FileLogOptions
   let state: Mutex<State>
@@ -82,11 +83,12 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
 
   init(
     _ directory: LogDirectory, _ options: FileLogOptions, lock: any StorageFile, epoch: Int32, segment: ActiveSegment,
-    lastReceipt: Receipt
+    lastReceipt: Receipt, recovery: ChangelogRecovery
   ) {
     self.directory = directory
     self.options = options
     self.epoch = epoch
+    self.recovery = recovery
     state = Mutex(
       State(
         segment: segment, endOffset: segment.base, lastReceipt: lastReceipt, durableOffset: segment.base,
@@ -125,6 +127,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   // MARK: Append
 
   package func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit {
+    if !commit.isStateAlone { try commit.checkCarried(by: FileLog.capabilities) }
     let byteCount = try claimAppend(recordCount: commit.records.count) { encoder.measure(commit) }
     let claimed = state.withLock { $0 }
     let placement = CommitPlacement(

@@ -111,7 +111,7 @@ private struct Opening {
     let writer: any ChangelogWriter = try changelog?.openWriter() ?? LocalWriter(stored?.state)
     // Not before: whoever has the writer has the name that metrics go by.
     let observer = StoreObserver(options, directory, changelog?.identity)
-    if let recovery = (changelog as? FileLog)?.lastRecovery { observer.recovered(recovery) }
+    observer.recovered(writer.recovery)
     do throws(StoreError) {
       return try open(tables, writer, observer, whileRestoring, progress)
     } catch {

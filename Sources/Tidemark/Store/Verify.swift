@@ -47,7 +47,8 @@ extension StateStore {
   /// Replays the changelog into a scratch store and compares every row with this store's last commit.
   ///
   /// `scratch` must not be there; it is removed afterwards. Commits may go on meanwhile. Where the changelog was deleted
-  /// below a checkpoint, the replay begins with that checkpoint. Throws `cancelled` if `progress` throws.
+  /// below a checkpoint, the replay begins with that checkpoint. Throws `cancelled` if `progress` throws,
+  /// `unsupported` if the changelog doesn't keep its history.
   public func verify(
     in scratch: String, progress: (OpenProgress) throws -> Void = { _ in }
   ) throws(StoreError) -> VerifyReport {
@@ -55,6 +56,7 @@ extension StateStore {
     guard let changelog = engine.changelog else {
       throw StoreError(.invalidArgument, "a store without a changelog has nothing to be verified against")
     }
+    try changelog.requireHistory("a store can't be compared with a replay")
     let directory = StoreDirectory(path: scratch, engine.directory.fileSystem)
     guard try !directory.exists else {
       throw StoreError(.invalidArgument, "the scratch directory is there already", ["directory": scratch])
