@@ -21,8 +21,8 @@ public final class InMemoryChangelog: Changelog, Sendable {
     var recordCount: Int
     var outputs: [OutputRecord]
     var groupOffsets: [GroupOffsets]
-
-    var byteCount: Int { batches.reduce(0) { $0 + $1.count } }
+    /// Of the metadata and the records.
+    var byteCount: Int
   }
 
   struct State: Sendable {
@@ -184,7 +184,7 @@ public final class InMemoryChangelog: Changelog, Sendable {
     }
   }
 
-  /// The bytes of the records of the commits between.
+  /// The bytes of metadata and records of the commits between.
   public func byteCount(from start: Offset, to end: Offset) throws(StoreError) -> Int? {
     state.withLock { state in
       state.commits.reduce(0) { $1.baseOffset >= start && $1.endOffset <= end ? $0 + $1.byteCount : $0 }
@@ -258,7 +258,7 @@ final class InMemoryWriter: ChangelogWriter {
           timestamp: Timestamp(Date().timeIntervalSince1970 * 1000), previousReceipt: state.lastReceipt,
           receipt: receipt, position: metadata.position, streamTime: metadata.streamTime,
           outputsDigest: metadata.outputsDigest, batches: batches, recordCount: recordCount, outputs: outputs,
-          groupOffsets: groupOffsets))
+          groupOffsets: groupOffsets, byteCount: byteCount))
       state.end = end
       state.next = end.advanced(by: changelog.offsetGap)
       state.lastReceipt = receipt

@@ -14,8 +14,11 @@ package struct Sample: Sendable, Equatable {
   package var streamTime: Timestamp?
 
   /// The commit of a number; the same for the same number.
-  package init(_ number: Int) {
-    for index in 0..<number % 7 {
+  package init(_ number: Int) { self.init(number, recordCount: number % 7) }
+
+  /// The same with so many records.
+  package init(_ number: Int, recordCount: Int) {
+    for index in 0..<recordCount {
       let key = Array("key-\(number)-\(index)".utf8)
       let value = [UInt8](repeating: UInt8(truncatingIfNeeded: number &* 31 &+ index), count: number * index % 300)
       records.append(
