@@ -50,7 +50,7 @@ struct Restore {
   func run(
     _ waiting: inout WaitingCommits, to end: Offset, _ report: (OpenProgress) throws(StoreError) -> Void
   ) throws(StoreError) -> Int {
-    var progress = RestoreProgress(from: waiting.state.offset, to: end, since: begin)
+    var progress = progress(from: waiting.state.offset, to: end)
     if waiting.state.offset < end { try report(progress.value) }
     let runs = try SortedRuns(directory, from: waiting.state, changelog, budget)
     do throws(StoreError) {
@@ -61,7 +61,7 @@ struct Restore {
       discarded(error)
     }
     try runs.removeAll(startingAgainFrom: waiting.state)
-    progress = RestoreProgress(from: waiting.state.offset, to: end, since: begin)
+    progress = self.progress(from: waiting.state.offset, to: end)
     return try replay(runs, &waiting, to: end, &progress, report)
   }
 
@@ -152,6 +152,10 @@ struct Restore {
       return Double(part) / Double(whole)
     }
     return Double(middle.value - start.value) / Double(end.value - start.value)
+  }
+
+  private func progress(from start: Offset, to end: Offset) -> RestoreProgress {
+    RestoreProgress(from: start, to: end, bytes: byteCount(from: start, to: end), since: begin)
   }
 
   /// How many bytes commits take; `nil` if that isn't known, which costs no more than a good estimate.

@@ -14,8 +14,9 @@ struct RestoreProgress {
   private var mergingBegin: ContinuousClock.Instant?
   private var nextReport = ContinuousClock.now.advanced(by: interval)
 
-  init(from start: Offset, to end: Offset, since begin: ContinuousClock.Instant) {
+  init(from start: Offset, to end: Offset, bytes: Int?, since begin: ContinuousClock.Instant) {
     value = OpenProgress(phase: .restoring, startOffset: start, offset: start, endOffset: end)
+    value.remainingBytes = bytes
     self.begin = begin
     readingStart = start
     update()
