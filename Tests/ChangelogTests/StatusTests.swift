@@ -23,11 +23,15 @@ import TidemarkTesting
     of log: any Changelog, from known: ChangelogOffsets, during body: () throws -> Void
   ) throws -> ChangelogOffsets {
     let found = Mutex(ChangelogOffsets?.none)
+    let hasBegun = Mutex(false)
     Thread.detachNewThread {
+      hasBegun.withLock { $0 = true }
+      hasBegun.wake()
       let changed = try? log.waitForChange(from: known, timeout: .seconds(60))
       found.withLock { $0 = changed }
       found.wake()
     }
+    hasBegun.wait(until: { $0 }) { _ in }
     try body()
     return try #require(found.wait(timeout: .seconds(20), until: { $0 != nil }) { $0 })
   }
@@ -78,12 +82,12 @@ import TidemarkTesting
   @Test func aWaiterDoesNotKeepTheWriterAlive() throws {
     let scratch = Scratch()
     let log = try scratch.open()
+    let writer = Mutex((any ChangelogWriter)?.some(try log.openWriter()))
     let known = try log.offsets()
     _ = try change(of: log, from: known) {
-      do {
-        let writer = try log.openWriter()
-        #expect(writer.epoch == 0)
-      }
+      // Time for the waiter to wait.
+      for _ in 0..<200 { #expect(try log.offsets() == known) }
+      writer.withLock { $0 = nil }
       // For a moment the waiter has it, when it looks for what to wait for.
       var next: (any ChangelogWriter)?
       let begin = ContinuousClock.now
@@ -92,7 +96,7 @@ import TidemarkTesting
     }
   }
 
-  /// Seen to fail with: whole files counted, of which a part was cut; an index entry taken for the place itself.
+  /// Seen to fail with: the inside of a commit taken for its end.
   @Test(arguments: [0, 4096]) func bytesAreThoseOfTheCommitsBetween(_ indexIntervalBytes: Int) throws {
     let scratch = Scratch()
     let log = try scratch.open(FileLogOptions(segmentBytes: 4000, indexIntervalBytes: indexIntervalBytes))
@@ -134,6 +138,7 @@ import TidemarkTesting
     #expect(try copy.open().openWriter().recovery.cut == nil)
   }
 
+  /// Seen to fail with: no check in the file log's append.
   @Test func whatCannotBeCarriedIsRefusedWithNothingAppended() throws {
     let scratch = Scratch()
     for log in [try scratch.open(), InMemoryChangelog()] as [any Changelog] {
@@ -183,6 +188,7 @@ import TidemarkTesting
     #expect(sameDigest == groupDigest)
   }
 
+  /// Seen to fail with: unknown flags left out.
   @Test func metadataOfALaterVersionIsRefusedAsSuch() throws {
     let metadata = CommitMetadata(position: [TopicPartition("in", 1): 5], streamTime: 3, outputsDigest: 0x0102)
     var buffer = ByteBuffer()

@@ -98,7 +98,9 @@ extension SingleFileChangelog {
     }
     return scan
   }
+}
 
+extension SingleFileChangelog {
   @discardableResult
   func read(
     from start: Offset, to end: Offset?, _ body: (LoggedCommit) throws(StoreError) -> ReadContinuation
@@ -129,7 +131,9 @@ extension SingleFileChangelog {
     }
     return found
   }
+}
 
+extension SingleFileChangelog {
   /// Takes the lock, cuts what a process that died has left of a frame, and counts the writer.
   func openWriter() throws(StoreError) -> any ChangelogWriter {
     do {
@@ -196,6 +200,20 @@ final class SingleFileWriter: ChangelogWriter {
   var durableOffset: Offset { endOffset }
   var lastReceipt: Receipt { state.withLock { $0.receipt } }
 
+  func sync() throws(StoreError) -> Offset {
+    let (end, failure) = state.withLock { ($0.end, $0.failure) }
+    if let failure { throw failure }
+    return end
+  }
+
+  func close() throws(StoreError) {
+    _ = try sync()
+    state.withLock { $0.failure = StoreError(.closed, "the changelog's writer is closed") }
+    try? lock.close()
+  }
+}
+
+extension SingleFileWriter {
   func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit {
     // A changelog has neither outputs nor offsets of groups unless its capabilities say so.
     try commit.checkCarried(by: [])
@@ -232,17 +250,5 @@ final class SingleFileWriter: ChangelogWriter {
     }
     state.withLock { $0 = State(end: end, receipt: receipt) }
     return AppendedCommit(baseOffset: start, endOffset: end, receipt: receipt)
-  }
-
-  func sync() throws(StoreError) -> Offset {
-    let (end, failure) = state.withLock { ($0.end, $0.failure) }
-    if let failure { throw failure }
-    return end
-  }
-
-  func close() throws(StoreError) {
-    _ = try sync()
-    state.withLock { $0.failure = StoreError(.closed, "the changelog's writer is closed") }
-    try? lock.close()
   }
 }

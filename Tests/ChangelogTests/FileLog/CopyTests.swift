@@ -18,7 +18,7 @@ import TidemarkTesting
     return log
   }
 
-  /// Seen to fail with: another identity, segments without indexes, a recovery point that is missing.
+  /// Seen to fail with: another identity.
   @Test func aCopyIsTheSameLog() throws {
     let (scratch, target) = (Scratch(), Scratch())
     let log = try log(scratch)
@@ -46,6 +46,7 @@ import TidemarkTesting
     _ = failure(.invalidArgument) { _ = try log.copy(to: target.path) }
   }
 
+  /// Seen to fail with: no start of the log recorded.
   @Test func aRangeIsCopied() throws {
     let (scratch, target) = (Scratch(), Scratch())
     let log = try log(scratch)
@@ -65,7 +66,7 @@ import TidemarkTesting
     #expect(try none.commits().isEmpty)
   }
 
-  /// Seen to fail with: commits that are copied as they are, a copy that goes on from what an earlier one has left.
+  /// Seen to fail with: what an earlier attempt has left kept.
   @Test func aDamagedLogIsNotCopied() throws {
     let (scratch, target) = (Scratch(), Scratch())
     let log = try log(scratch)

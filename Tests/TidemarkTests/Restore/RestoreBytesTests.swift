@@ -32,7 +32,7 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// Seen to fail with: offsets counted as bytes, a rest that isn't counted down.
+  /// Seen to fail with: offsets counted as bytes.
   @Test func progressCountsTheBytesThatAreLeft() throws {
     let log = try FileLog.open(directory.path, TopicPartition("log", 0))
     try fill(log)
