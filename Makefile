@@ -1,5 +1,7 @@
 # make demo     a million orders through a process that is killed five times
-# make test     all tests, 5,000 crash images, 600 damaged files, recorded histories, and the benchmarks once, tiny
+# make test     all tests, those of the documentation too, and a taste of torture: up to 8 minutes on 2 cores, with the build
+# make check    what a change must pass besides: the lint, 5,000 crash images, failing calls to the disk, random histories,
+#               600 damaged files, readers beside a writer, and the benchmarks once, tiny: some 7 minutes after `make test`
 # make torture  crashes after each step, failing calls to the disk, damaged files, random histories, readers beside a
 #               writer; IMAGES=100000, or without end IMAGES=
 # make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 3 to 7 minutes; SEED, DIRECTORY too
@@ -7,29 +9,36 @@
 # make model    checks a model of the commit protocol with spin, and that it refutes protocols with a fault: 2 minutes
 # make fuzz     bytes that may come from anywhere, with libFuzzer: SECONDS=60 a target, two at a time (Fuzz/)
 # make tsan     all tests under the thread sanitizer; FILTER=RuleR1Tests runs some
+# make tsan-readers  a part of it for each change: readers beside a writer
 # make asan     all tests under the address sanitizer, which tells of leaks, too; FILTER
 # make bench    the benchmarks: 18 to 19 minutes; tables, .build/bench/results.json and charts
 # make bench-smoke  all of the benchmarks, tiny: whether they work
+# make bench-compare BASE=commit  whether rows are slower than in BASE: both builds by turns until new/old is known to 2 %,
+#               at most 50 minutes beside the builds; ROWS="writes-uniq restore" runs some; fails below 0.97;
+#               CLOCK=processor counts processor time, beside other work
 # make bench-scale  stores of 1, 10 and 50 million keys: 7 minutes, 25 GB of disk
 # make endurance MINUTES=60  a store at work for an hour at ten times its memory budget, killed every few minutes: whether
 #               memory, latencies, disk and descriptors stay as they are; 5 GB of disk
 # make bench-aggregate CSV=file   `tidemark aggregate` beside sqlite3, on a CSV file with CustomerID and Quantity
 # make lint     formatting and documentation rules
 # make format   formats the sources
+# make build    the command alone, .build/release/tidemark
 # make deps     installs what is missing (the others call it)
+# make clean    removes what was built
 
 SHELL := /bin/bash
 # e2fsprogs: the tests of full disks make an ext4 file system where they can.
 PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
+FEDORA := rocksdb-devel xxhash-devel gcc-c++ e2fsprogs
 NEEDS := RocksDB 7.8 or later, xxHash and a C++ standard library, with their headers
 PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]
 # Swift's libraries linked in: a process starts sooner, and runs where there is no Swift. lld, as others warn of calls in
 # those libraries.
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld
-FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources
+FORMATTED := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: demo test build torture torture-kills mutants model fuzz tsan tsan-readers asan bench bench-smoke bench-scale \
-  endurance bench-aggregate lint format deps clean
+.PHONY: demo test check build torture torture-kills mutants model fuzz tsan tsan-readers asan bench bench-smoke bench-compare \
+  bench-scale endurance bench-aggregate lint format deps clean
 
 demo: deps
 	$(RELEASE) --product tidemark
@@ -38,6 +47,12 @@ demo: deps
 test: deps
 	swift build --build-tests
 	swift test --skip-build
+	.build/debug/TortureProcess images --images 150 --seed 1
+	.build/debug/TortureProcess histories --seconds 3 --seed 1
+	.build/debug/TortureProcess damage --files 40 --seed 1
+
+check: lint deps
+	swift build --product TortureProcess
 	.build/debug/TortureProcess images --images 5000 --seed 1
 	.build/debug/TortureProcess faults --every 61 --seed 1
 	.build/debug/TortureProcess histories --seconds 30 --seed 1
@@ -56,7 +71,7 @@ mutants: deps
 # Not for those who build Tidemark: `deps` with other packages.
 model:
 	@$(MAKE) --no-print-directory deps PACKAGES="spin gcc libc6-dev" NEEDS="the spin model checker and gcc" \
-	  PRESENT="command -v spin && command -v gcc && [ -e /usr/include/stdio.h ]"
+	  FEDORA= PRESENT="command -v spin && command -v gcc && [ -e /usr/include/stdio.h ]"
 	Model/run
 
 SECONDS := 60
@@ -95,11 +110,29 @@ bench: deps
 	Benchmarks/.build/release/TidemarkBench --output .build/bench
 
 bench-smoke: deps
-	swift build --package-path Benchmarks --product TidemarkBench
+	swift build --package-path Benchmarks --build-tests
+	swift test --package-path Benchmarks --skip-build
 	Benchmarks/.build/debug/TidemarkBench --scale smoke --output .build/bench-smoke
 	Benchmarks/.build/debug/TidemarkBench scale --keys 20000 --opens 1 --kills 2 --output .build/bench-smoke
 	Benchmarks/.build/debug/TidemarkBench endurance --minutes 0.2 --budget 8 --times 2 --rate 500 --kill-every 3 \
 	  --checkpoint-every 2 --only-correctness --output .build/bench-smoke
+
+# The benchmarks of today on the library of BASE; where they don't compile with it, those of BASE.
+COMPARED := .build/bench-compare
+BASE_BENCH := $(COMPARED)/base/Benchmarks
+bench-compare: deps
+	@git rev-parse --quiet --verify "$(BASE)^{commit}" > /dev/null || { echo "BASE=commit names no commit" >&2; exit 2; }
+	$(RELEASE) --package-path Benchmarks --product TidemarkBench
+	@[ -e $(COMPARED)/base ] || git clone --quiet --shared --no-checkout . $(COMPARED)/base
+	git -C $(COMPARED)/base checkout --quiet --force --detach "$$(git rev-parse "$(BASE)^{commit}")"
+	rm -rf $(BASE_BENCH)/Sources $(BASE_BENCH)/Tests
+	cp -a Benchmarks/Package.* Benchmarks/Sources Benchmarks/Tests $(BASE_BENCH)/
+	@$(RELEASE) --package-path $(BASE_BENCH) --product TidemarkBench || { \
+	  echo "The benchmarks of today don't compile with the library of $(BASE): its own are built" >&2; \
+	  rm -rf $(BASE_BENCH)/Sources $(BASE_BENCH)/Tests && git -C $(COMPARED)/base checkout --quiet --force HEAD -- Benchmarks && \
+	  $(RELEASE) --package-path $(BASE_BENCH) --product TidemarkBench; }
+	Benchmarks/.build/release/TidemarkBench compare-builds --base "$(BASE)" --old $(BASE_BENCH)/.build/release/TidemarkBench \
+	  --output $(COMPARED) $(foreach row,$(ROWS),--row '$(row)') $(if $(CLOCK),--clock $(CLOCK))
 
 bench-scale: deps
 	$(RELEASE) --package-path Benchmarks --product TidemarkBench
@@ -128,6 +161,7 @@ deps:
 	if ! command -v apt-get > /dev/null; then \
 	  echo "Tidemark needs $(NEEDS)." >&2; \
 	  echo "On Debian and Ubuntu the packages are: $(PACKAGES)." >&2; \
+	  $(if $(FEDORA),echo "On Fedora they are: $(FEDORA)." >&2;) \
 	  echo "Install the like with this system's package manager, then run make again." >&2; exit 1; \
 	fi; \
 	if [ "$$(id -u)" = 0 ]; then run=""; \

@@ -28,12 +28,19 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
   ],
   targets: [
+    // It has no headers of its own: where pkg-config doesn't find RocksDB, SwiftPM names the packages to install. xxHash is
+    // compiled in from its header, so it needs no library; `CChecksum` names the package itself.
+    .systemLibrary(
+      name: "CRocksDBLibrary", pkgConfig: "rocksdb",
+      providers: [
+        .apt(["librocksdb-dev", "libxxhash-dev", "g++"]), .yum(["rocksdb-devel", "xxhash-devel", "gcc-c++"]),
+      ]),
     .target(name: "CChecksum"),
     .target(name: "CIntrinsics"),
     .target(name: "TidemarkBase", dependencies: ["CChecksum"], swiftSettings: swiftSettings),
     .target(name: "Changelog", dependencies: ["CChecksum", "TidemarkBase"], swiftSettings: swiftSettings),
     .target(
-      name: "CRocksDB", dependencies: ["CChecksum"],
+      name: "CRocksDB", dependencies: ["CChecksum", "CRocksDBLibrary"],
       cxxSettings: [.define("ROCKSDB_PLATFORM_POSIX")],
       linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
     .target(name: "RocksDB", dependencies: ["CRocksDB"], swiftSettings: swiftSettings),
@@ -77,6 +84,7 @@ let package = Package(
       name: "FuzzTargets", dependencies: ["CChecksum", "Changelog", "RowInput", "Tidemark", "TidemarkTesting"],
       path: "Tests/FuzzTargets", swiftSettings: swiftSettings),
     .target(name: "SmallDisk", path: "Tests/SmallDisk", swiftSettings: swiftSettings),
+    .testTarget(name: "TidemarkBaseTests", dependencies: ["TidemarkBase"], swiftSettings: swiftSettings),
     .testTarget(
       name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
     .testTarget(name: "RocksDBTests", dependencies: ["RocksDB", "SmallDisk"], swiftSettings: swiftSettings),

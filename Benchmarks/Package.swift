@@ -27,16 +27,18 @@ let package = Package(
       name: "CBaseline",
       cxxSettings: [.define("ROCKSDB_PLATFORM_POSIX")],
       linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
+    .target(name: "BuildRatios", swiftSettings: swiftSettings),
     .executableTarget(
       name: "TidemarkBench",
       dependencies: [
-        "CBaseline",
+        "BuildRatios", "CBaseline",
         .product(name: "Tidemark", package: "Tidemark"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
+    .testTarget(name: "BuildRatiosTests", dependencies: ["BuildRatios"], swiftSettings: swiftSettings),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#if !__has_include(<xxhash.h>)
+#error "xxhash.h is missing: install libxxhash-dev (Debian, Ubuntu) or xxhash-devel (Fedora)"
+#endif
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 

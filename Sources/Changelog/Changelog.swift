@@ -1,4 +1,4 @@
-/// The replicated record of a store's commits: an ordered sequence of commits, append-only, the source of truth.
+/// The record of a store's commits: an ordered sequence of commits, append-only, the source of truth.
 ///
 /// Offsets may have gaps, and a commit may lie in the log as several batches: callers only use the offsets they are given. The
 /// end is where the last commit ends that readers may see; what follows it, such as the records of an aborted transaction,

@@ -2,7 +2,7 @@
 /// each open.
 ///
 /// In the changelog it is a record of the table id 0 (``TableID/system``) with this key and value, before the first record of
-/// the table:
+/// the table; the key without a value says that the table is dropped:
 ///
 /// | bytes | field |
 /// |---|---|
@@ -35,8 +35,11 @@ public struct TableDescriptor: Sendable, Hashable {
   }
 
   /// Appends the key of the record.
-  public func encodeKey(into buffer: inout ByteBuffer) {
-    buffer.append(Self.kind)
+  public func encodeKey(into buffer: inout ByteBuffer) { Self.encodeKey(of: id, into: &buffer) }
+
+  /// Appends the key of the record of a table.
+  public static func encodeKey(of id: TableID, into buffer: inout ByteBuffer) {
+    buffer.append(kind)
     buffer.append(varint: UInt64(id.value))
   }
 
@@ -46,26 +49,28 @@ public struct TableDescriptor: Sendable, Hashable {
     for text in [name, keyFormat, valueFormat] { buffer.append(text: text) }
   }
 
-  /// Decodes a record of the table id 0.
-  ///
-  /// Throws `unsupported` for a record of another kind or version, `corrupted` for bytes that are cut short or name no
-  /// table.
-  public init(key: RawSpan, value: RawSpan?) throws(StoreError) {
-    var keyReader = ByteReader(key)
-    guard keyReader.integer(UInt8.self) == Self.kind, let id = keyReader.varint(), keyReader.remaining == 0,
+  /// The table's id in the key of a record of the table id 0; throws `unsupported` for a record of another kind.
+  public static func id(ofKey key: RawSpan) throws(StoreError) -> TableID {
+    var reader = ByteReader(key)
+    guard reader.integer(UInt8.self) == Self.kind, let id = reader.varint(), reader.remaining == 0,
       (1...Self.greatestID).contains(id)
     else {
       throw StoreError(
         .unsupported, "the changelog holds a system record that this version doesn't know; use a newer version")
     }
-    try self.init(id: TableID(UInt32(id)), value: value)
+    return TableID(UInt32(id))
+  }
+
+  /// Decodes a record of the table id 0 that has a value.
+  ///
+  /// Throws `unsupported` for a record of another kind or version, `corrupted` for bytes that are cut short or name no
+  /// table.
+  public init(key: RawSpan, value: RawSpan) throws(StoreError) {
+    try self.init(id: try Self.id(ofKey: key), value: value)
   }
 
   /// Decodes the value of a record.
-  package init(id: TableID, value: RawSpan?) throws(StoreError) {
-    guard let value else {
-      throw StoreError(.unsupported, "a table's definition has no value; use a newer version", ["table": id])
-    }
+  package init(id: TableID, value: RawSpan) throws(StoreError) {
     var reader = ByteReader(value)
     guard reader.integer(UInt8.self) == 1 else {
       throw StoreError(.unsupported, "a table's definition is newer than this version", ["table": id])

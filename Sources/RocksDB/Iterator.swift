@@ -5,18 +5,26 @@ internal import CRocksDB
 /// It keeps the database open. Where it is not valid it stands beyond an end, or a read failed: ``checkStatus()`` tells.
 @safe
 public struct Iterator: ~Copyable {
-  private let handle: OpaquePointer
+  /// `nil` once it was let go of.
+  private var handle: OpaquePointer!
   private var entry = unsafe RDBEntry()
 
   init(taking handle: OpaquePointer) { unsafe self.handle = handle }
 
-  deinit { unsafe rdb_iterator_destroy(handle) }
+  deinit { if let handle = unsafe handle { unsafe rdb_iterator_destroy(handle) } }
+
+  /// Lets go of the files and memory that it keeps; it is not valid any more, and must not be moved.
+  public mutating func letGo() {
+    if let handle = unsafe handle { unsafe rdb_iterator_destroy(handle) }
+    unsafe handle = nil
+    unsafe entry = RDBEntry()
+  }
 
   /// Gives the handle away.
   consuming func take() -> OpaquePointer {
     let handle = unsafe handle
     discard self
-    return unsafe handle
+    return unsafe handle!
   }
 
   /// Whether it stands at a key.

@@ -39,7 +39,30 @@ package final class Mutex<Value: ~Copyable>: @unchecked Sendable {
     return try body(&value)
   }
 
-  /// Waits, with the lock released meanwhile, until `condition` holds or `timeout` has passed, then runs `body`.
+  /// What a waiter does next.
+  package enum Wait<R> {
+    /// It has what it waited for.
+    case done(R)
+    /// It looks again after a ``wake()``, or at that time; without one only after a ``wake()``.
+    case until(ContinuousClock.Instant?)
+  }
+
+  /// Calls `look` with the lock held, again after each ``wake()`` and each time that it names, until it is done.
+  package func wait<R, E: Error>(_ look: (inout Value) throws(E) -> Wait<R>) throws(E) -> R {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    while true {
+      switch try look(&value) {
+      case .done(let result): return result
+      case .until(nil): unsafe pthread_cond_wait(condition, mutex)
+      case .until(let instant?):
+        var deadline = Self.deadline(after: ContinuousClock.now.duration(to: instant))
+        unsafe pthread_cond_timedwait(condition, mutex, &deadline)
+      }
+    }
+  }
+
+  /// Waits, with the lock released meanwhile, until `holds` or `timeout` has passed, then runs `body`.
   ///
   /// The condition is looked at again after each ``wake()``. Returns what `body` returns, in both cases.
   package func wait<R, E: Error>(
@@ -48,12 +71,7 @@ package final class Mutex<Value: ~Copyable>: @unchecked Sendable {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
     if let timeout {
-      var deadline = timespec()
-      unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)
-      let (seconds, attoseconds) = timeout.components
-      let nanoseconds = Int(deadline.tv_nsec) + Int(attoseconds / 1_000_000_000)
-      deadline.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000
-      deadline.tv_nsec = nanoseconds % 1_000_000_000
+      var deadline = Self.deadline(after: timeout)
       while !holds(&value) {
         if unsafe pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT { break }
       }
@@ -61,6 +79,17 @@ package final class Mutex<Value: ~Copyable>: @unchecked Sendable {
       while !holds(&value) { unsafe pthread_cond_wait(condition, mutex) }
     }
     return try body(&value)
+  }
+
+  /// The time on the clock of the condition after a duration; one of more than a year counts as a year.
+  private static func deadline(after duration: Duration) -> timespec {
+    var deadline = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)
+    let (seconds, attoseconds) = min(max(duration, .zero), .seconds(365 * 86_400)).components
+    let nanoseconds = Int(deadline.tv_nsec) + Int(attoseconds / 1_000_000_000)
+    deadline.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000
+    deadline.tv_nsec = nanoseconds % 1_000_000_000
+    return deadline
   }
 
   /// Makes every waiter look at its condition again.

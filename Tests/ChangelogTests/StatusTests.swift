@@ -215,6 +215,7 @@ import TidemarkTesting
     #expect(
       value.bytes.array == [1, 6] + Array("totals".utf8) + [6] + Array("string".utf8) + [5] + Array("int64".utf8))
     #expect(try TableDescriptor(key: key.bytes, value: value.bytes) == table)
-    _ = failure(.unsupported) { _ = try TableDescriptor(key: key.bytes, value: nil) }
+    #expect(try TableDescriptor.id(ofKey: key.bytes) == TableID(300))
+    _ = failure(.unsupported) { _ = try TableDescriptor(key: value.bytes, value: value.bytes) }
   }
 }

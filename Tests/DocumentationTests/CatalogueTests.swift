@@ -11,6 +11,9 @@ import Tidemark
     try String(contentsOf: catalogue.appending(path: name + ".md"), encoding: .utf8)
   }
 
+  /// The names of the articles.
+  static func names() throws -> [String] { try articles().map { String($0.name.dropLast(3)) } }
+
   private static func articles() throws -> [(name: String, text: String)] {
     let files = try FileManager.default.contentsOfDirectory(at: catalogue, includingPropertiesForKeys: nil)
     return try files.filter { $0.pathExtension == "md" }.map {
@@ -110,7 +113,7 @@ import Tidemark
     #expect(options.waitingBytes == 32 << 20)
     #expect(options.restartTarget == nil)
     #expect(options.metrics == nil && options.metricsInterval == .seconds(10))
-    #expect(options.snapshotExpiry == nil && options.syncsWithoutChangelog && options.createIfMissing)
+    #expect(options.snapshotExpiry == nil && options.tailDurability == .sync && options.createIfMissing)
     let limits = options.transactionLimits
     #expect(limits.softBytes == 16 << 20 && limits.softEntries == 100_000 && limits.softInterval == nil)
     #expect(limits.hardBytes == 48 << 20)

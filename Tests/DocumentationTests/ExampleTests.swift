@@ -124,8 +124,11 @@ import TidemarkTesting
 
   // MARK: Testing
 
-  @Test func whatTheTestingArticleShowsHolds() throws {
+  @Test func whatTheTestingArticleShowsHolds() async throws {
     let numbers = (1...25).map { Int64($0) }
+    #expect(try sumOfATemporaryStore(numbers) == (1...20).reduce(0, +))
+    #expect(try await sumOfATemporaryStore(ofLater: { numbers }) == (1...20).reduce(0, +))
+    #expect(try sumOverTwoLives(numbers) == (1...20).reduce(0, +))
     #expect(try sumAfterProcessDeath(numbers, in: directory("death")) == (1...20).reduce(0, +))
     #expect(try positionAfterPowerLoss(numbers, .sync, in: directory("sync")) == [input: 20])
     // RocksDB may have compacted meanwhile, for which the log is synced.
@@ -134,8 +137,9 @@ import TidemarkTesting
     #expect(
       try kindsOfFailedCommits(in: directory("failed")) == [.unavailable, .commitUnknown, .commitUnknown])
     try checkFileLog(in: directory("logs"))
-    var random = SystemRandomNumberGenerator()
+    var random = SeededGenerator()
     #expect(try agreesWithModel(steps: 2000, using: &random, in: directory("model")))
+    #expect(try agreesWithModel(in: directory("model again")))
   }
 
   @Test func readersBesideAWriterSeeNoAnomalies() throws {

@@ -51,7 +51,7 @@ func fork(_ changelog: FileLog, at time: Timestamp, to directory: String) throws
   return try StateStore.open(directory + "/store", tables: [spent, orders], changelog: log)
 }
 
-/// Opens a store that should be back 200 milliseconds after any crash, beyond what opening RocksDB takes.
+/// Opens a store that aims at a replay of 200 milliseconds after a crash, beyond what opening RocksDB takes.
 func openForQuickRestarts(_ directory: String, _ changelog: some Changelog) throws -> StateStore {
   var options = StoreOptions()
   options.restartTarget = .milliseconds(200)

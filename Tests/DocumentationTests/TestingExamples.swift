@@ -11,6 +11,31 @@ func addUp(_ numbers: [Int64], in store: StateStore) throws {
   }
 }
 
+/// A store that lasts as long as the closure.
+func sumOfATemporaryStore(_ numbers: [Int64]) throws -> Int64? {
+  try withTemporaryStore(tables: [spent]) { store in
+    try addUp(numbers, in: store)
+    return try store.snapshot().get("sum", in: spent)
+  }
+}
+
+/// The same in a test that is asynchronous.
+func sumOfATemporaryStore(ofLater numbers: @Sendable () async throws -> [Int64]) async throws -> Int64? {
+  try await withTemporaryStore(tables: [spent]) { store in
+    try addUp(try await numbers(), in: store)
+    return try store.snapshot().get("sum", in: spent)
+  }
+}
+
+/// The process dies between two halves of the input; the second life goes on where the first committed last.
+func sumOverTwoLives(_ numbers: [Int64]) throws -> Int64? {
+  let temporary = try TemporaryStore(tables: [spent])
+  try addUp(Array(numbers.prefix(numbers.count / 2)), in: temporary.store)
+  let store = try temporary.reopenAfterProcessDeath()
+  try addUp(numbers, in: store)
+  return try withExtendedLifetime(temporary) { try store.snapshot().get("sum", in: spent) }
+}
+
 /// The process dies: the store goes without being closed, and so does what RocksDB had in memory.
 func sumAfterProcessDeath(_ numbers: [Int64], in directory: String) throws -> Int64? {
   let changelog = InMemoryChangelog()
@@ -112,6 +137,12 @@ func agreesWithModel(steps: Int, using random: inout some RandomNumberGenerator,
     guard let row = try rows.next(), row.key == expected.key, row.value == expected.value else { return false }
   }
   return try rows.next() == nil
+}
+
+/// A random test whose failure can be repeated.
+func agreesWithModel(in directory: String) throws -> Bool {
+  var random = SeededGenerator()
+  return try agreesWithModel(steps: 200, using: &random, in: directory)
 }
 
 let lists = Table("lists", key: .string, value: .list(.int64))

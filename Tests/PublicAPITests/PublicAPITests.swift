@@ -77,8 +77,9 @@ final class Directory: Sendable {
       #expect(receipt.followed(by: commit) == commit.receipt)
       receipt = commit.receipt
       try commit.records.forEach { (table, key, value) throws(StoreError) in
+        guard let value else { return }
         if table == .system { return tables.append(try TableDescriptor(key: key, value: value)) }
-        if let value { changes[try totals.key.decode(key)] = try totals.value.decode(value) }
+        changes[try totals.key.decode(key)] = try totals.value.decode(value)
       }
       return .next
     }

@@ -7,9 +7,11 @@ import Tidemark
 final class TemporaryDirectory: Sendable {
   let path: String
 
-  init() throws {
+  /// In memory, where that is asked for and there is a file system for it: for tests that write much and need no disk.
+  init(inMemory: Bool = false) throws {
     quietLogs
-    path = NSTemporaryDirectory() + "tidemark-" + UUID().uuidString
+    let hasMemory = inMemory && FileManager.default.isWritableFile(atPath: "/dev/shm")
+    path = (hasMemory ? "/dev/shm/" : NSTemporaryDirectory()) + "tidemark-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
 

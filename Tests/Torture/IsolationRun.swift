@@ -115,7 +115,7 @@ package struct IsolationRun: Sendable {
     options.waitingBytes = settings.waitingBytes
     options.cleanBytes = settings.cleanBytes
     options.storedLagTime = .seconds(3600)
-    options.syncsWithoutChangelog = false
+    options.tailDurability = .os
     options.columnFamilyOptions = ["level0_file_num_compaction_trigger": "2", "write_buffer_size": "65536"]
     options.databaseOptions = ["allow_fallocate": "false", "info_log_level": "FATAL_LEVEL"]
     return options

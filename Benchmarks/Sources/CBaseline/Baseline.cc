@@ -1,7 +1,9 @@
 #include "CBaseline.h"
 
 #include <malloc.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <map>
@@ -13,9 +15,9 @@
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
+#include "rocksdb/filter_policy.h"
 #include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
-#include "rocksdb/utilities/options_util.h"
 #include "rocksdb/utilities/write_batch_with_index.h"
 #include "rocksdb/version.h"
 #include "rocksdb/write_batch.h"
@@ -59,6 +61,56 @@ rocksdb::WriteOptions writeOptions(int log) {
   return options;
 }
 
+/// How many table files may be open.
+int openFilesLimit() {
+  rlimit limit{};
+  const rlim_t most = 4096;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return most;
+  return static_cast<int>(std::min(most, limit.rlim_cur / 4));
+}
+
+// All options of plain databases are stated here: no change of the store's options moves a baseline. They are those of a
+// store that writes through memtables.
+
+rocksdb::DBOptions databaseOptions() {
+  rocksdb::DBOptions options;
+  options.atomic_flush = true;
+  options.max_background_jobs = 2;
+  options.max_bgerror_resume_count = 0;
+  options.paranoid_checks = true;
+  options.avoid_flush_during_shutdown = true;
+  options.max_open_files = openFilesLimit();
+  options.max_file_opening_threads = 2;
+  options.manifest_preallocation_size = 64 << 10;
+  options.max_log_file_size = 1 << 20;
+  options.keep_log_file_num = 2;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.info_log_level = rocksdb::INFO_LEVEL;  // the default depends on how the headers are compiled
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions familyOptions(const std::shared_ptr<rocksdb::Cache>& cache, bool insertHint) {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = 64 << 20;
+  options.max_write_buffer_number = 2;
+  options.level_compaction_dynamic_level_bytes = true;
+  options.compression = rocksdb::kLZ4Compression;
+  // One hint for all keys: in a batch in key order each insertion is a short search from the one before.
+  if (insertHint) {
+    options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
+  }
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.checksum = rocksdb::kXXH3;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
 /// Neither `default` nor the offsets: the family of a store's table.
 bool isTable(const std::string& name) { return name != "default" && name != "offsets"; }
 
@@ -68,33 +120,15 @@ void take(BaselineDatabase* database, const Status& status, BaselineSlice* out) 
 
 }  // namespace
 
-BaselineError baseline_open(const char* path, const char* model, size_t budgetBytes, int mode, bool insertHint,
-                            BaselineDatabase** out) {
-  rocksdb::ConfigOptions configuration;
-  rocksdb::DBOptions options;
-  std::vector<rocksdb::ColumnFamilyDescriptor> modelled;
-  Status status = rocksdb::LoadLatestOptions(configuration, model, &options, &modelled);
-  if (!status.ok()) return toC(status);
-  rocksdb::ColumnFamilyOptions family = modelled.front().options;
-  for (const auto& descriptor : modelled) {
-    if (isTable(descriptor.name)) family = descriptor.options;
-  }
+BaselineError baseline_open(const char* path, size_t budgetBytes, int mode, bool insertHint, BaselineDatabase** out) {
   auto cache = rocksdb::NewLRUCache(budgetBytes);
-  options.env = rocksdb::Env::Default();
+  rocksdb::DBOptions options = databaseOptions();
   options.create_if_missing = mode == BaselineCreate;
   options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(budgetBytes / 2, cache, false);
-  auto* table = family.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
-  if (!table) return strdup("the model has no block-based tables");
-  auto tableOptions = *table;
-  tableOptions.block_cache = cache;
-  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(tableOptions));
-  if (insertHint) {
-    family.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
-  } else {
-    family.memtable_insert_with_hint_prefix_extractor.reset();
-  }
+  const rocksdb::ColumnFamilyOptions family = familyOptions(cache, insertHint);
 
   std::vector<std::string> names{"default"};
+  Status status;
   if (mode != BaselineCreate) {
     status = rocksdb::DB::ListColumnFamilies(options, path, &names);
     if (!status.ok()) return toC(status);

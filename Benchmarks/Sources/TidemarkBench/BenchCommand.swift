@@ -10,8 +10,9 @@ struct BenchCommand: ParsableCommand {
       directory as results.json and charts (SVG), and to standard output as tables.
       """,
     subcommands: [
-      RunCommand.self, CompareCommand.self, ScaleCommand.self, EnduranceCommand.self, RunPartCommand.self,
-      WriteUntilKilledCommand.self, ScaleStepCommand.self, EnduranceWorkerCommand.self,
+      RunCommand.self, CompareCommand.self, CompareBuildsCommand.self, ScaleCommand.self, EnduranceCommand.self,
+      RunPartCommand.self, BuildRoundsCommand.self, WriteUntilKilledCommand.self, ScaleStepCommand.self,
+      EnduranceWorkerCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 }

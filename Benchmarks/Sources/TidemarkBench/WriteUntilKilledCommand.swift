@@ -15,7 +15,6 @@ struct WriteUntilKilledCommand: ParsableCommand {
   @Option var directory: String
   @Option var records: Int
   @Option var recordsPerCommit: Int
-  @Option var model: String
   @Option var budgetBytes: Int
 
   func run() throws {
@@ -28,7 +27,7 @@ struct WriteUntilKilledCommand: ParsableCommand {
       try store.close()
     case .plain:
       let database = try PlainDatabase(
-        directory + "/db", .create, like: BaselineModel(databasePath: model, budgetBytes: budgetBytes))
+        directory + "/db", .create, with: BaselineSettings(budgetBytes: budgetBytes))
       for index in 0..<workload.count { try database.put(workload.keys[index], workload.values[index], log: .unsynced) }
       waitForTheEnd()
       try database.flush()

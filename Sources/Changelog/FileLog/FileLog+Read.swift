@@ -126,7 +126,16 @@ extension FileLog {
     let segments = try directory.segments()
     if offset == .zero, segments.first ?? 0 == 0 { return Receipt(startOf: identity) }
     if let writer, offset > writer.endOffset { return nil }
+    if let first = segments.first, first == offset.value { return try receiptBeforeStart(segments) }
     return try lastCommit(endingAt: offset, segments)?.receipt
+  }
+
+  /// The receipt that the first commit follows, where earlier ones were deleted; `nil` if the log has no commit.
+  private func receiptBeforeStart(_ segments: [Int64]) throws(StoreError) -> Receipt? {
+    var cursor = try LogCursor(directory, segments, near: Offset(segments[0]), windowBytes: 1 << 15)
+    var tail = LogTail(log: self)
+    guard cursor.expected.value == segments[0], try tail.advance(&cursor) else { return nil }
+    return (try? CommitBatch(cursor.batch))?.previousReceipt
   }
 
   /// Receipt and epoch of the commit that ends at `offset`; `nil` if none does.

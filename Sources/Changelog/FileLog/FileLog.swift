@@ -6,9 +6,8 @@ internal import Foundation
 public final class FileLog: Changelog, Sendable {
   /// Which changelog this is.
   public let identity: ChangelogIdentity
-  /// It keeps all commits and can check each; it carries neither outputs nor offsets of consumer groups.
-  public var capabilities: ChangelogCapabilities { Self.capabilities }
-  static let capabilities: ChangelogCapabilities = [.verifiesHistory, .keepsHistory]
+  /// It can check each commit, and keeps them as the options say; it carries neither outputs nor offsets of consumer groups.
+  public var capabilities: ChangelogCapabilities { options.capabilities }
   /// How it is kept.
   public let options: FileLogOptions
   package let directory: LogDirectory

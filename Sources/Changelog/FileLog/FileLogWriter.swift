@@ -127,7 +127,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   // MARK: Append
 
   package func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit {
-    if !commit.isStateAlone { try commit.checkCarried(by: FileLog.capabilities) }
+    if !commit.isStateAlone { try commit.checkCarried(by: options.capabilities) }
     let byteCount = try claimAppend(recordCount: commit.records.count) { encoder.measure(commit) }
     let claimed = state.withLock { $0 }
     let placement = CommitPlacement(

@@ -59,9 +59,9 @@ package struct LogDirectory: Sendable {
   }
 
   /// Gives the changelog an identity, unless another process was faster; returns the one that counts.
-  func createIdentity() throws(StoreError) -> ChangelogIdentity {
-    var encoded = encodeTopicID(UUID())
-    while encoded.hasPrefix("-") { encoded = encodeTopicID(UUID()) }
+  func createIdentity(_ id: UUID? = nil) throws(StoreError) -> ChangelogIdentity {
+    var encoded = encodeTopicID(id ?? UUID())
+    while id == nil, encoded.hasPrefix("-") { encoded = encodeTopicID(UUID()) }
     let temporary = metadataPath + ".\(encoded).tmp"
     try storage.write(Array("version: 0\ntopic_id: \(encoded)".utf8), to: temporary)
     _ = try storage.link(temporary, as: metadataPath)

@@ -2,7 +2,7 @@ internal import Changelog
 
 /// What a store shows: the replay of its changelog up to `offset`.
 struct CommittedState: Sendable, Equatable {
-  /// The next changelog record to apply; without a changelog, how many commits there were.
+  /// The next changelog record to apply.
   var offset: Offset
   /// The receipt of the commit that ends at `offset`.
   var receipt: Receipt

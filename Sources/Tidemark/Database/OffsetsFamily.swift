@@ -11,6 +11,7 @@ internal import Foundation
 /// | `tidemark:commit` | int64 offset, uint64 receipt, both big-endian, then position and stream time as in a ``Commit`` |
 /// | `tidemark:format` | the version of this layout, a varint |
 /// | `tidemark:identity` | the changelog's id, 16 bytes, then its `topic-partition` |
+/// | `tidemark:tail` | 1, if the changelog is the store's own tail log |
 /// | `tidemark:table:` and an id in decimal | a ``TableRecord`` |
 ///
 /// A colon is no character of a topic, so the store's own keys can't meet a partition's.
@@ -21,6 +22,7 @@ enum OffsetsFamily {
   static let commitKey = Array("tidemark:commit".utf8)
   static let formatKey = Array("tidemark:format".utf8)
   static let identityKey = Array("tidemark:identity".utf8)
+  static let tailKey = Array("tidemark:tail".utf8)
   static let tablePrefix = Array("tidemark:table:".utf8)
 
   static func offsetKey(_ partition: TopicPartition) -> [UInt8] { Array(partition.description.utf8) }
@@ -44,5 +46,18 @@ enum OffsetsFamily {
   static func encode(_ identity: ChangelogIdentity) -> [UInt8] {
     let id = identity.id.uuid
     return unsafe withUnsafeBytes(of: id) { unsafe Array($0) } + Array(identity.topicPartition.description.utf8)
+  }
+}
+
+extension OffsetsFamily {
+  /// An id for a changelog, 16 bytes.
+  static func newID() -> [UInt8] { unsafe withUnsafeBytes(of: UUID().uuid) { unsafe Array($0) } }
+
+  /// The id in an encoded identity.
+  static func id(in identity: [UInt8]) -> UUID? {
+    guard identity.count >= 16 else { return nil }
+    var id = UUID().uuid
+    _ = unsafe withUnsafeMutableBytes(of: &id) { unsafe identity.prefix(16).copyBytes(to: $0) }
+    return UUID(uuid: id)
   }
 }

@@ -20,15 +20,16 @@ final class OpenTable: Sendable {
 
 /// The tables that a store was opened with.
 ///
-/// An object of its own, which views and transactions keep: nobody refers to it weakly, as the store's threads do to the
-/// engine, so that keeping it takes less.
+/// An object of its own, which views and transactions keep: nobody refers to it weakly, so that keeping it takes less.
 @usableFromInline
 final class OpenTables: Sendable {
   let all: [OpenTable]
 
   init(_ tables: [OpenTable]) { all = tables }
 
-  /// The open table of a declaration; throws `invalidArgument` if it wasn't declared at open, or with other codecs.
+  /// The open table of a declaration.
+  ///
+  /// Throws `invalidArgument` if it wasn't declared at open, and `schemaMismatch` if it was declared with other codecs.
   @inlinable
   func table<K, V>(_ table: Table<K, V>) throws(StoreError) -> OpenTable {
     if let open = find(table.name, CodecTypes(key: K.self, value: V.self)) { return open }
@@ -49,7 +50,7 @@ final class OpenTables: Sendable {
     for open in all where open.name == table.name {
       if open.record.keyFormat == table.keyFormat, open.record.valueFormat == table.valueFormat { return open }
       throw StoreError(
-        .invalidArgument, "the table was declared with other codecs when the store was opened",
+        .schemaMismatch, "the table was declared with other codecs when the store was opened",
         [
           "table": table.name, "declared": "\(open.record.keyFormat) -> \(open.record.valueFormat)",
           "used": "\(table.keyFormat) -> \(table.valueFormat)",

@@ -51,36 +51,31 @@ final class SharedDatabase: Sendable {
     return state
   }
 
-  /// What a key of a table has, at this moment or in a snapshot.
-  @inline(__always)
-  func find(
-    _ key: RawSpan, in table: OpenTable, at snapshot: DatabaseSnapshot? = nil
-  ) throws(StoreError) -> FoundValue {
-    do throws(RocksDBError) {
-      if let snapshot { return FoundValue(try handle.pin(key, in: table.family, at: snapshot.handle)) }
-      return FoundValue(try handle.pin(key, in: table.family))
-    } catch {
-      throw StoreError(error, "a read failed")
-    }
-  }
-
-  /// The rows of a range of a family, as they are at this moment.
-  func rows(in family: borrowing RocksDB.ColumnFamily, _ range: KeyRange = KeyRange()) -> ByteCursor {
-    ByteCursor(handle.makeIterator(in: family), over: [], .system, range: range, order: .ascending)
-  }
-
   /// The definitions of the tables that were applied.
   func tableRecords() throws(StoreError) -> [TableRecord] {
     var records: [TableRecord] = []
-    var cursor = rows(in: offsets, KeyRange(prefix: OffsetsFamily.tablePrefix))
-    while try cursor.advance() {
-      let digits = String(utf8: cursor.key.extracting(OffsetsFamily.tablePrefix.count...)) ?? ""
+    let prefix = OffsetsFamily.tablePrefix
+    var rows = handle.makeIterator(in: offsets)
+    rows.seek(to: prefix.rawSpan)
+    while rows.isValid, rows.key.byteCount > prefix.count, rows.key.extracting(..<prefix.count).equals(prefix.rawSpan) {
+      let digits = String(utf8: rows.key.extracting(prefix.count...)) ?? ""
       guard let id = UInt32(digits) else {
         throw StoreError(.corrupted, "a table's row has an impossible key; rebuild the store from its changelog")
       }
-      records.append(try TableRecord(id: TableID(id), value: cursor.value))
+      records.append(try TableRecord(id: TableID(id), value: rows.value))
+      rows.next()
     }
+    try mappingErrors(to: "the tables' rows can't be read") { () throws(RocksDBError) in try rows.checkStatus() }
     return records
+  }
+
+  /// The tables that were applied, open.
+  func openTables() throws(StoreError) -> [OpenTable] {
+    var tables: [OpenTable] = []
+    for record in try tableRecords() {
+      tables.append(OpenTable(record: record, family: try family(record.familyName)))
+    }
+    return tables
   }
 
   /// A number that RocksDB tells of a family; 0 where it tells none.

@@ -9,6 +9,7 @@ internal import RocksDB
 /// DIR/BASE         the checkpoint below which the changelog was deleted, if it was: what an empty store begins with
 /// DIR/db/          RocksDB
 /// DIR/ingest/      table files on their way into the database
+/// DIR/log/         the tail log of a store without a changelog (``TailLog``)
 /// DIR/restore/     sorted runs of a restore under way (``SortedRuns``)
 /// ```
 struct StoreDirectory: Sendable {
@@ -33,6 +34,7 @@ struct StoreDirectory: Sendable {
   var base: String { path + "/BASE" }
   var ingestion: String { path + "/ingest" }
   var restore: String { path + "/restore" }
+  var tail: String { path + "/log" }
   var current: String { database + "/CURRENT" }
 
   /// Makes the directory, for its owner alone, unless it is there.
@@ -187,7 +189,7 @@ struct StoreDirectory: Sendable {
 
   /// Removes all but the lock; `HEAD` first, without which the rest isn't taken for a store.
   func removeContents() throws(StoreError) {
-    for file in [head, database, base, ingestion, restore] { try storage.removeTree(file) }
+    for file in [head, database, base, ingestion, restore, tail] { try storage.removeTree(file) }
   }
 
   /// Gives it another name, for good; its lock, which the caller holds, stays behind.
@@ -219,7 +221,6 @@ extension StoreDirectory {
   func databaseOptions(_ options: StoreOptions) -> RocksDB.DatabaseOptions {
     var settings = RocksDB.DatabaseOptions()
     settings.blockCache = options.budget.cache
-    settings.writeBufferManager = options.budget.writeBuffers
     settings.overrides = options.databaseOptions
     settings.columnFamilyOverrides = options.columnFamilyOptions
     settings.fileSystem = fileSystem.database

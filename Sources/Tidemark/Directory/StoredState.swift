@@ -4,8 +4,10 @@ internal import RocksDB
 /// What a database shows when it is opened read-only, which alters nothing.
 struct StoredState {
   let state: CommittedState
-  /// The changelog that it belongs to, as ``OffsetsFamily`` has it; empty without one.
+  /// The changelog that it belongs to, as ``OffsetsFamily`` has it; empty for a store of version 0.1 without one.
   let identity: [UInt8]
+  /// Whether that is the store's own tail log: it has no other changelog.
+  let hasTailLog: Bool
 
   /// `nil` if there is no database, or none that anything was stored in.
   static func read(_ directory: StoreDirectory, _ options: StoreOptions) throws(StoreError) -> StoredState? {
@@ -32,6 +34,8 @@ struct StoredState {
         .unsupported, "the store's format is newer than this version",
         ["directory": directory.path, "format": format.map { "\($0)" } ?? "none"])
     }
-    return StoredState(state: state, identity: try database.row(OffsetsFamily.identityKey) ?? [])
+    return StoredState(
+      state: state, identity: try database.row(OffsetsFamily.identityKey) ?? [],
+      hasTailLog: try database.row(OffsetsFamily.tailKey) != nil)
   }
 }

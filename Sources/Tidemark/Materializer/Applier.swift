@@ -4,57 +4,76 @@ internal import RocksDB
 /// Brings what was committed into the database, together with the state that it leads to: the only way in, for commits and
 /// for restore.
 ///
-/// One thread at a time changes the database through it; others may look tables up, and define some, meanwhile.
+/// Changes become table files in the store's directory, one for each table and one for `offsets`, which RocksDB takes in
+/// with one atomic ingestion: durable at once, past its log and its memtables. One thread at a time changes the database
+/// through it; others may look tables up, and define some, meanwhile.
 final class Applier: Sendable {
-  /// How changes get into the database.
-  enum Way {
-    /// As a write batch through RocksDB's own log: where there is no changelog, nothing else keeps a commit.
-    case writeBatch(RocksDB.WriteAheadLog)
-    /// As table files, written in the store's directory and taken in together: durable at once, past the memtables.
-    case tableFiles(StoreDirectory)
-  }
-
   /// A finished table file, and the table that it belongs to.
   typealias TableFilePath = (table: OpenTable, path: String)
 
-  let database: SharedDatabase
-  private let offsetKey: [UInt8]
-  private let way: Way
-  /// The tables by id; a gap is an id that isn't defined.
-  private let slots = Mutex<[OpenTable?]>([])
+  /// What is known of an id.
+  private enum Slot {
+    case undefined
+    case defined(OpenTable)
+    /// Dropped by what was replayed; the database may still have it.
+    case dropped(OpenTable?)
+  }
 
-  init(database: SharedDatabase, partition: TopicPartition, _ way: Way, tables: [OpenTable]) {
+  let database: SharedDatabase
+  private let directory: StoreDirectory
+  private let offsetKey: [UInt8]
+  /// By table id.
+  private let slots = Mutex<[Slot]>([])
+
+  init(_ database: SharedDatabase, _ directory: StoreDirectory, _ partition: TopicPartition) throws(StoreError) {
     self.database = database
+    self.directory = directory
     offsetKey = OffsetsFamily.offsetKey(partition)
-    self.way = way
-    for table in tables { insert(table) }
+    for table in try database.openTables() { set(.defined(table), table.id) }
+    try directory.emptyIngestion()
   }
 
   // MARK: Tables
 
   /// The tables that are defined.
-  var tables: [OpenTable] { slots.withLock { $0.compactMap { $0 } } }
+  var tables: [OpenTable] {
+    slots.withLock { $0.compactMap { if case .defined(let table) = $0 { table } else { nil } } }
+  }
+
+  /// The id of the next table that is made: after all that were ever defined, as far as is known.
+  var nextTableID: TableID { TableID(UInt32(max(1, slots.withLock { $0.count }))) }
 
   /// The table of an id, if it is defined.
   func table(_ id: TableID) -> OpenTable? {
-    let index = Int(id.value)
-    return slots.withLock { index < $0.count ? $0[index] : nil }
+    if case .defined(let table) = slot(id) { table } else { nil }
   }
 
-  /// Makes a table's column family (or finds it after a crash: nothing told of it yet).
-  ///
-  /// Its row comes with the changes of the commit that defines it.
-  func define(_ record: TableRecord) throws(StoreError) {
-    if table(record.id) == nil {
-      insert(OpenTable(record: record, family: try database.family(record.familyName)))
+  /// Whether what was replayed has dropped the table: changes of it mean nothing any more.
+  func isDropped(_ id: TableID) -> Bool { if case .dropped = slot(id) { true } else { false } }
+
+  private func slot(_ id: TableID) -> Slot {
+    let index = Int(id.value)
+    return slots.withLock { index < $0.count ? $0[index] : .undefined }
+  }
+
+  private func set(_ slot: Slot, _ id: TableID) {
+    let index = Int(id.value)
+    slots.withLock { slots in
+      while slots.count <= index { slots.append(.undefined) }
+      slots[index] = slot
     }
   }
 
-  private func insert(_ table: OpenTable) {
-    let index = Int(table.id.value)
-    slots.withLock { slots in
-      while slots.count <= index { slots.append(nil) }
-      slots[index] = table
+  /// Takes note of a change of tables, before the commit that makes it is applied.
+  ///
+  /// Makes the column family of a table that is defined (or finds it after a crash: nothing told of it yet).
+  func prepare(_ change: SystemChange) throws(StoreError) {
+    switch change {
+    case .define(let record):
+      guard case .undefined = slot(record.id) else { return }
+      set(.defined(OpenTable(record: record, family: try database.family(record.familyName))), record.id)
+    case .drop(let id):
+      set(.dropped(table(id)), id)
     }
   }
 
@@ -62,126 +81,117 @@ final class Applier: Sendable {
 
   /// Brings the changes of batches, the latest first, and the state that they lead to into the database, atomically.
   ///
-  /// After a throw nothing of it shows.
-  func install(_ batches: [IndexedBatch], _ state: CommittedState) throws(StoreError) {
-    var definitions: [TableRecord] = []
+  /// After a throw nothing of it shows. `failedBefore` says whether the database was not even asked: then the same can be
+  /// tried again.
+  func install(
+    _ batches: [IndexedBatch], _ state: CommittedState, failedBefore: inout Bool
+  ) throws(StoreError) {
+    failedBefore = true
+    var system: [SystemChange] = []
     var changes = BatchMerge(batches, .system)
     while let entry = changes.next() {
       // Proof: the batches are kept by the caller, and nobody changes them.
-      definitions.append(
-        unsafe try TableRecord(key: RawSpan(_unsafeBytes: entry.key), value: RawSpan(_unsafeBytes: entry.value)))
+      let value = unsafe entry.state == .deleted ? nil : RawSpan(_unsafeBytes: entry.value)
+      let change = unsafe try SystemChange(key: RawSpan(_unsafeBytes: entry.key), value: value)
+      try prepare(change)
+      system.append(change)
     }
-    let rows = offsetsRows(state, definitions)
-    switch way {
-    case .writeBatch(let log):
-      try mappingErrors(to: "the database refused a batch") { () throws(RocksDBError) in
-        try write(batches, rows, log)
-      }
-    case .tableFiles(let directory):
-      try ingesting(in: directory) { () throws(RocksDBError) in try ingest(batches, rows, directory.ingestion) }
+    var files: [TableFilePath] = []
+    try cleaningUp { () throws(RocksDBError) in
+      for table in tables { if let path = try write(batches, of: table) { files.append((table, path)) } }
+      try writeOffsets(state, system)
     }
+    failedBefore = false
+    try takeIn(files)
   }
 
   /// Takes table files with all that led to a state into the database, atomically, with the definitions of all tables.
   ///
   /// They are moved; after a throw nothing of them shows, and they are where they were.
   func take(_ files: [TableFilePath], _ state: CommittedState) throws(StoreError) {
-    guard case .tableFiles(let directory) = way else { preconditionFailure("only changelogs are restored") }
-    let rows = offsetsRows(state, tables.map(\.record))
-    try ingesting(in: directory) { () throws(RocksDBError) in try ingest(files, rows, directory.ingestion) }
+    var system: [SystemChange] = []
+    for (index, slot) in slots.withLock({ $0 }).enumerated() {
+      switch slot {
+      case .undefined: break
+      case .defined(let table): system.append(.define(table.record))
+      case .dropped: system.append(.drop(TableID(UInt32(index))))
+      }
+    }
+    try cleaningUp { () throws(RocksDBError) in try writeOffsets(state, system) }
+    try takeIn(files)
+  }
+
+  /// Brings all that waits into the database.
+  func apply(_ waiting: inout WaitingCommits) throws(StoreError) {
+    guard let application = waiting.beginApplication() else { return }
+    var failedBefore = false
+    try install(application.batches, application.state, failedBefore: &failedBefore)
+    waiting.end(application)
   }
 
   /// What failed leaves nothing in the directory of files on their way.
-  private func ingesting(in directory: StoreDirectory, _ body: () throws(RocksDBError) -> Void) throws(StoreError) {
+  private func cleaningUp(_ body: () throws(RocksDBError) -> Void) throws(StoreError) {
     do throws(RocksDBError) { try body() } catch {
       try? directory.emptyIngestion()
       throw StoreError(error, "table files can't be written", ["directory": directory.ingestion])
     }
   }
 
-  /// Brings all that waits into the database.
-  func apply(_ waiting: inout WaitingCommits) throws(StoreError) {
-    guard let application = waiting.beginApplication() else { return }
-    try install(application.batches, application.state)
-    waiting.end(application)
+  private func takeIn(_ files: [TableFilePath]) throws(StoreError) {
+    try cleaningUp { () throws(RocksDBError) in
+      var ingestion = try database.handle.makeIngestion()
+      for file in files { try ingestion.add(file.path, to: file.table.family) }
+      try ingestion.add(offsetsPath, to: database.offsets)
+      try ingestion.finish()
+    }
+    dropFamilies()
   }
 
-  private typealias OffsetsRow = (key: [UInt8], value: [UInt8])
-
-  /// The rows of `offsets` that come with the changes, in key order.
-  private func offsetsRows(_ state: CommittedState, _ definitions: [TableRecord]) -> [OffsetsRow] {
-    func row(_ key: [UInt8], _ encode: (inout ByteBuffer) -> Void) -> OffsetsRow {
-      var value = ByteBuffer()
-      encode(&value)
-      return (key, value.bytes.array)
+  /// Drops the column families of dropped tables, which no row of `offsets` names any more.
+  ///
+  /// One that can't be dropped takes room, and no more: the next open drops it.
+  private func dropFamilies() {
+    for case .dropped(let table?) in slots.withLock({ $0 }) {
+      try? database.handle.dropColumnFamily(table.family)
+      set(.dropped(nil), table.id)
     }
-    var rows = [
-      row(offsetKey) { $0.append(bigEndian: state.offset.value) },
-      row(OffsetsFamily.commitKey) { OffsetsFamily.encode(state, into: &$0) },
-    ]
-    for record in definitions {
-      rows.append(row(OffsetsFamily.tableKey(record.id)) { record.encodeValue(into: &$0) })
-    }
-    return rows.sorted { $0.key.lexicographicallyPrecedes($1.key) }
   }
 
-  private func write(
-    _ batches: [IndexedBatch], _ rows: [OffsetsRow], _ log: RocksDB.WriteAheadLog
-  ) throws(RocksDBError) {
-    var batch = RocksDB.WriteBatch(reserveBytes: batches.reduce(1 << 10) { $0 + $1.byteCount })
-    for table in tables {
-      var changes = BatchMerge(batches, table.id)
-      while let entry = changes.next() {
-        // Proof: the batches are kept by the caller, and nobody changes them.
-        let key = unsafe RawSpan(_unsafeBytes: entry.key)
-        if entry.state == .deleted {
-          batch.delete(key, in: table.family)
-        } else {
-          unsafe batch.put(key, RawSpan(_unsafeBytes: entry.value), in: table.family)
-        }
+  // MARK: Table files
+
+  private var offsetsPath: String { "\(directory.ingestion)/offsets.sst" }
+
+  /// Writes what batches change of a table; `nil` if they don't.
+  private func write(_ batches: [IndexedBatch], of table: OpenTable) throws(RocksDBError) -> String? {
+    var changes = BatchMerge(batches, table.id)
+    guard var entry = changes.next() else { return nil }
+    let path = "\(directory.ingestion)/\(table.id).sst"
+    var file = try database.handle.makeTableFile(at: path, for: table.family)
+    while true {
+      // Proof: the batches are kept by the caller, and nobody changes them.
+      let key = unsafe RawSpan(_unsafeBytes: entry.key)
+      if entry.state == .deleted {
+        try file.delete(key)
+      } else {
+        unsafe try file.put(key, RawSpan(_unsafeBytes: entry.value))
+      }
+      guard let next = changes.next() else { break }
+      entry = next
+    }
+    try file.finish()
+    return path
+  }
+
+  /// Writes the rows of `offsets` that come with the changes.
+  private func writeOffsets(_ state: CommittedState, _ system: [SystemChange]) throws(RocksDBError) {
+    var rows = OffsetsRows()
+    rows.set(state, offsetKey: offsetKey)
+    for change in system {
+      switch change {
+      case .define(let record): rows.set(OffsetsFamily.tableKey(record.id)) { record.encodeValue(into: &$0) }
+      case .drop(let id): rows.delete(OffsetsFamily.tableKey(id))
       }
     }
-    for row in rows { batch.put(row.key.rawSpan, row.value.rawSpan, in: database.offsets) }
-    try database.handle.write(batch, log: log)
-  }
-
-  private func ingest(
-    _ batches: [IndexedBatch], _ rows: [OffsetsRow], _ directory: String
-  ) throws(RocksDBError) {
-    var files: [TableFilePath] = []
-    for table in tables {
-      var changes = BatchMerge(batches, table.id)
-      guard var entry = changes.next() else { continue }
-      let path = "\(directory)/\(table.id).sst"
-      var file = try database.handle.makeTableFile(at: path, for: table.family)
-      while true {
-        // Proof: the batches are kept by the caller, and nobody changes them.
-        let key = unsafe RawSpan(_unsafeBytes: entry.key)
-        if entry.state == .deleted {
-          try file.delete(key)
-        } else {
-          unsafe try file.put(key, RawSpan(_unsafeBytes: entry.value))
-        }
-        guard let next = changes.next() else { break }
-        entry = next
-      }
-      try file.finish()
-      files.append((table, path))
-    }
-    try ingest(files, rows, directory)
-  }
-
-  /// Takes table files into the database, together with rows of `offsets`.
-  private func ingest(
-    _ files: [TableFilePath], _ rows: [OffsetsRow], _ directory: String
-  ) throws(RocksDBError) {
-    let path = "\(directory)/offsets.sst"
-    var offsets = try database.handle.makeTableFile(at: path, for: database.offsets)
-    for row in rows { try offsets.put(row.key.rawSpan, row.value.rawSpan) }
-    try offsets.finish()
-    var ingestion = try database.handle.makeIngestion()
-    for file in files { try ingestion.add(file.path, to: file.table.family) }
-    try ingestion.add(path, to: database.offsets)
-    try ingestion.finish()
+    try rows.write(to: offsetsPath, for: database)
   }
 }

@@ -1,13 +1,4 @@
 internal import Changelog
-internal import Glibc
-internal import RocksDB
-
-/// A snapshot of the database.
-final class DatabaseSnapshot: Sendable {
-  let handle: RocksDB.Snapshot
-
-  fileprivate init(_ database: SharedDatabase) { handle = database.handle.makeSnapshot() }
-}
 
 /// A snapshot of the database that views share, for as long as there are any: the store remembers it weakly.
 ///
@@ -24,20 +15,6 @@ private final class SharedSnapshot: Sendable {
 /// that changes often is written once, and small commits cost what large ones cost. What readers see is the same before,
 /// while and after runs are applied.
 struct WaitingCommits: ~Copyable {
-  /// What a view reads: runs, the latest first, over a snapshot of the database.
-  struct Layers {
-    var runs: [Run]
-    let snapshot: DatabaseSnapshot
-    /// Keeps the snapshot shared.
-    private let shared: SharedSnapshot
-
-    fileprivate init(_ runs: [Run], _ shared: SharedSnapshot) {
-      self.runs = runs
-      self.shared = shared
-      snapshot = shared.snapshot
-    }
-  }
-
   /// Runs on their way into the database.
   struct Application {
     /// The latest first.
@@ -57,21 +34,13 @@ struct WaitingCommits: ~Copyable {
   /// Sealed runs below this size are merged, so that views have few.
   private static let smallRunBytes = 1 << 20
 
-  /// Bytes a second.
-  private static let trickleRate = 2e6
-  /// After how many applications that begin while RocksDB would slow writes down the time that they wait has doubled.
-  private static let stalledDoubling = 4.0
-  private static let greatestStall = 16.0
-  private static let longestStall: Duration = .seconds(2)
-
   private let database: SharedDatabase
   private let budget: MemoryBudget
-  /// From this many bytes on runs are to be applied.
-  let limitBytes: Int
+  private(set) var pace: ApplyPace
   /// The last commit.
   private(set) var state: CommittedState
   /// What the database has.
-  private var appliedState: CommittedState
+  private(set) var appliedState: CommittedState
   private var growing: Run
   /// Sealed, the oldest first.
   private var sealed: [Run] = []
@@ -81,25 +50,21 @@ struct WaitingCommits: ~Copyable {
   private var clean: [Run] = []
   private let cleanBytes: Int
   private weak var snapshot: SharedSnapshot?
-  /// How many bytes of runs the database takes a second, with what applications wait for compactions.
-  private var applyingRate = 50e6
   /// Since when runs should be applied.
   private var dueSince: ContinuousClock.Instant?
-  /// How long the last application took.
-  private var lastApplication: Duration = .zero
-  /// How many applications in turn began while RocksDB would slow writes down.
-  private var stalledApplications = 0.0
 
   init(_ database: SharedDatabase, _ options: StoreOptions, _ state: CommittedState) {
     self.database = database
     budget = options.budget
-    limitBytes = min(options.waitingBytes, options.budget.bytes / 16)
+    pace = ApplyPace(limitBytes: min(options.waitingBytes, options.budget.bytes / 16))
     cleanBytes = options.cleanBytes
     self.state = state
     appliedState = state
     growing = Run(options.budget, number: 1)
   }
 
+  /// From this many bytes on runs are to be applied.
+  var limitBytes: Int { pace.limitBytes }
   /// Whether the database lacks something.
   var isEmpty: Bool { state == appliedState }
   /// What the runs take that the database lacks.
@@ -112,7 +77,7 @@ struct WaitingCommits: ~Copyable {
 
   // MARK: Commits
 
-  /// Takes the changes of a commit that is logged; where it takes the batch itself, it leaves another.
+  /// Takes the changes of a commit that is logged; on return `changes` is a fresh batch, or the same one.
   mutating func add(_ changes: inout IndexedBatch, _ state: CommittedState) {
     // A large batch isn't copied.
     if changes.byteCount >= limitBytes / 8 { seal() }
@@ -148,24 +113,34 @@ struct WaitingCommits: ~Copyable {
 
   // MARK: Readers
 
-  /// What a transaction reads below its own changes: right until its next commit, also if the database has some of it
-  /// meanwhile.
-  var runs: CommittedRuns {
-    CommittedRuns(waiting: (growing.isEmpty ? [] : [growing]) + sealed.reversed(), clean: clean)
+  /// What a transaction reads below its own changes, over the database as it is at each moment: right until its next commit,
+  /// also if the database has some of the runs meanwhile.
+  var current: ReadLayers {
+    ReadLayers(
+      runs: (growing.isEmpty ? [] : [growing]) + sealed.reversed(), clean: clean,
+      version: DatabaseVersion(database: database))
   }
 
   /// What is committed of a key and may not be in the database yet; `nil` if that doesn't change it.
   func find(_ key: RawSpan, in table: TableID) -> FoundValue? {
     if let entry = growing.changes.find(key, in: table) { return FoundValue(copying: entry) }
-    return sealed.reversed().find(key, in: table)
+    for run in sealed.reversed() {
+      if let entry = run.changes.find(key, in: table) { return FoundValue(entry, in: run) }
+    }
+    return nil
   }
 
   /// What a view of the last commit reads.
-  mutating func layers() -> Layers {
+  mutating func view() -> ReadLayers {
     seal()
     mergeSmallRuns()
-    return Layers(sealed.reversed(), takeSnapshot())
+    let shared = takeSnapshot()
+    return ReadLayers(
+      runs: sealed.reversed(), version: DatabaseVersion(database: database, snapshot: shared.snapshot), keeping: shared)
   }
+
+  /// Goes on without an application that failed: its runs are applied with later ones.
+  mutating func cancel(_ application: borrowing Application) { applyingCount = 0 }
 
   private mutating func takeSnapshot() -> SharedSnapshot {
     if let snapshot { return snapshot }
@@ -191,16 +166,8 @@ struct WaitingCommits: ~Copyable {
 
   // MARK: Applying
 
-  /// How long the next application should wait for compactions at most.
-  ///
-  /// Each makes a file more in level 0, and at some number of them none may begin before compactions end, which takes long
-  /// in a large database. So each waits longer than the one before: up to 16 times the time that one takes and two
-  /// seconds, rather than a long time at once.
-  mutating func patience(isStalled: Bool) -> Duration {
-    stalledApplications = isStalled ? stalledApplications + 1 : 0
-    let factor = min(exp2(stalledApplications / Self.stalledDoubling), Self.greatestStall)
-    return isStalled ? min(lastApplication * factor, Self.longestStall) : .zero
-  }
+  /// How long the next application should wait for compactions at most (``ApplyPace/patience(isStalled:)``).
+  mutating func patience(isStalled: Bool) -> Duration { pace.patience(isStalled: isStalled) }
 
   /// Begins to bring all runs into the database; `nil` if it lacks nothing.
   ///
@@ -217,12 +184,10 @@ struct WaitingCommits: ~Copyable {
   /// The database has what was begun; answers the number of its last run, and what stays clean.
   @discardableResult
   mutating func end(_ application: Application) -> (lastNumber: Int, clean: [Run]) {
-    lastApplication = application.begin.duration(to: .now)
-    // A small one tells of its fixed costs, not of how fast bytes are taken.
-    if application.byteCount >= limitBytes / 2 {
-      let seconds = min(dueSince ?? application.begin, application.begin).duration(to: .now) / .seconds(1)
-      applyingRate = (applyingRate + Double(application.byteCount) / max(seconds, 1e-6)) / 2
-    }
+    let now = ContinuousClock.now
+    pace.applied(
+      application.byteCount, in: application.begin.duration(to: now),
+      sinceDue: min(dueSince ?? application.begin, application.begin).duration(to: now))
     clean.insert(contentsOf: sealed.prefix(applyingCount).reversed(), at: 0)
     dropCleanRuns()
     sealed.removeFirst(applyingCount)
@@ -243,16 +208,6 @@ struct WaitingCommits: ~Copyable {
     }
   }
 
-  /// How long a commit of so many bytes should wait, because runs come faster than the database takes them; `nil`: until
-  /// there are fewer.
-  ///
-  /// From twice the limit on commits slow down to what the database takes, and from three times on to a trickle, so that a
-  /// small one doesn't wait for all that is being applied. None goes on beyond four times.
-  func delay(_ count: Int) -> Duration? {
-    let excess = Double(byteCount - 2 * limitBytes) / Double(max(limitBytes, 1))
-    if excess <= 0 { return .zero }
-    if excess > 2 { return nil }
-    let rate = excess > 1 ? 0 : applyingRate / (2 * excess)
-    return .seconds(Double(count) / max(rate, Self.trickleRate))
-  }
+  /// How long a commit of `count` bytes should wait (``ApplyPace/delay(_:waitingBytes:)``).
+  func delay(_ count: Int) -> Duration? { pace.delay(count, waitingBytes: byteCount) }
 }

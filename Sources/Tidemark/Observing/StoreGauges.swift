@@ -20,7 +20,6 @@ final class StoreGauges: Sendable {
   private let runningFlushes: Meter
   private let runningCompactions: Meter
   private let pendingCompactionBytes: Meter
-  private let memtableBytes: Meter
   private let tableFileBytes: Meter
 
   init(_ labels: MetricLabels) {
@@ -39,48 +38,36 @@ final class StoreGauges: Sendable {
     runningFlushes = labels.gauge("num-running-flushes")
     runningCompactions = labels.gauge("num-running-compactions")
     pendingCompactionBytes = labels.gauge("estimate-pending-compaction-bytes")
-    memtableBytes = labels.gauge("size-all-mem-tables")
     tableFileBytes = labels.gauge("live-sst-files-size")
   }
 
-  /// Publishes what the store shows at the moment.
-  func publish(_ engine: Engine) {
-    uncommittedBytes.set(engine.usage.uncommittedBytes)
-    waitingBytes.set(engine.usage.waitingBytes)
-    openCursors.set(engine.usage.openCursors)
-    snapshots.set(engine.usage.openViews)
-    publishLag(engine)
-    stalledTables.set(engine.observer.stalledFamilies)
-    let budget = engine.options.budget
-    usedBudgetBytes.set(budget.usedBytes)
-    cacheBytes.set(budget.cache.usedBytes)
-    publishDatabase(engine.database, applications: engine.usage.runningApplications)
-  }
-
-  /// How much a crash, or a loss of power, would have restored or lost.
-  private func publishLag(_ engine: Engine) {
-    // In this order, so that no lag is below zero.
-    let durable = engine.writer.durableOffset
-    let stored = try? engine.database.state(tier: .persisted)?.offset
-    let committed = engine.committed.offset
-    durableLagRecords.set(max(0, committed.value - durable.value))
+  /// Publishes what a store shows at the moment.
+  func publish(_ readings: StoreReadings) {
+    uncommittedBytes.set(readings.usage.uncommittedBytes)
+    waitingBytes.set(readings.usage.waitingBytes)
+    openCursors.set(readings.usage.openCursors)
+    snapshots.set(readings.usage.openViews)
+    durableLagRecords.set(max(0, readings.committedOffset.value - readings.durableOffset.value))
     // A store that can't be read tells nothing of its lag.
-    guard let stored else { return }
-    storedLagRecords.set(max(0, committed.value - stored.value))
-    let bytes = engine.signals.lagBytes(stored: stored)
-    storedLagBytes.set(stored < committed ? bytes : 0)
-    predictedRestart.set(engine.predictedRestart(storedOffset: stored) / .seconds(1))
+    if let stored = readings.storedOffset {
+      storedLagRecords.set(max(0, readings.committedOffset.value - stored.value))
+      storedLagBytes.set(stored < readings.committedOffset ? readings.storedLagBytes : 0)
+      predictedRestart.set(readings.predictedRestart / .seconds(1))
+    }
+    stalledTables.set(readings.stalledTables)
+    usedBudgetBytes.set(readings.budget.usedBytes)
+    cacheBytes.set(readings.budget.cache.usedBytes)
+    publish(readings.database, applications: readings.usage.runningApplications)
   }
 
-  private func publishDatabase(_ database: SharedDatabase, applications: Int) {
+  private func publish(_ database: SharedDatabase, applications: Int) {
     func number(_ name: String) -> Int { database.integerProperty("rocksdb." + name, in: database.offsets) }
     func sum(_ name: String) -> UInt64 { database.handle.summedProperty("rocksdb." + name) ?? 0 }
     let takenAt = number("oldest-snapshot-time")
     oldestSnapshotAge.set(takenAt == 0 ? 0 : max(0, Date().timeIntervalSince1970 - Double(takenAt)))
-    runningFlushes.set(number("num-running-flushes") + applications)
+    runningFlushes.set(applications)
     runningCompactions.set(number("num-running-compactions"))
     pendingCompactionBytes.set(sum("estimate-pending-compaction-bytes"))
-    memtableBytes.set(sum("size-all-mem-tables"))
     tableFileBytes.set(sum("live-sst-files-size"))
   }
 
@@ -90,8 +77,26 @@ final class StoreGauges: Sendable {
       uncommittedBytes, waitingBytes, openCursors, snapshots, oldestSnapshotAge, storedLagRecords, storedLagBytes,
       predictedRestart, durableLagRecords,
       stalledTables, usedBudgetBytes, cacheBytes, runningFlushes, runningCompactions, pendingCompactionBytes,
-      memtableBytes, tableFileBytes,
+      tableFileBytes,
     ]
     for gauge in all { gauge.destroy() }
   }
+}
+
+/// What gauges are published from.
+struct StoreReadings {
+  let usage: StoreUsage
+  let budget: MemoryBudget
+  let database: SharedDatabase
+  /// Read in this order, so that no lag is below zero.
+  let durableOffset: Offset
+  /// `nil` if it can't be read.
+  let storedOffset: Offset?
+  let committedOffset: Offset
+  /// At most how many changelog bytes follow the stored offset.
+  let storedLagBytes: Int
+  /// How long the replay after a crash would take.
+  let predictedRestart: Duration
+  /// How many column families' writes RocksDB would slow down or stop.
+  let stalledTables: Int
 }

@@ -18,6 +18,7 @@ final class StoreObserver: Sendable {
   private struct StallState {
     /// The column families whose writes wait.
     var families: [String: WriteStall] = [:]
+    var onChange: (@Sendable () -> Void)?
     var since: ContinuousClock.Instant?
   }
 
@@ -84,15 +85,14 @@ final class StoreObserver: Sendable {
       "what a restore had sorted is damaged; the changelog is read again", metadata: ["error": "\(error)"])
   }
 
-  func opened(_ engine: Engine, in duration: Duration) {
+  func opened(_ directory: StoreDirectory, at offset: Offset, epoch: Int32, in duration: Duration) {
     let restored = restore.withLock { $0 }
-    let offset = engine.committed.offset
     logger.info(
       "the store is open",
       metadata: [
-        "directory": "\(engine.directory.path)", "offset": "\(offset)",
+        "directory": "\(directory.path)", "offset": "\(offset)",
         "restored-from": "\(restored.startOffset ?? offset)", "restored-records": "\(restored.records)",
-        "epoch": "\(engine.writer.epoch)", "duration": "\(duration)",
+        "epoch": "\(epoch)", "duration": "\(duration)",
       ])
   }
 
@@ -120,9 +120,14 @@ final class StoreObserver: Sendable {
     logger.error("a compaction failed, and will be repeated", error: error)
   }
 
-  /// `HEAD` stayed as it was; the next flush writes it.
+  /// `HEAD` stayed as it was; the next application writes it.
   func skippedHead(_ error: StoreError) {
-    logger.warning("there is no space for HEAD; the next flush writes it", error: error)
+    logger.warning("there is no space for HEAD; it is written with the next table files", error: error)
+  }
+
+  /// Runs can't be written to table files for lack of space, and stay in memory and in the changelog.
+  func postponed(_ error: StoreError) {
+    logger.warning("there is no space for table files; commits wait in memory, and it is tried again", error: error)
   }
 
   // MARK: While it works
@@ -130,22 +135,15 @@ final class StoreObserver: Sendable {
   /// How many column families' writes wait.
   var stalledFamilies: Int { stall.withLock { $0.families.count } }
 
-  /// Waits while RocksDB would stop writes, and at most so long while it would slow them down; not once `isOver`.
-  func waitWhileStalled(atMost longest: Duration, until isOver: () -> Bool) {
-    let begin = ContinuousClock.now
-    while !isOver() {
-      let worst = stall.withLock { $0.families.values.max() ?? .none }
-      let left = longest - begin.duration(to: .now)
-      if worst == .none || (worst == .delayed && left <= .zero) { return }
-      // Not longer, because nothing wakes it when it is over for another reason.
-      let slice = min(.milliseconds(20), worst == .delayed ? left : .milliseconds(20))
-      stall.wait(timeout: slice, until: { ($0.families.values.max() ?? .none) < worst }) { _ in }
-    }
-  }
+  /// Whether RocksDB would slow writes down or stop them.
+  var worstStall: WriteStall { stall.withLock { $0.families.values.max() ?? .none } }
+
+  /// Calls `body` whenever that may have changed.
+  func onStallChanged(_ body: @escaping @Sendable () -> Void) { stall.withLock { $0.onChange = body } }
 
   /// RocksDB begins or ends to slow down or stop the writes of a column family.
   func stallChanged(of family: String, to stall: WriteStall) {
-    let (before, after, ended) = self.stall.withLock { state in
+    let (before, after, ended, onChange) = self.stall.withLock { state in
       let before = state.families.values.max() ?? .none
       state.families[family] = stall == .none ? nil : stall
       let after = state.families.values.max() ?? .none
@@ -156,9 +154,9 @@ final class StoreObserver: Sendable {
       } else if state.since == nil {
         state.since = .now
       }
-      return (before, after, ended)
+      return (before, after, ended, state.onChange)
     }
-    self.stall.wake()
+    onChange?()
     if let ended {
       metrics?.stallEnded(after: ended)
       logger.info("writes go on at full speed", metadata: ["duration": "\(ended)"])
@@ -171,7 +169,7 @@ final class StoreObserver: Sendable {
   }
 
   /// A snapshot outlived its time.
-  func expired(_ view: View, after age: Duration) {
-    logger.notice("a snapshot has expired", metadata: ["offset": "\(view.state.offset)", "age": "\(age)"])
+  func expired(snapshotAt offset: Offset, after age: Duration) {
+    logger.notice("a snapshot has expired", metadata: ["offset": "\(offset)", "age": "\(age)"])
   }
 }

@@ -2,13 +2,12 @@ internal import Changelog
 internal import RocksDB
 internal import struct Synchronization.Atomic
 
-/// The memory that the stores of a process share: transactions, uncommitted or on their way to the database, memtables and
-/// the block cache.
+/// The memory that the stores of a process share: transactions, uncommitted or on their way to the database, and the block
+/// cache.
 ///
-/// Memtables are charged to the cache, and the cache shrinks by what transactions hold, so the three together stay within
-/// ``bytes``. When transactions and memtables alone come near it, transactions are first asked to commit
-/// (``Transaction/shouldCommit``), then the store with the largest memtables is flushed, and at last writes throw
-/// `overBudget`. RocksDB never stalls a writer for the sake of the budget: a stall behind an idle store would not end.
+/// The cache shrinks by what transactions hold, so both together stay within ``bytes``. When transactions alone come near it,
+/// they are first asked to commit (``Transaction/shouldCommit``), then the store with the most committed changes in memory
+/// applies them, and at last writes throw `overBudget`.
 public final class MemoryBudget: Sendable {
   /// What a store uses unless it is given another: 512 MiB.
   public static let shared = MemoryBudget(bytes: 512 << 20)
@@ -17,7 +16,6 @@ public final class MemoryBudget: Sendable {
   public let bytes: Int
 
   let cache: RocksDB.BlockCache
-  let writeBuffers: RocksDB.WriteBufferManager
   private let transactionBytes = Atomic<Int>(0)
   /// How many steps of memory the cache was made smaller by, under a lock and to be read without it.
   private let stepsTaken = Mutex(0)
@@ -35,22 +33,18 @@ public final class MemoryBudget: Sendable {
   public init(bytes: Int) {
     self.bytes = bytes
     cache = RocksDB.BlockCache(capacityBytes: bytes)
-    writeBuffers = RocksDB.WriteBufferManager(bufferBytes: bytes / 2, cache: cache)
   }
 
-  /// What transactions, memtables and cached blocks take at the moment.
+  /// What transactions and cached blocks take at the moment, in bytes.
   public var usedBytes: Int { cache.usedBytes + transactionBytes.load(ordering: .relaxed) }
 
   /// What transactions hold, with commits that wait for the database.
   var heldByTransactions: Int { transactionBytes.load(ordering: .relaxed) }
 
-  /// What can't be given up for the asking: transactions and memtables.
-  private var heldBytes: Int { writeBuffers.usedBytes + heldByTransactions }
-
   /// Whether transactions should be committed early.
-  var asksForCommit: Bool { heldBytes > bytes / 8 * 5 }
+  var asksForCommit: Bool { heldByTransactions > bytes / 8 * 5 }
 
-  /// Counts a store among those that can be flushed.
+  /// Counts a store among those that can be asked to apply.
   func join(_ store: any BudgetedStore) {
     members.withLock { members in
       members.removeAll { $0.store == nil }
@@ -68,12 +62,12 @@ public final class MemoryBudget: Sendable {
 
   /// Counts memory of a transaction; throws `overBudget` if there is none left.
   func reserve(_ count: Int) throws(StoreError) {
-    if heldBytes + count > bytes / 4 * 3 { flushLargestStore() }
-    guard heldBytes + count <= bytes / 8 * 7 else {
+    if heldByTransactions + count > bytes / 4 * 3 { applyLargestStore() }
+    guard heldByTransactions + count <= bytes / 8 * 7 else {
       throw StoreError(
         .overBudget,
         "the memory budget shared by the stores of this process is used up; commit or abort transactions, or raise it",
-        ["budget bytes": bytes, "memtable bytes": writeBuffers.usedBytes, "asked bytes": count])
+        ["budget bytes": bytes, "held bytes": heldByTransactions, "asked bytes": count])
     }
     transactionBytes.add(count, ordering: .relaxed)
     shrinkCache()
@@ -101,10 +95,10 @@ public final class MemoryBudget: Sendable {
   private var stepBytes: Int { bytes / 64 + 1 }
   private var stepsHeld: Int { (heldByTransactions + stepBytes - 1) / stepBytes }
 
-  private func flushLargestStore() {
+  private func applyLargestStore() {
     flushing.withLock { _ in
       let stores = members.withLock { $0.compactMap(\.store) }
-      let sizes = stores.map { ($0, $0.memtableBytes) }
+      let sizes = stores.map { ($0, $0.waitingBytes) }
       if let (store, size) = sizes.max(by: { $0.1 < $1.1 }), size > 0 { store.requestFlush() }
     }
   }
@@ -112,8 +106,8 @@ public final class MemoryBudget: Sendable {
 
 /// A store as its budget sees it.
 protocol BudgetedStore: AnyObject, Sendable {
-  /// How many bytes its memtables take.
-  var memtableBytes: Int { get }
-  /// Asks for a flush soon, and doesn't wait for it.
+  /// How many bytes its committed changes take that the database lacks.
+  var waitingBytes: Int { get }
+  /// Asks it to apply them soon, and doesn't wait for it.
   func requestFlush()
 }

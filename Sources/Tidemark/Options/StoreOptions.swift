@@ -1,3 +1,4 @@
+public import Changelog
 public import CoreMetrics
 public import Logging
 
@@ -23,8 +24,8 @@ public struct StoreOptions: Sendable {
   /// Commits wait in memory, where everybody reads them, and are brought into the database together from this many bytes
   /// on (keys, values and their index), beside commits under way; at most a sixteenth of the memory budget.
   ///
-  /// From twice as much on commits are slowed down to what the database takes, and four times as much is the most. They survive a crash in the
-  /// changelog; a store without one lets none wait.
+  /// From twice as much on commits are slowed down to what the database takes, and four times as much is the most. They
+  /// survive a crash in the changelog.
   public var waitingBytes = 32 << 20
   /// What was brought into the database may stay in memory up to this many bytes; 0: nothing stays.
   ///
@@ -35,9 +36,15 @@ public struct StoreOptions: Sendable {
   public var snapshotExpiry: Duration?
   /// Whether a directory without a store becomes one.
   public var createIfMissing = true
-  /// Without a changelog: whether each commit waits for the disk (`true`: survives power loss) or only for the
-  /// operating system (`false`: survives the death of the process).
-  public var syncsWithoutChangelog = true
+  /// For a store without a changelog: when an acknowledged commit survives a loss of power.
+  ///
+  /// Such a store keeps a file log of its last commits in its own directory, whose segments go once table files have them.
+  public var tailDurability: Durability = .sync
+  /// At most how long a commit that is in the changelog waits for the database to take earlier ones.
+  ///
+  /// Where the database takes nothing, for lack of space say, commits go on after this time for as long as the memory budget
+  /// has room.
+  public var commitPatience: Duration = .seconds(30)
   /// Where the store logs what happens beside commits: opening, failures, stalls.
   ///
   /// Its handler is called on the store's threads and on RocksDB's, sometimes while a commit waits: it must not call the
@@ -70,7 +77,7 @@ public struct TransactionLimits: Sendable {
   public var softInterval: Duration?
   /// Writes throw `overBudget` beyond this many uncommitted bytes.
   ///
-  /// A commit may take 64 MiB in a changelog, so more makes sense only without one.
+  /// A commit may take 64 MiB in a changelog.
   public var hardBytes = 48 << 20
 
   /// The defaults.

@@ -7,7 +7,7 @@ struct ByteCursor: ~Copyable {
   private var iterator: RocksDB.Iterator
   private var batches: BatchMerge
   /// Kept, so that their memory counts for as long as there is the cursor.
-  private let runs: [Run]
+  private var runs: [Run]
   private let range: KeyRange
   private let order: ScanOrder
   private var started = false
@@ -65,6 +65,14 @@ struct ByteCursor: ~Copyable {
       hasGivenRow = true
       return true
     }
+  }
+
+  /// Lets go of all that it keeps; it has no rows any more.
+  mutating func letGo() {
+    iterator.letGo()
+    batches = BatchMerge([], .system)
+    runs = []
+    entry = nil
   }
 
   private mutating func seek() {

@@ -6,9 +6,9 @@ public import Changelog
 /// deleted are not. A cursor that came to its end stays there. Use it on the thread that uses the transaction.
 public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
   @usableFromInline let table: Table<Key, Value>
-  @usableFromInline var rows: RowCursor
+  @usableFromInline let rows: RowCursor
 
-  init(_ table: Table<Key, Value>, _ rows: consuming RowCursor) {
+  init(_ table: Table<Key, Value>, _ rows: RowCursor) {
     self.table = table
     self.rows = rows
   }
@@ -17,7 +17,7 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
   @inlinable
   public mutating func next() throws(StoreError) -> (key: Key.Value, value: Value.Value)? {
     guard try rows.next() else { return nil }
-    return (try table.key.decode(rows.key), try table.value.decode(rows.value))
+    return try table.row(rows.key, rows.value)
   }
 
   /// Calls `body` with the bytes of the next row; `nil` at the end.

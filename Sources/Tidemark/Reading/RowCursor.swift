@@ -1,128 +1,86 @@
 internal import Changelog
-internal import RocksDB
 
 /// Steps over the rows of a table, in a view or in a transaction, as bytes.
 ///
 /// In a transaction it stands on live ground: each step sees the transaction as it then is, and what the cursor hands out
-/// there are copies. After a commit or an abort the next step looks at the rows anew, behind the last key.
+/// there are copies. After a commit or an abort the next step looks at the rows anew, after the last key.
 @usableFromInline
 @safe
-struct RowCursor: ~Copyable {
-  enum Source {
-    case view(View)
-    case transaction(TransactionCore)
-  }
-
-  private let source: Source
-  // The source's, which keeps them: counts of references at each step would cost more than the merge.
-  private let view: Unmanaged<View>?
-  private let core: Unmanaged<TransactionCore>?
+final class RowCursor {
+  private let source: ReadSource
+  /// Whether what is read may change while somebody holds a row.
+  private let isLive: Bool
   private let table: OpenTable
   private let range: KeyRange
   private let order: ScanOrder
-  private let usage: StoreUsage
-  private var rows: ByteCursor
-  /// The transaction's when its rows were looked at.
-  private var generation: UInt64
-  private var atEnd = false
+  // Unchecked here and below. Proof: one thread at a time uses the cursor, and what it calls can't get at it; the source
+  // lets go of the rows only while no step is a read of it.
+  @safe @exclusivity(unchecked) private var rows: ByteCursor
+  /// The source's when its rows were looked at.
+  @safe @exclusivity(unchecked) private var generation: UInt64
+  @safe @exclusivity(unchecked) private var atEnd = false
   private var failure: StoreError?
-  private var hasRow: Bool
-  private var lastKey = ByteBuffer()
-  /// The row's value, if that of the rows may change while it is read.
-  private var valueCopy = ByteBuffer()
-  private var hasValueCopy = false
+  @safe @exclusivity(unchecked) private var hasRow: Bool
+  @safe @exclusivity(unchecked) private var lastKey = ByteBuffer()
+  /// The row's value, if that of the rows may change or go while it is read.
+  @safe @exclusivity(unchecked) private var valueCopy = ByteBuffer()
+  @safe @exclusivity(unchecked) private var hasValueCopy = false
 
   init(
-    _ source: Source, _ table: OpenTable, range: KeyRange, order: ScanOrder, after: ScanContinuation?
+    _ source: ReadSource, _ table: OpenTable, range: KeyRange, order: ScanOrder, after: ScanContinuation?, isLive: Bool
   ) throws(StoreError) {
     let range = after.map { range.continued(after: $0.lastKey, order) } ?? range
-    let rows: ByteCursor
-    switch source {
-    case .view(let view):
-      rows = try view.read { (runs, snapshot) throws(RocksDBError) in
-        ByteCursor(
-          view.engine.database.handle.makeIterator(in: table.family, at: snapshot), over: runs, table.id, range: range,
-          order: order)
-      }
-      unsafe (self.view, core) = (Unmanaged.passUnretained(view), nil)
-      usage = view.engine.usage
-      generation = 0
-    case .transaction(let core):
-      try core.checkReadable()
-      rows = core.rows(in: table, range, order)
-      unsafe (view, self.core) = (nil, Unmanaged.passUnretained(core))
-      usage = core.engine.usage
-      generation = core.generation
-    }
-    self.rows = rows
     self.source = source
     self.table = table
     self.range = range
     self.order = order
+    self.isLive = isLive
+    generation = source.generation
+    try source.check()
+    rows = try source.rows(in: table, range, order)
     hasRow = after != nil
     if let after { lastKey.append(after.lastKey.rawSpan) }
-    usage.cursorOpened()
+    source.usage.cursorOpened()
+    if source.canExpire { source.add(self) }
   }
 
   @usableFromInline
-  deinit { usage.cursorClosed() }
+  deinit {
+    if source.canExpire { source.remove(self) }
+    source.usage.cursorClosed()
+  }
+
+  /// Lets go of what it stands on; each further step throws what its source says.
+  func letGo() { rows.letGo() }
 
   /// Where the scan stands; `nil` before the first row.
-  var continuation: ScanContinuation? { hasRow ? ScanContinuation(lastKey: lastKey.bytes.array) : nil }
+  var continuation: ScanContinuation? { hasRow ? ScanContinuation(lastKey: lastKey.withBytes { $0.array }) : nil }
 
   /// Goes to the next row; answers whether there is one.
   @usableFromInline
-  mutating func next() throws(StoreError) -> Bool {
+  func next() throws(StoreError) -> Bool {
     if let failure { throw failure }
     if atEnd { return false }
-    if let view = unsafe view, unsafe view._withUnsafeGuaranteedRef({ $0.isExpired }) { try checkSource() }
-    guard let core = unsafe core else { return try step() }
-    if unsafe core._withUnsafeGuaranteedRef({ !$0.isReadable || $0.generation != generation }) {
-      try checkSource()
-      lookAgain()
+    if source.canExpire {
+      try source.beginRead()
+      defer { source.endRead() }
+      return try step()
     }
-    guard try step() else { return false }
-    // Who reads the row may change the transaction; the database's rows stay where they are.
-    hasValueCopy = rows.isInBatch
-    if hasValueCopy {
-      valueCopy.removeAll()
-      valueCopy.append(rows.value)
-    }
-    return true
+    if source.generation != generation { try lookAgain() }
+    return try step()
   }
 
-  /// Throws if what it reads is over.
+  /// Goes on after the last key, in a source that has changed since.
   @inline(never)
-  private func checkSource() throws(StoreError) {
-    switch source {
-    case .view(let view): try view.check()
-    case .transaction(let core): try core.checkReadable()
-    }
+  private func lookAgain() throws(StoreError) {
+    try source.check()
+    generation = source.generation
+    rows = try source.rows(
+      in: table, hasRow ? range.continued(after: lastKey.withBytes { $0.array }, order) : range, order)
   }
 
-  /// Goes on behind the last key, in a transaction that was emptied since.
-  private mutating func lookAgain() {
-    guard case .transaction(let core) = source else { return }
-    rows = core.rows(in: table, hasRow ? range.continued(after: lastKey.bytes.array, order) : range, order)
-    generation = core.generation
-  }
-
-  /// The key of the row where it stands.
-  @usableFromInline
-  var key: RawSpan {
-    @_lifetime(borrow self)
-    get { lastKey.bytes }
-  }
-
-  /// The value of the row where it stands.
-  @usableFromInline
-  var value: RawSpan {
-    @_lifetime(borrow self)
-    get { hasValueCopy ? valueCopy.bytes : rows.value }
-  }
-
-  private mutating func step() throws(StoreError) -> Bool {
-    do throws(StoreError) { atEnd = try !Self.advance(&rows, behind: lastKey) } catch {
+  private func step() throws(StoreError) -> Bool {
+    do throws(StoreError) { atEnd = try !Self.advance(&rows, after: lastKey) } catch {
       // A scan that failed never looks like one that ended.
       failure = error
       throw error
@@ -130,12 +88,58 @@ struct RowCursor: ~Copyable {
     if atEnd { return false }
     hasRow = true
     lastKey.removeAll()
-    lastKey.append(rows.key)
+    unsafe Self.append(Self.key(rows), to: &lastKey)
+    // Who reads the row may change the transaction, or the view may expire; else the rows stay where they are.
+    hasValueCopy = source.canExpire || (isLive && rows.isInBatch)
+    if hasValueCopy {
+      valueCopy.removeAll()
+      unsafe Self.append(Self.value(rows), to: &valueCopy)
+    }
     return true
   }
 
-  private static func advance(_ rows: inout ByteCursor, behind lastKey: borrowing ByteBuffer) throws(StoreError) -> Bool
+  // MARK: The row
+
+  /// The key of the row where it stands.
+  @usableFromInline
+  var key: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      // Proof: the bytes stay until the next step, which whoever borrows the cursor doesn't make.
+      unsafe _overrideLifetime(RawSpan(_unsafeBytes: Self.bytes(lastKey)), borrowing: self)
+    }
+  }
+
+  /// The value of the row where it stands.
+  @usableFromInline
+  var value: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      // Proof: as for the key.
+      unsafe _overrideLifetime(
+        RawSpan(_unsafeBytes: hasValueCopy ? Self.bytes(valueCopy) : Self.value(rows)), borrowing: self)
+    }
+  }
+
+  // Functions of one property each: what an object has can't be lent beyond one access.
+
+  private static func advance(_ rows: inout ByteCursor, after lastKey: borrowing ByteBuffer) throws(StoreError) -> Bool
   {
     try rows.advance(behind: lastKey.bytes)
+  }
+
+  private static func append(_ bytes: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
+    // Proof: the caller's bytes lie in the rows, which aren't touched here.
+    unsafe buffer.append(RawSpan(_unsafeBytes: bytes))
+  }
+
+  private static func bytes(_ buffer: borrowing ByteBuffer) -> UnsafeRawBufferPointer {
+    unsafe buffer.bytes.withUnsafeBytes { unsafe $0 }
+  }
+  private static func key(_ rows: borrowing ByteCursor) -> UnsafeRawBufferPointer {
+    unsafe rows.key.withUnsafeBytes { unsafe $0 }
+  }
+  private static func value(_ rows: borrowing ByteCursor) -> UnsafeRawBufferPointer {
+    unsafe rows.value.withUnsafeBytes { unsafe $0 }
   }
 }

@@ -8,8 +8,7 @@ internal import RocksDB
 public struct Snapshot: Sendable {
   @usableFromInline let view: View
 
-  /// The changelog offset up to which the view is the replay of the changelog; without a changelog, how many commits
-  /// there were.
+  /// The changelog offset up to which the view is the replay of the changelog.
   public var offset: Offset { view.state.offset }
   /// How far each input partition was consumed.
   public var position: Position { view.state.position }
@@ -19,7 +18,7 @@ public struct Snapshot: Sendable {
   /// The value of a key; `nil` if there is none.
   @inlinable
   public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    try find(key, in: table).decoded(with: table.value)
+    try find(key, in: table).decoded(in: table, key)
   }
 
   /// Calls `body` with the bytes of a key's value, without a copy; `nil` if there is none.
@@ -49,11 +48,11 @@ public struct Snapshot: Sendable {
       encoded.append(buffer.bytes)
     }
     var results = [Result<V.Value, StoreError>?](repeating: nil, count: keys.count)
-    let isRead = try view.read { (runs, snapshot) throws(RocksDBError) in
+    let isRead = try view.read { (layers) throws(StoreError) in
       // What is in memory is found one by one as fast.
-      guard runs.isEmpty else { return false }
-      try view.engine.database.handle.withValues(encoded, in: open.family, at: snapshot) { index, bytes in
-        if let bytes { results[index] = Result { () throws(StoreError) in try table.value.decode(bytes) } }
+      guard layers.runs.isEmpty else { return false }
+      try layers.version.withValues(encoded, in: open) { index, bytes in
+        if let bytes { results[index] = Result { () throws(StoreError) in try table.value(bytes, of: keys[index]) } }
       }
       return true
     }
@@ -74,6 +73,7 @@ public struct Snapshot: Sendable {
     Cursor(
       table,
       try RowCursor(
-        .view(view), try view.tables.table(table), range: try range.bounds(table.key), order: order, after: after))
+        view, try view.tables.table(table), range: try range.bounds(table.key), order: order, after: after,
+        isLive: false))
   }
 }

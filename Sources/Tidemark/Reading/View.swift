@@ -1,15 +1,17 @@
 internal import Changelog
-internal import RocksDB
 internal import struct Synchronization.Atomic
 
 /// The state at one commit, shared by the snapshots and cursors that read it.
 ///
-/// It can expire: then what it held is let go once the last read under way is done.
+/// It can expire: then what it held is let go once the last read under way is done, also what cursors stand on that
+/// nobody moves.
+///
+/// Proof of `@unchecked Sendable`: `layers` is written once in `init` and once in `release`, which runs when the flag is
+/// set and no read is under way, so no read can begin; `isReleased` lets one thread through. All else is immutable,
+/// atomic, or inside a lock.
 @usableFromInline
-final class View: Sendable {
-  let engine: Engine
+final class View: ReadSource, @unchecked Sendable {
   @usableFromInline let tables: OpenTables
-  private let database: SharedDatabase
   /// The commit that it shows.
   let state: CommittedState
   let takenAt = ContinuousClock.now
@@ -18,75 +20,77 @@ final class View: Sendable {
   /// Reads under way, and the flag.
   private let users = Atomic<Int>(0)
   private let isReleased = Atomic<Bool>(false)
-  // Proof: written once in `init` and once in `release`, which runs when the flag is set and no read is under way, so no
-  // read can begin; `isReleased` lets one thread through.
-  private nonisolated(unsafe) var layers: WaitingCommits.Layers?
+  /// Cursors that stand on it; kept only where it can expire.
+  private let cursors = Mutex<[ObjectIdentifier: Parked]>([:])
+  // Proof: see above.
+  private nonisolated(unsafe) var layers: ReadLayers?
 
-  init(_ engine: Engine, _ state: CommittedState, _ layers: WaitingCommits.Layers) {
-    self.engine = engine
-    tables = engine.tables
-    database = engine.database
-    self.state = state
-    unsafe self.layers = layers
-    engine.usage.viewOpened()
+  /// A cursor takes itself out before it is gone.
+  private struct Parked {
+    unowned let cursor: RowCursor
   }
 
-  deinit { engine.usage.viewClosed() }
+  init(_ tables: OpenTables, _ state: CommittedState, _ layers: ReadLayers, _ usage: StoreUsage, canExpire: Bool) {
+    self.tables = tables
+    self.state = state
+    unsafe self.layers = layers
+    super.init(usage, canExpire: canExpire)
+    usage.viewOpened()
+  }
+
+  deinit { usage.viewClosed() }
+
+  // MARK: Reading
 
   /// Reads at the view's commit; throws `snapshotExpired` once it has expired.
-  func read<R: ~Copyable>(
-    _ body: (_ runs: [Run], _ snapshot: borrowing RocksDB.Snapshot) throws(RocksDBError) -> R
-  ) throws(StoreError) -> R {
-    let reading = try beginReading()
-    let result = try mappingErrors(to: "a read failed") { () throws(RocksDBError) in
-      unsafe try body(layers!.runs, layers!.snapshot.handle)
-    }
-    _ = consume reading
-    return result
+  func read<R: ~Copyable>(_ body: (_ layers: ReadLayers) throws(StoreError) -> R) throws(StoreError) -> R {
+    try beginRead()
+    defer { endRead() }
+    return unsafe try body(layers!)
   }
 
   /// What a key had at the view's commit.
   @usableFromInline
   func find(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
-    let reading = try beginReading()
-    if unsafe !layers!.runs.isEmpty, let found = unsafe layers!.runs.find(key, in: table.id) { return found }
-    let found = try database.find(key, in: table, at: unsafe layers!.snapshot)
-    _ = consume reading
-    return found
+    try beginRead()
+    defer { endRead() }
+    return unsafe try layers!.find(key, in: table)
   }
 
-  /// Begins a read; throws `snapshotExpired` if the view is too old for one.
-  private func beginReading() throws(StoreError) -> Reading {
-    let reading = Reading(self)
-    if reading.isTooLate { throw expiredError }
-    return reading
+  override func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) throws(StoreError) -> ByteCursor {
+    try read { (layers) throws(StoreError) in layers.rows(in: table, range, order) }
   }
 
-  /// A read under way, which keeps what the view reads.
-  struct Reading: ~Copyable {
-    private let view: View
-    fileprivate let isTooLate: Bool
-
-    fileprivate init(_ view: View) {
-      self.view = view
-      isTooLate = view.users.add(1, ordering: .acquiring).oldValue & View.expiredFlag != 0
-    }
-
-    deinit {
-      let after = view.users.subtract(1, ordering: .acquiringAndReleasing).newValue
-      if after == View.expiredFlag { view.release() }
-    }
+  @inline(__always)
+  override func beginRead() throws(StoreError) {
+    if users.add(1, ordering: .acquiring).oldValue & View.expiredFlag == 0 { return }
+    endRead()
+    throw expiredError
   }
+
+  @inline(__always)
+  override func endRead() {
+    if users.subtract(1, ordering: .acquiringAndReleasing).newValue == View.expiredFlag { release() }
+  }
+
+  override func add(_ cursor: RowCursor) {
+    cursors.withLock { $0[ObjectIdentifier(cursor)] = Parked(cursor: cursor) }
+  }
+
+  override func remove(_ cursor: RowCursor) {
+    _ = cursors.withLock { $0.removeValue(forKey: ObjectIdentifier(cursor)) }
+  }
+
+  // MARK: Expiry
 
   private var expiredError: StoreError {
     StoreError(.snapshotExpired, "the snapshot is older than the store lets one grow; take another")
   }
 
   /// Throws `snapshotExpired` once it has expired.
-  func check() throws(StoreError) { if isExpired { throw expiredError } }
-
-  /// Whether it has expired.
-  var isExpired: Bool { users.load(ordering: .relaxed) & Self.expiredFlag != 0 }
+  override func check() throws(StoreError) {
+    if users.load(ordering: .relaxed) & Self.expiredFlag != 0 { throw expiredError }
+  }
 
   /// Ends it for all who read it.
   func expire() {
@@ -97,6 +101,12 @@ final class View: Sendable {
   private func release() {
     // Each `read` that came too late brings the count back to the bare flag, also while another thread is here.
     if isReleased.exchange(true, ordering: .relaxed) { return }
+    changed()
+    // Under the lock, so that none is gone meanwhile; none reads, as each step is a read of the view.
+    cursors.withLock { cursors in
+      for parked in cursors.values { parked.cursor.letGo() }
+      cursors.removeAll()
+    }
     unsafe layers = nil
   }
 }

@@ -19,8 +19,8 @@ final class PartWriters: Sendable {
   private let directory: String
   private let storage: any Storage
   private let database: SharedDatabase
-  /// By the plan's index.
-  private let tables: [OpenTable]
+  /// By the plan's index; parts of dropped tables have none, and aren't written.
+  private let tables: [OpenTable?]
   /// Whether nothing is below the runs that a deletion would have to hide.
   private let dropsDeletions: Bool
   private let nextPart = Atomic<Int>(0)
@@ -29,7 +29,7 @@ final class PartWriters: Sendable {
   private let files = Mutex<[(part: Int, path: String)]>([])
 
   init(
-    _ runs: SortedRuns, _ plan: MergePlan, _ database: SharedDatabase, tables: [OpenTable], dropsDeletions: Bool
+    _ runs: SortedRuns, _ plan: MergePlan, _ database: SharedDatabase, tables: [OpenTable?], dropsDeletions: Bool
   ) {
     self.runs = runs.runs
     count = runs.writerCount
@@ -62,7 +62,9 @@ final class PartWriters: Sendable {
       do throws(StoreError) { try other.wait() } catch { failure = failure ?? error }
     }
     if let failure { throw failure }
-    return files.withLock { $0 }.sorted { $0.part < $1.part }.map { (tables[$0.part], $0.path) }
+    return files.withLock { $0 }.sorted { $0.part < $1.part }.compactMap { file in
+      tables[file.part].map { ($0, file.path) }
+    }
   }
 
   /// Writes one part after the other, as long as there are any that nobody else does.
@@ -89,6 +91,7 @@ final class PartWriters: Sendable {
 
   /// Writes the table file of a part; `nil` if it has no rows.
   private func write(_ part: Int) throws(StoreError) -> String? {
+    guard let table = tables[part] else { return nil }
     let path = "\(directory)/\(part).sst"
     // It has its name since it was whole, and synced.
     if try storage.open(path, .read) != nil { return path }
@@ -101,7 +104,7 @@ final class PartWriters: Sendable {
       if unsafe value == nil, dropsDeletions { continue }
       if file == nil {
         file = try mappingErrors(to: "a table file can't be made", ["file": temporary]) { () throws(RocksDBError) in
-          try database.handle.makeTableFile(at: temporary, for: tables[part].family)
+          try database.handle.makeTableFile(at: temporary, for: table.family)
         }
       }
       // Proof: RocksDB copies both, which stay until the next step.

@@ -119,8 +119,11 @@ struct Restore {
     var known: TableID?
     try records.forEach { (table, key, value) throws(StoreError) in
       if table == .system {
-        try applier.define(try TableRecord(key: key, value: value))
+        try applier.prepare(try SystemChange(key: key, value: value))
+        known = nil
       } else if table != known {
+        // It was dropped later, as a restore has found that was interrupted.
+        if applier.isDropped(table) { return }
         guard applier.table(table) != nil else {
           throw StoreError(.corrupted, "the changelog has a record of a table that it doesn't define", ["table": table])
         }
@@ -208,11 +211,15 @@ struct Restore {
     try runs.removeAll(startingAgainFrom: runs.end)
   }
 
-  /// The tables of a plan's parts.
-  private func tables(of plan: MergePlan) throws(StoreError) -> [OpenTable] {
-    var tables: [OpenTable] = []
+  /// The tables of a plan's parts; `nil` for one that was dropped.
+  private func tables(of plan: MergePlan) throws(StoreError) -> [OpenTable?] {
+    var tables: [OpenTable?] = []
     for part in plan.parts {
       guard let table = applier.table(part.table) else {
+        if applier.isDropped(part.table) {
+          tables.append(nil)
+          continue
+        }
         throw StoreError(
           .corrupted, "sorted runs have a record of a table that they don't define", ["table": part.table])
       }

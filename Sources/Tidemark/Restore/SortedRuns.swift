@@ -123,9 +123,12 @@ final class SortedRuns {
     var records = SortedRunCursor(run, .system, KeyRange())
     while try records.advance() {
       // Proof: the cursor keeps both until its next step.
-      guard let value = unsafe records.value else { continue }
-      try applier.define(
-        unsafe TableRecord(key: RawSpan(_unsafeBytes: records.key), value: RawSpan(_unsafeBytes: value)))
+      let key = unsafe RawSpan(_unsafeBytes: records.key)
+      if let value = unsafe records.value {
+        try applier.prepare(unsafe try SystemChange(key: key, value: RawSpan(_unsafeBytes: value)))
+      } else {
+        try applier.prepare(try SystemChange(key: key, value: nil))
+      }
     }
   }
 

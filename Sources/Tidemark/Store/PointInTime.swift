@@ -139,21 +139,14 @@ extension Checkpoint {
     guard let state = try shared.state(), let former = try shared.row(OffsetsFamily.identityKey) else {
       throw StoreError(.corrupted, "a checkpoint holds no stored offset", ["directory": directory.path])
     }
-    var offset = ByteBuffer()
-    offset.append(bigEndian: state.offset.value)
-    let identity = OffsetsFamily.encode(changelog)
-    var batch = RocksDB.WriteBatch()
+    var rows = OffsetsRows()
     // The former partition's offset: its name follows the id.
-    let formerKey = Array(former.dropFirst(16))
-    batch.delete(formerKey.rawSpan, in: shared.offsets)
-    let (offsetKey, identityKey) = (OffsetsFamily.offsetKey(changelog.topicPartition), OffsetsFamily.identityKey)
-    batch.put(offsetKey.rawSpan, offset.bytes, in: shared.offsets)
-    batch.put(identityKey.rawSpan, identity.rawSpan, in: shared.offsets)
-    try mappingErrors(to: "the changelog's identity can't be written", ["directory": directory.path]) {
-      () throws(RocksDBError) in
-      try shared.handle.write(batch, log: .off)
-      try shared.handle.flush(wait: true)
-    }
+    rows.delete(Array(former.dropFirst(16)))
+    rows.delete(OffsetsFamily.tailKey)
+    rows.set(OffsetsFamily.identityKey) { $0.append(OffsetsFamily.encode(changelog).rawSpan) }
+    rows.set(state, offsetKey: OffsetsFamily.offsetKey(changelog.topicPartition))
+    try rows.install(in: shared, by: directory)
+    try directory.storage.removeTree(directory.ingestion)
     var head: Head?
     try Head.write(shared, directory, over: &head)
   }

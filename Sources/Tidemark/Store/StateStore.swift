@@ -6,30 +6,32 @@ internal import RocksDB
 ///
 /// Calls block; any thread may make them. ``open(_:tables:changelog:options:progress:whileRestoring:)`` gets one.
 public final class StateStore: Sendable {
-  private let engine: Mutex<Engine?>
-  private let signals: MaintenanceSignals
-  private let observer: StoreObserver
+  private let parts: Mutex<OpenStore?>
+  private let watch = StoreWatch()
 
-  init(_ engine: Engine) {
-    self.engine = Mutex(engine)
-    signals = engine.signals
-    observer = engine.observer
-    Maintenance.start(engine)
+  init(_ store: OpenStore) {
+    parts = Mutex(store)
+    store.materializer.start()
+    watch.start(store)
   }
 
   deinit {
-    guard engine.withLock({ $0 != nil }) else { return }
-    signals.stop()
-    observer.metrics?.close()
+    guard let store = parts.withLock({ $0.take() }) else { return }
+    stopJobs(of: store)
+    store.observer.metrics?.close()
+  }
+
+  private func stopJobs(of store: OpenStore) {
+    watch.stop()
+    store.materializer.stop()
   }
 
   /// Begins the store's transaction; there is one at a time, and it may be used for many commits.
   ///
   /// Throws `locked` while another is alive.
   public func begin() throws(StoreError) -> Transaction {
-    let engine = try opened()
-    try engine.beginTransaction()
-    return Transaction(TransactionCore(engine, owner: self))
+    let store = try opened()
+    return Transaction(try store.writer.beginTransaction(owner: self))
   }
 
   /// Runs `body` in a transaction of its own, commits when it returns and aborts when it throws.
@@ -43,21 +45,21 @@ public final class StateStore: Sendable {
 
   /// A view of the last commit.
   ///
-  /// It doesn't wait for a commit that is being logged, nor for the database, but for scans of uncommitted changes to begin.
+  /// It doesn't wait for a commit that is being logged, nor for the database.
   public func snapshot() throws(StoreError) -> Snapshot { Snapshot(view: try opened().makeView()) }
 
   /// Reads that always see the latest: of what is committed, or also of what the store's transaction has changed so far.
   ///
   /// Make one and use it for as long as the store is open.
   public func reader(_ isolation: IsolationLevel = .readCommitted) throws(StoreError) -> Reader {
-    Reader(try opened(), isolation)
+    Reader(try opened().writer, isolation)
   }
 
   /// Writes what is committed to table files, so that a crash right afterwards has nothing to restore.
   public func flush() throws(StoreError) {
-    let engine = try opened()
-    try engine.health.check()
-    try engine.flush()
+    let store = try opened()
+    try store.health.check()
+    try store.materializer.flush()
   }
 
   /// Closes the store: what is committed is written to table files, and the changelog's writer is closed.
@@ -66,22 +68,47 @@ public final class StateStore: Sendable {
   /// stopped the store, if anything did; it is closed all the same.
   public func close() throws(StoreError) {
     // Taken at once, so that a second call finds nothing to close.
-    guard let engine = engine.withLock({ $0.take() }) else { return }
-    signals.stop()
-    engine.options.budget.leave(engine)
-    defer { observer.closed() }
-    var failure = engine.health.failure
-    if failure == nil {
-      do throws(StoreError) { try engine.flush() } catch { failure = error }
+    guard let store = parts.withLock({ $0.take() }) else { return }
+    stopJobs(of: store)
+    store.options.budget.leave(store.materializer)
+    defer {
+      store.observer.metrics?.close()
+      store.observer.closed()
     }
-    engine.close()
-    do throws(StoreError) { try engine.writer.close() } catch { failure = failure ?? error }
+    var failure = store.health.failure
+    if failure == nil {
+      do throws(StoreError) { try store.materializer.flush() } catch { failure = error }
+    }
+    store.materializer.close()
+    do throws(StoreError) { try store.writer.close() } catch { failure = failure ?? error }
     if let failure { throw failure }
   }
 
-  /// The engine; throws `closed` after ``close()``.
-  func opened() throws(StoreError) -> Engine {
-    guard let engine = engine.withLock({ $0 }) else { throw StoreError(.closed, "the store is closed") }
-    return engine
+  /// The open store; throws `closed` after ``close()``.
+  func opened() throws(StoreError) -> OpenStore {
+    guard let store = parts.withLock({ $0 }) else { throw StoreError(.closed, "the store is closed") }
+    return store
+  }
+
+  // MARK: Tables
+
+  /// Drops a table that wasn't declared when the store was opened, with all its rows.
+  ///
+  /// In a commit of its own: as durable on return as any commit is. Snapshots that have the table keep it. Its id is never used
+  /// again; a table of the same name that is declared later begins empty. A changelog with a dropped table can't be read by
+  /// versions of Tidemark before 0.2.
+  ///
+  /// Throws `invalidArgument` if the store has no such table, or if it is in use.
+  public func drop(_ name: String) throws(StoreError) {
+    let store = try opened()
+    guard !store.tables.all.contains(where: { $0.name == name }) else {
+      throw StoreError(
+        .invalidArgument, "the table is in use; open the store without declaring it, then drop it", ["table": name])
+    }
+    try store.materializer.flush()
+    guard let record = try store.database.tableRecords().first(where: { $0.name == name }) else {
+      throw StoreError(.invalidArgument, "the store has no table of this name", ["table": name])
+    }
+    try store.writer.change(define: [], drop: [record.id])
   }
 }

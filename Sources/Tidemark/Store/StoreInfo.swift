@@ -18,15 +18,13 @@ public struct StoreInfo: Sendable {
     public let estimatedRows: Int
     /// Bytes of live table files.
     public let tableFileBytes: Int
-    /// Bytes of memtables.
-    public let memtableBytes: Int
   }
 
   /// The store's directory.
   public let directory: String
-  /// The changelog's identity, if it has one.
+  /// The changelog's identity; `nil` for a store without one.
   public let changelog: ChangelogIdentity?
-  /// Where the changelog starts, is durable and ends.
+  /// Where the changelog starts, is durable and ends; `nil` for a store without one.
   public let changelogOffsets: ChangelogOffsets?
   /// The writer's epoch.
   public let epoch: Int32
@@ -55,27 +53,26 @@ public struct StoreInfo: Sendable {
 extension StateStore {
   /// What the store holds at the moment.
   public func info() throws(StoreError) -> StoreInfo {
-    let engine = try opened()
-    let committed = engine.committed
-    let handle = engine.database
-    let tables = engine.tables.all.map { table in
-      func number(_ name: String) -> Int { handle.integerProperty(name, in: table.family) }
+    let store = try opened()
+    let committed = store.committed
+    let database = store.database
+    let tables = store.tables.all.map { table in
+      func number(_ name: String) -> Int { database.integerProperty(name, in: table.family) }
       return StoreInfo.TableInfo(
         name: table.name, id: table.id, keyFormat: table.record.keyFormat, valueFormat: table.record.valueFormat,
-        estimatedRows: number("rocksdb.estimate-num-keys"), tableFileBytes: number("rocksdb.live-sst-files-size"),
-        memtableBytes: number("rocksdb.cur-size-all-mem-tables"))
+        estimatedRows: number("rocksdb.estimate-num-keys"), tableFileBytes: number("rocksdb.live-sst-files-size"))
     }
-    let stored = try handle.state(tier: .persisted)?.offset ?? .zero
+    let stored = store.materializer.storedOffset
     let effective = try mappingErrors(to: "the effective options can't be read") { () throws(RocksDBError) in
-      try handle.handle.effectiveOptions()
+      try database.handle.effectiveOptions()
     }
     return StoreInfo(
-      directory: engine.directory.path, changelog: engine.changelog?.identity,
-      changelogOffsets: try engine.changelog?.offsets(), epoch: engine.writer.epoch,
+      directory: store.directory.path, changelog: store.hasTailLog ? nil : store.changelog.identity,
+      changelogOffsets: store.hasTailLog ? nil : try store.changelog.offsets(), epoch: store.writer.log.epoch,
       committedOffset: committed.offset,
-      storedOffset: stored, predictedRestart: engine.predictedRestart(storedOffset: stored), receipt: committed.receipt,
+      storedOffset: stored, predictedRestart: store.predictedRestart(storedOffset: stored), receipt: committed.receipt,
       position: committed.position, streamTime: committed.streamTime, tables: tables,
-      budgetBytes: engine.options.budget.bytes, usedBudgetBytes: engine.options.budget.usedBytes,
+      budgetBytes: store.options.budget.bytes, usedBudgetBytes: store.options.budget.usedBytes,
       effectiveOptions: effective)
   }
 }

@@ -49,26 +49,28 @@ extension StateStore {
   /// `scratch` must not be there; it is removed afterwards. Commits may go on meanwhile. Where the changelog was deleted
   /// below a checkpoint, the replay begins with that checkpoint. Throws `cancelled` if `progress` throws,
   /// `unsupported` if the changelog doesn't keep its history.
+  ///
+  /// A store without a changelog has nothing to be replayed: the checksums of all its table files are verified instead, and
+  /// that its own log leads on from the stored offset.
   public func verify(
     in scratch: String, progress: (OpenProgress) throws -> Void = { _ in }
   ) throws(StoreError) -> VerifyReport {
-    let engine = try opened()
-    guard let changelog = engine.changelog else {
-      throw StoreError(.invalidArgument, "a store without a changelog has nothing to be verified against")
-    }
+    let store = try opened()
+    if store.hasTailLog { return try verifyTail(of: store) }
+    let changelog = store.changelog
     try changelog.requireHistory("a store can't be compared with a replay")
-    let directory = StoreDirectory(path: scratch, engine.directory.fileSystem)
+    let directory = StoreDirectory(path: scratch, store.directory.fileSystem)
     guard try !directory.exists else {
       throw StoreError(.invalidArgument, "the scratch directory is there already", ["directory": scratch])
     }
     defer { try? directory.storage.removeTree(scratch) }
-    let view = try engine.makeView()
+    let view = try store.makeView()
     var start = CommittedState(offset: .zero, receipt: Receipt(startOf: changelog.identity))
     if try changelog.offsets().start > .zero {
-      guard let checkpoint = try engine.directory.baseCheckpoint(of: changelog) else {
+      guard let checkpoint = try store.directory.baseCheckpoint(of: changelog) else {
         throw StoreError(
           .invalidArgument, "the changelog was deleted below an offset, and no checkpoint is known that covers it",
-          ["file": engine.directory.base])
+          ["file": store.directory.base])
       }
       try checkpoint.copy(to: scratch)
       start.offset = checkpoint.offset
@@ -76,18 +78,40 @@ extension StateStore {
     } else {
       try directory.create()
     }
-    let replay = try Replay(directory, changelog, engine.options)
+    let replay = try Replay(directory, changelog, store.options)
     let replayed = try replay.run(from: start, to: view.state.offset, progress)
     var report = VerifyReport(offset: view.state.offset, startOffset: start.offset)
     report.records = replayed.records
     report.stateAgrees = replayed.state == view.state
     // Also the tables that this open didn't declare.
     for table in replay.tables {
-      guard let family = engine.database.handle.columnFamily(table.record.familyName) else {
+      guard let family = store.database.handle.columnFamily(table.record.familyName) else {
         throw StoreError(
           .corrupted, "the store lacks a table that the changelog defines; rebuild it", ["table": table.name])
       }
       try compare(OpenTable(record: table.record, family: family), view, replay, &report)
+    }
+    return report
+  }
+
+  /// Reads every block of every table file, and sees whether the tail log leads on from the stored offset.
+  private func verifyTail(of store: OpenStore) throws(StoreError) -> VerifyReport {
+    try store.health.check()
+    try store.materializer.flush()
+    var report = VerifyReport(offset: store.committed.offset, startOffset: store.materializer.storedOffset)
+    try mappingErrors(
+      to: "a table file is damaged", ["directory": store.directory.path],
+      ifDamaged: "put back a copy of the store's directory"
+    ) { () throws(RocksDBError) in
+      try store.database.handle.verifyChecksums()
+    }
+    guard let stored = try store.database.state() else {
+      throw StoreError(.corrupted, "the store has no stored offset", ["directory": store.directory.path])
+    }
+    report.stateAgrees = try store.changelog.receipt(endingAt: stored.offset) == stored.receipt
+    try store.changelog.read(from: stored.offset, to: nil) { (commit) throws(StoreError) in
+      report.records += commit.records.count
+      return .next
     }
     return report
   }
@@ -97,7 +121,7 @@ extension StateStore {
     _ table: OpenTable, _ view: View, _ replay: Replay, _ report: inout VerifyReport
   ) throws(StoreError) {
     typealias Row = (key: [UInt8], value: [UInt8])
-    var mine = try RowCursor(.view(view), table, range: KeyRange(), order: .ascending, after: nil)
+    let mine = try RowCursor(view, table, range: KeyRange(), order: .ascending, after: nil, isLive: false)
     var theirs = try replay.rows(of: table.id)
     func takeMine() throws(StoreError) -> Row? { try mine.next() ? (mine.key.array, mine.value.array) : nil }
     func takeTheirs() throws(StoreError) -> Row? {
@@ -131,16 +155,10 @@ private final class Replay {
   init(_ directory: StoreDirectory, _ changelog: any Changelog, _ options: StoreOptions) throws(StoreError) {
     self.changelog = changelog
     self.directory = directory
+    self.options = options
     database = try SharedDatabase(
       try directory.openDatabase(directory.databaseOptions(options), "the scratch store can't be opened"))
-    var tables: [OpenTable] = []
-    for record in try database.tableRecords() {
-      tables.append(OpenTable(record: record, family: try database.family(record.familyName)))
-    }
-    try directory.emptyIngestion()
-    applier = Applier(
-      database: database, partition: changelog.identity.topicPartition, .tableFiles(directory), tables: tables)
-    self.options = options
+    applier = try Applier(database, directory, changelog.identity.topicPartition)
   }
 
   func run(
@@ -165,6 +183,6 @@ private final class Replay {
     guard let table = applier.table(id) else {
       throw StoreError(.corrupted, "the changelog doesn't define a table of the store", ["table": id])
     }
-    return database.rows(in: table.family)
+    return ReadLayers(runs: [], version: DatabaseVersion(database: database)).rows(in: table, KeyRange(), .ascending)
   }
 }

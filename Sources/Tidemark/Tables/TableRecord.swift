@@ -7,4 +7,19 @@ extension TableDescriptor {
   /// Ids are assigned once, so the family of a table that comes later can't meet what an earlier one left.
   var familyName: String { Self.familyName(id) }
   static func familyName(_ id: TableID) -> String { "table-\(id)" }
+
+  /// Throws `schemaMismatch` if a declared table was made with other codecs.
+  static func checkFormats(of declared: [any TableDefinition], _ known: [TableRecord]) throws(StoreError) {
+    for table in declared {
+      guard let record = known.first(where: { $0.name == table.name }),
+        record.keyFormat != table.keyFormat || record.valueFormat != table.valueFormat
+      else { continue }
+      throw StoreError(
+        .schemaMismatch, "a table was made with other codecs; declare it as it was made, or under another name",
+        [
+          "table": table.name, "made with": "\(record.keyFormat) -> \(record.valueFormat)",
+          "declared": "\(table.keyFormat) -> \(table.valueFormat)",
+        ])
+    }
+  }
 }

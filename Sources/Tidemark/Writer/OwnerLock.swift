@@ -45,20 +45,41 @@ final class OwnerLock: Sendable {
     Self.spin { visitorWantsIn.load(ordering: .acquiring) && turn.load(ordering: .acquiring) == Side.visitor }
   }
 
-  /// Runs `body` alone; unless it `isPaced`, at once, which is for who makes others wait meanwhile.
+  /// Runs `body` alone.
+  ///
+  /// Unpaced visits skip the delay; use them while holding a lock that others wait for. A paced visit waits for its time
+  /// before it takes its place, so that it holds up no unpaced one.
   func asVisitor<R: ~Copyable>(isPaced: Bool = true, _ body: () -> R) -> R {
-    nextVisit.withLock { nextVisit in
-      if isPaced { Self.spin { monotonicNanoseconds() < nextVisit } }
-      let begin = monotonicNanoseconds()
-      visitorWantsIn.store(true, ordering: .relaxed)
-      _ = turn.exchange(Side.owner, ordering: .acquiringAndReleasing)
-      Self.spin { ownerWantsIn.load(ordering: .acquiring) && turn.load(ordering: .acquiring) == Side.owner }
-      let result = body()
-      visitorWantsIn.store(false, ordering: .releasing)
-      let end = monotonicNanoseconds()
-      nextVisit = end + min(end - begin, Self.longestVisit) * (Self.visitorShare - 1)
-      return result
+    while true {
+      let now = monotonicNanoseconds()
+      // The result of a visit, or when to come again.
+      let visit: Visit<R> = nextVisit.withLock { nextVisit in
+        if isPaced, now < nextVisit { return .at(nextVisit) }
+        return .made(visitNow(&nextVisit, body))
+      }
+      switch consume visit {
+      case .made(let result): return result
+      case .at(let time): Self.spin { monotonicNanoseconds() < time }
+      }
     }
+  }
+
+  private enum Visit<R: ~Copyable>: ~Copyable {
+    case made(R)
+    case at(UInt64)
+  }
+
+  /// Runs `body` as the one visitor; says when the next may come.
+  private func visitNow<R: ~Copyable>(_ nextVisit: inout UInt64, _ body: () -> R) -> R {
+    let begin = monotonicNanoseconds()
+    visitorWantsIn.store(true, ordering: .relaxed)
+    _ = turn.exchange(Side.owner, ordering: .acquiringAndReleasing)
+    Self.spin { ownerWantsIn.load(ordering: .acquiring) && turn.load(ordering: .acquiring) == Side.owner }
+    let result = body()
+    visitorWantsIn.store(false, ordering: .releasing)
+    let end = monotonicNanoseconds()
+    nextVisit = end + min(end - begin, Self.longestVisit) * (Self.visitorShare - 1)
+    return result
   }
 
   @inline(__always)

@@ -18,7 +18,7 @@ public struct Transaction: ~Copyable, Sendable {
   /// The value of a key; `nil` if there is none.
   @inlinable
   public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    try find(key, in: table).decoded(with: table.value)
+    try find(key, in: table).decoded(in: table, key)
   }
 
   /// Calls `body` with the bytes of a key's value, without a copy; `nil` if there is none.
@@ -57,8 +57,8 @@ public struct Transaction: ~Copyable, Sendable {
     Cursor(
       table,
       try RowCursor(
-        .transaction(core), try core.tables.table(table), range: try range.bounds(table.key), order: order,
-        after: after))
+        core, try core.tables.table(table), range: try range.bounds(table.key), order: order, after: after,
+        isLive: true))
   }
 
   // MARK: Writing
@@ -95,7 +95,7 @@ public struct Transaction: ~Copyable, Sendable {
   ) throws {
     try core.select(table)
     try core.encodeKey(key, with: table.key)
-    var value = try core.find().decoded(with: table.value)
+    var value = try core.find().decoded(in: table, key)
     let existed = value != nil
     try change(&value)
     if let value {
@@ -121,7 +121,7 @@ public struct Transaction: ~Copyable, Sendable {
   public mutating func deleteRange<K, V>(_ range: ScanRange<K>, in table: Table<K, V>) throws(StoreError) -> Int {
     let open = try core.tables.table(table)
     let bounds = try range.bounds(table.key)
-    try core.check()
+    try core.checkWritable()
     let savepoint = core.setSavepoint()
     do throws(StoreError) {
       let deleted = try deleteRows(bounds, in: open)
@@ -138,7 +138,7 @@ public struct Transaction: ~Copyable, Sendable {
     var after: ScanContinuation?
     repeat {
       // Keys are gathered before they are deleted: each deletion would make the cursor take another iterator.
-      var rows = try RowCursor(.transaction(core), open, range: bounds, order: .ascending, after: after)
+      let rows = try RowCursor(core, open, range: bounds, order: .ascending, after: after, isLive: true)
       var keys: [[UInt8]] = []
       while keys.count < 1000, try rows.next() { keys.append(rows.key.array) }
       for key in keys { try core.delete(key.rawSpan, in: open) }
@@ -159,7 +159,7 @@ public struct Transaction: ~Copyable, Sendable {
   /// Savepoints nest. ``commit(_:)`` throws `invalidArgument` inside of one; ``abort()`` drops everything, also what was
   /// changed before the savepoint.
   public mutating func savepoint<R>(_ body: (inout Transaction) throws -> R) throws -> R {
-    try core.check()
+    try core.checkWritable()
     let savepoint = core.setSavepoint()
     do {
       let result = try body(&self)

@@ -9,13 +9,14 @@ internal import RocksDB
 /// cursors of the transaction are used on the same thread (``Cursor``).
 @usableFromInline
 @safe
-final class TransactionCore: @unchecked Sendable {
-  let engine: Engine
-  // The engine's, which keeps it: a count of references at each read would show beside a search.
+final class TransactionCore: ReadSource, @unchecked Sendable {
+  private let writer: StoreWriter
+  private let materializer: Materializer
+  // The materializer's, which keeps it: a count of references at each read would show beside a search.
   private let health: Unmanaged<Health>
   @usableFromInline let tables: OpenTables
-  /// Keeps the store's threads alive for as long as there is a transaction.
-  private let owner: StateStore
+  /// Keeps the store open for as long as there is a transaction.
+  private let owner: any AnyObject & Sendable
   /// What it reads above the database: its changes, and runs of commits.
   private let layers: TransactionLayers
   // What the next calls are about: a table, as it was named, and a key and a value, encoded.
@@ -27,8 +28,6 @@ final class TransactionCore: @unchecked Sendable {
   @safe @exclusivity(unchecked) private var tableCodecs: CodecTypes?
   @safe @exclusivity(unchecked) @usableFromInline var keyBuffer = ByteBuffer()
   @safe @exclusivity(unchecked) @usableFromInline var valueBuffer = ByteBuffer()
-  /// Counts how often the transaction was emptied: a savepoint from before is gone, and what a cursor stands on.
-  @safe @exclusivity(unchecked) private(set) var generation: UInt64 = 0
   private var savepointDepth = 0
   private(set) var streamTime: Timestamp?
   @safe @exclusivity(unchecked) private var firstChangeAt: UInt64?
@@ -37,14 +36,16 @@ final class TransactionCore: @unchecked Sendable {
 
   private static let reservationBytes = 64 << 10
 
-  init(_ engine: Engine, owner: StateStore) {
-    self.engine = engine
-    unsafe health = Unmanaged.passUnretained(engine.health)
-    tables = engine.tables
+  init(_ writer: StoreWriter, owner: any AnyObject & Sendable) {
+    self.writer = writer
+    materializer = writer.materializer
+    unsafe health = Unmanaged.passUnretained(writer.materializer.health)
+    tables = writer.tables
     self.owner = owner
-    layers = engine.layers
-    streamTime = engine.committed.streamTime
-    engine.resetTransaction()
+    layers = writer.layers
+    streamTime = writer.materializer.state.streamTime
+    super.init(writer.materializer.usage, canExpire: false)
+    writer.resetTransaction()
   }
 
   // MARK: Naming
@@ -89,18 +90,13 @@ final class TransactionCore: @unchecked Sendable {
     try checkReadable()
     return try keyBuffer.withBytes { (key) throws(StoreError) in
       if let entry = layers.findChange(key, in: tableID) { return FoundValue(entry) }
-      if let found = layers.findCommitted(key, in: tableID) { return found }
-      return try engine.database.find(key, in: table!)
+      return try layers.findCommitted(key, in: table!)
     }
   }
 
   /// The uncommitted rows merged with the committed ones; valid until the next commit or abort.
-  func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
-    // Before the iterator, which then has at least what they lack.
-    let runs = layers.waitingRuns
-    return ByteCursor(
-      engine.database.handle.makeIterator(in: table.family), over: runs, table.id, changes: layers.changes,
-      range: range, order: order)
+  override func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) throws(StoreError) -> ByteCursor {
+    layers.rows(in: table, range, order)
   }
 
   // MARK: Writing
@@ -128,9 +124,9 @@ final class TransactionCore: @unchecked Sendable {
   /// Checks the limits before a change, so that a refused one changes nothing.
   @inline(__always)
   private func willChange(adding count: Int) throws(StoreError) {
-    try check()
+    try checkWritable()
     let bytes = uncommittedBytes + IndexedBatch.greatestGrowth(count)
-    let limit = engine.options.transactionLimits.hardBytes
+    let limit = materializer.options.transactionLimits.hardBytes
     guard bytes <= limit else {
       throw StoreError(
         .overBudget, "the transaction's hard limit is reached; commit or abort it",
@@ -143,9 +139,9 @@ final class TransactionCore: @unchecked Sendable {
   @inline(never)
   private func reserve(_ bytes: Int) throws(StoreError) {
     let more = max(Self.reservationBytes, bytes - reservedBytes)
-    try engine.options.budget.reserve(more)
+    try materializer.options.budget.reserve(more)
     reservedBytes += more
-    engine.usage.setUncommitted(bytes: reservedBytes)
+    usage.setUncommitted(bytes: reservedBytes)
   }
 
   func advance(streamTime time: Timestamp) { streamTime = max(streamTime ?? time, time) }
@@ -157,22 +153,24 @@ final class TransactionCore: @unchecked Sendable {
 
   var shouldCommit: Bool {
     guard let firstChangeAt else { return false }
-    let limits = engine.options.transactionLimits
+    let limits = materializer.options.transactionLimits
     if uncommittedBytes >= limits.softBytes || layers.changes.count >= limits.softEntries { return true }
     if let interval = limits.softInterval, monotonicNanoseconds() - firstChangeAt >= interval.nanoseconds {
       return true
     }
-    return engine.options.budget.asksForCommit
+    return materializer.options.budget.asksForCommit
   }
 
   // MARK: Ending
 
   /// Throws `closed` if the transaction is over, and what stopped the store if it takes no writes.
   @inline(__always)
-  func check() throws(StoreError) {
+  func checkWritable() throws(StoreError) {
     if isEnded { throw Self.endedError() }
-    if unsafe !health._withUnsafeGuaranteedRef({ $0.takesWrites }) { try engine.health.check() }
+    if unsafe !health._withUnsafeGuaranteedRef({ $0.takesWrites }) { try materializer.health.check() }
   }
+
+  override func check() throws(StoreError) { try checkReadable() }
 
   /// Throws `closed` if the transaction or the store is over; what stopped the writes of a store doesn't stop reads.
   @inline(__always)
@@ -186,7 +184,7 @@ final class TransactionCore: @unchecked Sendable {
   @inline(never)
   private func throwEnded() throws(StoreError) {
     if isEnded { throw Self.endedError() }
-    try engine.health.checkOpen()
+    try materializer.health.checkOpen()
   }
 
   @inline(never)
@@ -202,7 +200,7 @@ final class TransactionCore: @unchecked Sendable {
   func rollBack(to savepoint: Savepoint) {
     savepointDepth -= 1
     guard savepoint.generation == generation else { return clear() }
-    layers.change { $0.rollBackToSavepoint() }
+    layers.rollBackToSavepoint()
     streamTime = savepoint.streamTime
     firstChangeAt = savepoint.firstChangeAt
   }
@@ -220,22 +218,22 @@ final class TransactionCore: @unchecked Sendable {
 
   /// Commits and empties it; after a throw all is staged as it was.
   func commit(_ position: Position) throws(StoreError) {
-    try check()
+    try checkWritable()
     guard savepointDepth == 0 else {
-      throw StoreError(.invalidArgument, "a commit inside of a savepoint can't be rolled back; commit behind it")
+      throw StoreError(.invalidArgument, "a commit inside of a savepoint can't be rolled back; commit after it")
     }
-    try engine.commit(self, position)
+    _ = try writer.commit(self, position)
   }
 
   /// Drops the uncommitted changes; the transaction can be used again.
   func clear() {
-    engine.resetTransaction()
-    generation &+= 1
+    writer.resetTransaction()
+    changed()
     firstChangeAt = nil
-    engine.options.budget.release(reservedBytes)
+    materializer.options.budget.release(reservedBytes)
     reservedBytes = 0
-    engine.usage.setUncommitted(bytes: 0)
-    streamTime = engine.committed.streamTime
+    usage.setUncommitted(bytes: 0)
+    streamTime = materializer.state.streamTime
   }
 
   /// Ends the transaction for good, so that the store can begin another.
@@ -243,6 +241,6 @@ final class TransactionCore: @unchecked Sendable {
     clear()
     isEnded = true
     layers.end()
-    engine.transactionEnded()
+    writer.transactionEnded()
   }
 }

@@ -1,4 +1,5 @@
 internal import Changelog
+internal import struct Synchronization.Atomic
 
 /// What the store's transaction reads above the database: what it has changed, and below that runs of commits.
 ///
@@ -11,11 +12,15 @@ final class TransactionLayers: @unchecked Sendable {
   private static let visitCount = 16
 
   private let lock = OwnerLock()
-  // Unchecked here and below. Proof: as above, and who changes them can't get at them in another way meanwhile.
+  // Unchecked here and below. Proof: as above, and whoever changes them can't get at them in another way meanwhile.
   @safe @exclusivity(unchecked) private(set) var changes = IndexedBatch()
-  @safe @exclusivity(unchecked) private(set) var runs = CommittedRuns()
+  @safe @exclusivity(unchecked) private(set) var layers: ReadLayers
   /// Whether there is a transaction.
   @safe @exclusivity(unchecked) private var isInUse = false
+  /// Counts how often changes became something else all at once: by a commit, an abort, a rollback.
+  private let turns = Atomic<UInt64>(0)
+
+  init(_ database: SharedDatabase) { layers = ReadLayers(runs: [], version: DatabaseVersion(database: database)) }
 
   // MARK: The transaction
 
@@ -23,15 +28,31 @@ final class TransactionLayers: @unchecked Sendable {
   @inline(__always)
   func change(_ body: (IndexedBatch) -> Void) { lock.asOwner { body(changes) } }
 
-  /// Goes on with another batch of changes.
-  func replaceChanges(with other: IndexedBatch) { lock.asOwner { changes = other } }
-
-  /// Begins anew, without changes, over runs; answers those before.
-  func reset(over runs: CommittedRuns) -> CommittedRuns {
+  /// Drops the changes after the last savepoint.
+  func rollBackToSavepoint() {
     lock.asOwner {
-      let former = self.runs
+      changes.rollBackToSavepoint()
+      turns.add(1, ordering: .relaxed)
+    }
+  }
+
+  /// Goes on with another batch of changes.
+  func replaceChanges(with other: IndexedBatch) {
+    lock.asOwner {
+      changes = other
+      turns.add(1, ordering: .relaxed)
+    }
+  }
+
+  /// Begins anew, without changes, over other runs.
+  ///
+  /// Returns what it read before, to be freed after the caller's lock is released.
+  func reset(over layers: ReadLayers) -> ReadLayers {
+    lock.asOwner {
+      let former = self.layers
       changes.removeAll()
-      self.runs = runs
+      turns.add(1, ordering: .relaxed)
+      self.layers = layers
       isInUse = true
       return former
     }
@@ -39,10 +60,13 @@ final class TransactionLayers: @unchecked Sendable {
 
   /// Gives up all that it holds.
   func end() {
-    // What goes is freed behind the lock.
+    // Freed after the lock is released: deallocation can be slow.
     _ = lock.asOwner {
-      let former = (changes, runs)
-      (changes, runs, isInUse) = (IndexedBatch(), CommittedRuns(), false)
+      let former = (changes, layers)
+      changes = IndexedBatch()
+      turns.add(1, ordering: .relaxed)
+      layers = ReadLayers(runs: [], version: layers.version)
+      isInUse = false
       return former
     }
   }
@@ -54,41 +78,50 @@ final class TransactionLayers: @unchecked Sendable {
     unsafe Unmanaged.passUnretained(changes)._withUnsafeGuaranteedRef { $0.find(key, in: table) }
   }
 
-  /// What runs say about a key; `nil` if none changes it.
+  /// What a key has that the changes say nothing about.
   @inline(__always)
-  func findCommitted(_ key: RawSpan, in table: TableID) -> FoundValue? {
-    lock.asOwner { runs.waiting.find(key, in: table) ?? runs.clean.find(key, in: table) }
+  func findCommitted(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
+    if let found = lock.asOwner({ layers.findInRuns(key, in: table.id) }) { return found }
+    return try layers.version.find(key, in: table)
   }
 
-  /// What a scan reads between the changes and the database, the latest first.
-  ///
-  /// The database has what is clean, too: point reads may take it from there, scans needn't look at it.
-  var waitingRuns: [Run] { lock.asOwner { runs.waiting } }
+  /// The uncommitted rows of a range merged with the committed ones.
+  func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
+    // Taken before the iterator is made, which then has at least what the runs lack.
+    let layers = lock.asOwner { self.layers }
+    return layers.rows(in: table, range, order, under: changes)
+  }
 
   // MARK: Other threads
-
-  /// Lets go of the runs up to a number, which the database has by now, and reads those that stay clean instead; answers
-  /// those before.
-  ///
-  /// A transaction that isn't used for a while would keep their memory until its next commit.
-  func forget(upTo number: Int, keeping clean: [Run]) -> CommittedRuns {
-    lock.asVisitor(isPaced: false) {
-      let former = runs
-      if isInUse { runs = CommittedRuns(waiting: former.waiting.filter { $0.number > number }, clean: clean) }
-      return former
-    }
-  }
 
   /// What it says about a key, copied; `nil` if it doesn't change it.
   func findUncommitted(_ key: RawSpan, in table: TableID) -> FoundValue? {
     lock.asVisitor { changes.find(key, in: table).map { FoundValue(copying: $0) } }
   }
 
-  /// Copies the changes of a range, a few at a time, so that the transaction is never held up for long.
+  /// Copies the changes of a range of a table, a few at a time, so that the transaction is never held up for long.
   ///
-  /// It ends where the range ends when it begins, also if the transaction adds keys as fast.
-  func copyChanges(_ range: KeyRange, of table: TableID, to run: Run) {
-    var range = range
+  /// Ends where the range ends when it begins, also if the transaction adds keys as fast. Returns `false` if the changes
+  /// became something else meanwhile, by a commit or an abort: what was copied then belongs to no one state. Throws
+  /// `overBudget` where the memory budget has no room for the copy.
+  func copyChanges(_ range: KeyRange, of table: TableID, to run: Run) throws(StoreError) -> Bool {
+    let begin = turns.load(ordering: .relaxed)
+    guard var range = rangeWithEnd(range, of: table) else { return turns.load(ordering: .relaxed) == begin }
+    var isWhole = false
+    while !isWhole {
+      let lastKey: [UInt8]? = lock.asVisitor(isPaced: false) {
+        guard turns.load(ordering: .relaxed) == begin else { return nil }
+        return copySome(range, of: table, to: run, isWhole: &isWhole)
+      }
+      try run.reserve()
+      guard let lastKey else { return isWhole && turns.load(ordering: .relaxed) == begin }
+      range.lower = lastKey + [0]
+    }
+    return true
+  }
+
+  /// The range up to the last key that is changed in it; `nil` if none is.
+  private func rangeWithEnd(_ range: KeyRange, of table: TableID) -> KeyRange? {
     let end: [UInt8]? = lock.asVisitor(isPaced: false) {
       let last: KeyTree.Position?
       if let upper = range.upper {
@@ -100,30 +133,37 @@ final class TransactionLayers: @unchecked Sendable {
       // Proof: the entry's memory is there until the batch changes, which it doesn't during the visit.
       return unsafe RawSpan(_unsafeBytes: last.entry.key).array
     }
-    guard let end else { return }
-    range.upper = end + [0]
-    var lastKey: [UInt8]?
-    repeat {
-      lastKey = lock.asVisitor(isPaced: false) {
-        var position: KeyTree.Position?
-        if let lastKey {
-          position = changes.first(in: table, behind: lastKey.rawSpan)
-        } else {
-          position = changes.first(in: table, from: range.lower.rawSpan)
-        }
-        for count in 1... {
-          guard let current = position else { return nil }
-          let entry = current.entry
-          // Proof: the entry's memory is there until the batch changes, which it doesn't during the visit.
-          let key = unsafe RawSpan(_unsafeBytes: entry.key)
-          if let upper = range.upper, key.compare(upper.rawSpan) >= 0 { return nil }
-          unsafe run.add(key, entry.state == .deleted ? nil : RawSpan(_unsafeBytes: entry.value), in: table)
-          if count == Self.visitCount { return key.array }
-          position = current.next
-        }
-        return nil
+    return end.map { KeyRange(lower: range.lower, upper: $0 + [0]) }
+  }
+
+  /// Copies the first changes of a range; answers the last key, and `nil` at the end of the range.
+  private func copySome(_ range: KeyRange, of table: TableID, to run: Run, isWhole: inout Bool) -> [UInt8]? {
+    var position = changes.first(in: table, from: range.lower.rawSpan)
+    for count in 1... {
+      guard let current = position else { break }
+      let entry = current.entry
+      // Proof: the entry's memory is there until the batch changes, which it doesn't during the visit.
+      let key = unsafe RawSpan(_unsafeBytes: entry.key)
+      if let upper = range.upper, key.compare(upper.rawSpan) >= 0 { break }
+      unsafe run.add(key, entry.state == .deleted ? nil : RawSpan(_unsafeBytes: entry.value), in: table)
+      if count == Self.visitCount { return key.array }
+      position = current.next
+    }
+    isWhole = true
+    return nil
+  }
+}
+
+extension TransactionLayers: RunHolder {
+  // A transaction that isn't used for a while would keep their memory until its next commit.
+  func forget(upTo number: Int, keeping clean: [Run]) -> ReadLayers {
+    lock.asVisitor(isPaced: false) {
+      let former = layers
+      if isInUse {
+        layers.runs.removeAll { $0.number <= number }
+        layers.clean = clean
       }
-      run.count()
-    } while lastKey != nil
+      return former
+    }
   }
 }

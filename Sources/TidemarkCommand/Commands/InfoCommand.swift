@@ -66,8 +66,7 @@ struct InfoCommand: ParsableCommand {
     for table in info.tables {
       row(
         "table \(table.name)",
-        "~\(counted(table.estimatedRows, "row")), \(grouped(table.tableFileBytes)) bytes in files,"
-          + " \(grouped(table.memtableBytes)) in memory")
+        "~\(counted(table.estimatedRows, "row")), \(grouped(table.tableFileBytes)) bytes in files")
       row("", "\(table.keyFormat) -> \(table.valueFormat)")
     }
     row("on disk", "\(grouped(bytes("store"))) bytes of store, \(grouped(bytes("changelog"))) of changelog")
@@ -105,7 +104,6 @@ struct InfoCommand: ParsableCommand {
       var id: UInt32
       var estimatedRows: Int
       var tableFileBytes: Int
-      var memtableBytes: Int
     }
     var directory: String
     var plan: AggregationPlan
@@ -151,8 +149,7 @@ struct InfoCommand: ParsableCommand {
       streamTime: info.streamTime.map(EventTime.text), storeBytes: bytes("store"), changelogBytes: bytes("changelog"),
       tables: info.tables.map {
         .init(
-          name: $0.name, id: $0.id.value, estimatedRows: $0.estimatedRows, tableFileBytes: $0.tableFileBytes,
-          memtableBytes: $0.memtableBytes)
+          name: $0.name, id: $0.id.value, estimatedRows: $0.estimatedRows, tableFileBytes: $0.tableFileBytes)
       },
       budgetBytes: info.budgetBytes, usedBudgetBytes: info.usedBudgetBytes, effectiveOptions: info.effectiveOptions)
     let encoder = JSONEncoder()

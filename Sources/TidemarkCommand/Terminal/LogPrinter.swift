@@ -22,7 +22,7 @@ struct LogPrinter {
   }
 
   private mutating func learn(_ table: TableID, _ key: RawSpan, _ value: RawSpan?) {
-    guard table == .system, let record = try? TableRecord(key: key, value: value) else { return }
+    guard table == .system, let value, let record = try? TableRecord(key: key, value: value) else { return }
     names[record.id] = record.name
   }
 
@@ -56,7 +56,8 @@ struct LogPrinter {
     _ offset: Int64, _ table: TableID, _ key: RawSpan, _ value: RawSpan?, to output: inout [UInt8]
   ) {
     let name = names[table] ?? "table-\(table)"
-    let defined = table == .system ? (try? TableRecord(key: key, value: value))?.name : nil
+    var defined: String?
+    if table == .system, let value { defined = (try? TableRecord(key: key, value: value))?.name }
     if json {
       output += #"{"type":"record","offset":\#(offset),"table":"\#(name)","key":"#.utf8
       appendKey(key, of: name, to: &output)

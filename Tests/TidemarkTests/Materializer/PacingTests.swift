@@ -41,9 +41,9 @@ import TidemarkTesting
     var options = StoreOptions.lazy
     options.waitingBytes = 100_000
     let store = try directory.store(try directory.log(), options)
-    let engine = try store.opened()
-    var state = engine.committed
-    var waiting = WaitingCommits(engine.database, options, state)
+    let open = try store.opened()
+    var state = open.committed
+    var waiting = WaitingCommits(open.database, options, state)
     func commit(_ bytes: Int) {
       var changes = IndexedBatch()
       if bytes > 0 { changes.put([1].rawSpan, [UInt8](repeating: 1, count: bytes).rawSpan, in: TableID(1)) }
@@ -67,9 +67,9 @@ import TidemarkTesting
   /// Seen to fail with: a patience that is always the same; one that isn't given up again.
   @Test func applicationsWaitLongerTheLongerCompactionsAreBehind() throws {
     let store = try directory.store(try directory.log(), .lazy)
-    let engine = try store.opened()
-    var state = engine.committed
-    var waiting = WaitingCommits(engine.database, .lazy, state)
+    let open = try store.opened()
+    var state = open.committed
+    var waiting = WaitingCommits(open.database, .lazy, state)
     var changes = IndexedBatch()
     state.offset = Offset(state.offset.value + 1)
     waiting.add(&changes, state)
@@ -90,13 +90,5 @@ import TidemarkTesting
     #expect(greatest == last && last > first * 10 && last < first * 16, "but not without end")
     let (over, again) = (waiting.patience(isStalled: false), waiting.patience(isStalled: true))
     #expect(over == .zero && again == first)
-  }
-
-  /// Seen to fail with: a request that stays until there is something to flush, and the thread turned without a pause.
-  @Test func whatWasAskedForIsDoneOnce() {
-    let signals = MaintenanceSignals()
-    signals.requestFlush()
-    #expect(signals.next(lag: .seconds(60), deadline: nil).flush)
-    #expect(!signals.next(lag: .seconds(60), deadline: .now).flush)
   }
 }

@@ -18,9 +18,9 @@ import TidemarkTesting
   private func databaseOffset(_ store: StateStore) throws -> Offset? { try store.opened().database.state()?.offset }
 
   /// What a transaction that begins now has below it.
-  private func runs(_ store: StateStore) throws -> CommittedRuns {
+  private func runs(_ store: StateStore) throws -> ReadLayers {
     let transaction = try store.begin()
-    let runs = try store.opened().layers.runs
+    let runs = try store.opened().writer.layers.layers
     transaction.core.clear()
     return runs
   }
@@ -194,24 +194,24 @@ import TidemarkTesting
 
   @Test func anOpenTransactionReadsWhatStaysToBeRead() throws {
     var transaction = try store.begin()
-    let layers = try store.opened().layers
+    let layers = try store.opened().writer.layers
     for value in Int64(1)...3 {
       try transaction.put("a", value, in: balances)
       try transaction.put("key \(value)", value, in: balances)
       try transaction.commit()
-      #expect(layers.runs.waiting.count == 1)
+      #expect(layers.layers.runs.count == 1)
       try store.flush()
-      #expect(layers.runs.waiting.isEmpty)
-      #expect(layers.runs.clean.count == Int(value))
+      #expect(layers.layers.runs.isEmpty)
+      #expect(layers.layers.clean.count == Int(value))
       #expect(try transaction.get("a", in: balances) == value)
       #expect(try transaction.get("key 1", in: balances) == 1)
       #expect(try rows(transaction, .ascending).first == "a=\(value)")
     }
     _ = consume transaction
-    #expect(layers.runs.clean.isEmpty)
+    #expect(layers.layers.clean.isEmpty)
     try store.write { try $0.put("a", 4, in: balances) }
     try store.flush()
-    #expect(layers.runs.clean.isEmpty, "nobody is there to read them")
+    #expect(layers.layers.clean.isEmpty, "nobody is there to read them")
   }
 
   /// What a transaction found stays where it is while it is read, though the run goes meanwhile.
@@ -223,7 +223,7 @@ import TidemarkTesting
     var transaction = try store.begin()
     for number in 0..<100 { try transaction.put(("a", Int64(number)), Self.text, in: orders) }
     try transaction.commit()
-    weak let run = try store.opened().layers.waitingRuns.first
+    weak let run = try store.opened().writer.layers.layers.runs.first
     let found = try transaction.withBytes(("a", 50), in: orders) { bytes in
       try store.flush()
       return (isKept: run != nil, length: bytes.array.count { $0 == 0x78 })
@@ -343,7 +343,7 @@ import TidemarkTesting
       let view = try store.snapshot()
       #expect(try view.get("key \(number % 200)", in: balances) == Int64(number))
     }
-    #expect(try runs(store).waiting.count <= 10)
+    #expect(try runs(store).runs.count <= 10)
     #expect(try store.snapshot().allBalances().count == 200)
   }
 
@@ -359,7 +359,7 @@ import TidemarkTesting
     try store.write { try $0.delete("key 5", in: balances) }
     let runs = try runs(store)
     #expect((1...4).contains(runs.clean.count))
-    #expect(runs.waiting.count == 1)
+    #expect(runs.runs.count == 1)
     var transaction = try store.begin()
     #expect(try transaction.get("a", in: balances) == 6)
     #expect(try (1...6).map { try transaction.get("key \($0)", in: balances) } == [nil, nil, nil, nil, nil, 6])

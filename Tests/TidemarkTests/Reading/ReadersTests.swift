@@ -15,7 +15,7 @@ private let input = TopicPartition("input", 0)
   private func open(hasChangelog: Bool = true, waitingBytes: Int = 2 << 20) throws -> StateStore {
     var options = StoreOptions()
     options.waitingBytes = waitingBytes
-    options.syncsWithoutChangelog = false
+    options.tailDurability = .os
     return try StateStore.open(
       directory("store"), tables: [balances, orders], changelog: hasChangelog ? try directory.log() : nil,
       options: options)

@@ -21,7 +21,7 @@ private let copies = Table("copies", key: .int64, value: .int64)
     let directory = try TemporaryDirectory()
     var options = StoreOptions()
     options.storedLagBytes = 20_000
-    options.syncsWithoutChangelog = false
+    options.tailDurability = .os
     let store = try StateStore.open(
       directory("store"), tables: [balances, copies], changelog: hasChangelog ? try directory.log() : nil,
       options: options)

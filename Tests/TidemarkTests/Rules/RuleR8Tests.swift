@@ -273,7 +273,7 @@ import TidemarkTesting
   /// Seen to fail with: `HEAD` that tells of what only the write-ahead log holds.
   @Test func headTellsOnlyOfTableFiles() throws {
     var options = StoreOptions.lazy
-    options.syncsWithoutChangelog = false
+    options.tailDurability = .os
     func open(_ name: String) throws -> StateStore {
       try StateStore.open(directory(name), tables: [balances], options: options)
     }

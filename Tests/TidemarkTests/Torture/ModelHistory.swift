@@ -43,7 +43,7 @@ final class ModelHistory {
     if Bool.random(using: &generator) { options.storedLagBytes = Int.random(in: 200...4000, using: &generator) }
     // Commits reach the database at once, several together, or only when they must.
     options.waitingBytes = [0, 500, 5000, 2 << 20].randomElement(using: &generator)!
-    options.syncsWithoutChangelog = false
+    options.tailDurability = .os
     self.options = options
   }
 

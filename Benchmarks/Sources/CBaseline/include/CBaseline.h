@@ -27,11 +27,11 @@ typedef struct BaselineSlice {
 enum { BaselineCreate = 0, BaselineExisting = 1, BaselineReadOnly = 2 };
 enum { BaselineLogOff = 0, BaselineLogUnsynced = 1, BaselineLogSynced = 2 };
 
-/// Opens a database with the options that the database in `model` was opened with last (its OPTIONS file), and a block
-/// cache and a write buffer manager as the store's budget of `budget_bytes` has them. Only a database that is created
-/// has its table in the family `default`. `insert_hint` keeps the hint for batches in key order, which the model has.
+/// Opens a database with the options that Baseline.cc states, a block cache of `budget_bytes`, and a write buffer manager of
+/// half of that, charged to the cache. Only a database that is created has its table in the family `default`.
+/// `insert_hint`: whether memtables have the hint for batches in key order.
 BaselineError baseline_open(
-    const char *_Nonnull path, const char *_Nonnull model, size_t budget_bytes, int mode, bool insert_hint,
+    const char *_Nonnull path, size_t budget_bytes, int mode, bool insert_hint,
     BaselineDatabase *_Nullable *_Nonnull out);
 void baseline_close(BaselineDatabase *_Nonnull database);
 

@@ -22,13 +22,11 @@ enum WriteAheadLog: Int32, Sendable {
   case synced = 2
 }
 
-/// Where plain databases take their options from, and how much memory they get: as the store that they are compared with.
-struct BaselineModel: Sendable {
-  /// A store's database, whose OPTIONS file counts.
-  let databasePath: String
-  /// The budget of block cache and memtables.
+/// How plain databases are opened; all other options are stated in `Baseline.cc`.
+struct BaselineSettings: Sendable {
+  /// The budget of block cache and memtables, as that of the store beside it.
   let budgetBytes: Int
-  /// Whether the hint for batches in key order is kept.
+  /// Whether memtables have the hint for batches in key order.
   var insertHint = true
 }
 
@@ -47,10 +45,10 @@ final class PlainDatabase: @unchecked Sendable {
   let handle: OpaquePointer
   private let values = unsafe ValuePool.shared.base
 
-  init(_ path: String, _ mode: Mode, like model: BaselineModel) throws(BaselineFailure) {
+  init(_ path: String, _ mode: Mode, with settings: BaselineSettings) throws(BaselineFailure) {
     var opened: OpaquePointer?
     unsafe try check(
-      baseline_open(path, model.databasePath, model.budgetBytes, mode.rawValue, model.insertHint, &opened))
+      baseline_open(path, settings.budgetBytes, mode.rawValue, settings.insertHint, &opened))
     // Proof: a call without a message gives a handle, which this object alone closes.
     unsafe handle = opened!
   }

@@ -70,7 +70,7 @@ struct StoreFiles: Sendable {
     var options = StoreOptions()
     options.budget = MemoryBudget(bytes: budgetBytes)
     options.logger = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
-    options.syncsWithoutChangelog = false
+    options.tailDurability = .os
     let changelog: (any Changelog)?
     switch kind {
     case .none: changelog = nil

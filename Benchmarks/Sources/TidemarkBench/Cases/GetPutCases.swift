@@ -75,7 +75,7 @@ struct GetPutCases {
         against: ["get-put"], latencyOf: "commit", run: transaction),
       Contender(
         name: "get-put-write-batch-with-index", distribution: distribution, recordsPerCommit: recordsPerCommit,
-        against: ["get-put"], latencyOf: "commit", run: indexedBatch),
+        against: ["get-put"], isPlain: true, latencyOf: "commit", run: indexedBatch),
     ]
   }
 }

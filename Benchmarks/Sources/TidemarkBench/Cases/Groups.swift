@@ -12,16 +12,23 @@ extension Bench {
   private func seconds(_ records: Int, _ nanoseconds: Double) -> Double { Double(records) * nanoseconds / 1e9 + 0.03 }
 
   private var writeGroups: [Group] {
-    Distribution.allCases.map { distribution in
-      let sizes = plan.commitSizes
-      let estimate = Double(sizes.count) * 4 * seconds(plan.writeRecords, 3000)
-      return Group(
-        title: "writes, \(distribution)", rounds: plan.writeRounds, isSliced: plan.slicesWrites,
-        estimatedSeconds: estimate
-      ) { [self] in
-        let cases = WriteCases(bench: self, workload: Workload(distribution, count: plan.writeRecords))
-        return cases.unloggedContenders(sizes) + cases.loggedContenders(sizes)
+    Distribution.allCases.flatMap { distribution in
+      var groups = [writeGroup("writes, \(distribution)", distribution, plan.commitSizes, plan.writeRecords)]
+      if !plan.largeCommitSizes.isEmpty {
+        let title = "writes in large commits, \(distribution)"
+        groups.append(writeGroup(title, distribution, plan.largeCommitSizes, plan.largeCommitRecords))
       }
+      return groups
+    }
+  }
+
+  private func writeGroup(_ title: String, _ distribution: Distribution, _ sizes: [Int], _ records: Int) -> Group {
+    Group(
+      title: title, rounds: plan.writeRounds, isSliced: plan.slicesWrites,
+      estimatedSeconds: Double(sizes.count) * 4 * seconds(records, 3000)
+    ) { [self] in
+      let cases = WriteCases(bench: self, workload: Workload(distribution, count: records))
+      return cases.unloggedContenders(sizes) + cases.loggedContenders(sizes)
     }
   }
 

@@ -23,10 +23,10 @@ final class LoadedSides {
       try fill(store, workload, recordsPerCommit: 10_000)
       try store.close()
     }
-    try PlainDatabase(files.database, .existing, like: bench.model).compact()
+    try PlainDatabase(files.database, .existing, with: bench.baseline).compact()
     store = try files.open(.file(.os), budgetBytes: bench.plan.budgetBytes)
     try FileManager.default.copyItem(atPath: files.database, toPath: directory + "/plain")
-    plain = try PlainDatabase(directory + "/plain", .existing, like: bench.model)
+    plain = try PlainDatabase(directory + "/plain", .existing, with: bench.baseline)
   }
 
   /// Changes some rows in small commits, with a snapshot behind each, so that each starts a run of its own.

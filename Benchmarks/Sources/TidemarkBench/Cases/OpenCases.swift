@@ -57,11 +57,11 @@ struct KilledCases {
     let files = StoreFiles(directory: try bench.freshDirectory())
     defer { bench.remove(files.directory) }
     try killed(.store, files.directory)
-    let begin = now()
+    let begin = lap.clock.time
     let store = try lap.latencies.time { () throws(StoreError) in
       try files.open(.file(.os), budgetBytes: bench.plan.budgetBytes)
     }
-    let end = now()
+    let end = lap.clock.time
     let found = try store.snapshot().withBytes(lastKey, in: recordTable) { $0.byteCount }
     try store.close()
     guard found == ValuePool.valueBytes else { throw WrongRead(description: "an acknowledged record is gone") }
@@ -72,11 +72,11 @@ struct KilledCases {
     let directory = try bench.freshDirectory()
     defer { bench.remove(directory) }
     try killed(.plain, directory)
-    let begin = now()
+    let begin = lap.clock.time
     let database = try lap.latencies.time { () throws(BaselineFailure) in
-      try PlainDatabase(directory + "/db", .existing, like: bench.model)
+      try PlainDatabase(directory + "/db", .existing, with: bench.baseline)
     }
-    let end = now()
+    let end = lap.clock.time
     guard try database.get(lastKey) != nil else { throw WrongRead(description: "an acknowledged record is gone") }
     return Sample(nanoseconds: end - begin, operations: records)
   }
@@ -89,8 +89,7 @@ struct KilledCases {
     process.executableURL = try executable()
     process.arguments = [
       "write-until-killed", "--side", side.rawValue, "--directory", directory, "--records", "\(records)",
-      "--records-per-commit", "\(recordsPerCommit)", "--model", bench.model.databasePath, "--budget-bytes",
-      "\(bench.model.budgetBytes)",
+      "--records-per-commit", "\(recordsPerCommit)", "--budget-bytes", "\(bench.baseline.budgetBytes)",
     ]
     let output = Pipe()
     let input = Pipe()

@@ -156,8 +156,10 @@ extension ReadCases {
       Contender(name: "own-get", distribution: distribution, against: ["get"], latencyOf: "get") {
         try ownGets(staged: staged, reading: own, $0)
       },
-      Contender(name: "own-get-write-batch-with-index", distribution: distribution, against: ["get"], latencyOf: "get")
-      { try indexedOwnGets(staged: staged, reading: stored, $0) },
+      Contender(
+        name: "own-get-write-batch-with-index", distribution: distribution, against: ["get"], isPlain: true,
+        latencyOf: "get"
+      ) { try indexedOwnGets(staged: staged, reading: stored, $0) },
       Contender(name: "scan", distribution: distribution, latencyOf: "scan of \(bench.plan.scanRows) rows") {
         try plainScans(staged: nil, $0)
       },
@@ -170,7 +172,7 @@ extension ReadCases {
         latencyOf: "scan of \(bench.plan.scanRows) rows"
       ) { try transactionScans(staged: staged, $0) },
       Contender(
-        name: "scan-write-batch-with-index", distribution: distribution, against: ["scan"],
+        name: "scan-write-batch-with-index", distribution: distribution, against: ["scan"], isPlain: true,
         latencyOf: "scan of \(bench.plan.scanRows) rows"
       ) { try plainScans(staged: staged, $0) },
     ]

@@ -14,7 +14,7 @@ struct SyncedWriters {
   func puts(_ lap: Lap) throws -> Sample {
     let directory = try bench.freshDirectory()
     defer { bench.remove(directory) }
-    let databases = try (0..<writers).map { try PlainDatabase("\(directory)/\($0)", .create, like: bench.model) }
+    let databases = try (0..<writers).map { try PlainDatabase("\(directory)/\($0)", .create, with: bench.baseline) }
     return try measure(lap) { [workload] writer, records in
       try records.map { record in
         let begin = now()
@@ -48,11 +48,11 @@ struct SyncedWriters {
     _ lap: Lap, _ write: @escaping @Sendable (_ writer: Int, _ records: Range<Int>) throws -> [UInt64]
   ) throws -> Sample {
     let records = workload.count
-    let begin = now()
+    let begin = lap.clock.time
     let taken = try onThreads(writers) { [writers] writer in
       try write(writer, writer * records / writers..<(writer + 1) * records / writers)
     }
-    let end = now()
+    let end = lap.clock.time
     for nanoseconds in taken.joined() { lap.latencies.record(nanoseconds) }
     return Sample(nanoseconds: end - begin, operations: records)
   }

@@ -62,13 +62,13 @@ struct WriteCases {
   func secondaryDatabase(of size: Int, _ lap: Lap) throws -> Sample {
     let directory = try bench.freshDirectory()
     defer { bench.remove(directory) }
-    var secondary = try PlainDatabase(directory + "/0", .create, like: bench.model)
+    var secondary = try PlainDatabase(directory + "/0", .create, with: bench.baseline)
     let commitsPerSecondary = max(1, 300_000 / size)
     return try bench.plainRun(of: workload, lap, settles: settles) { database in
       let batch = PlainBatch(for: database)
       for (number, commit) in workload.commits(of: size).enumerated() {
         if number > 0, number % commitsPerSecondary == 0 {
-          secondary = try PlainDatabase("\(directory)/\(number)", .create, like: bench.model)
+          secondary = try PlainDatabase("\(directory)/\(number)", .create, with: bench.baseline)
         }
         for index in commit {
           lap.pause(at: index, of: workload.count)
@@ -132,7 +132,7 @@ extension WriteCases {
       // What the insert hint, made for batches in key order, does to single puts.
       Contender(
         name: bench.plan.baselineInsertHint ? "put-without-insert-hint" : "put-with-insert-hint",
-        distribution: distribution, against: ["put"]
+        distribution: distribution, against: ["put"], isPlain: true
       ) { try puts(.off, insertHint: !bench.plan.baselineInsertHint, $0) },
     ]
     let ways: [(String, (Int, Lap) throws -> Sample)] = [
@@ -144,7 +144,8 @@ extension WriteCases {
       for (name, run) in ways {
         contenders.append(
           Contender(
-            name: name, distribution: distribution, recordsPerCommit: size, against: ["put"], latencyOf: "commit"
+            name: name, distribution: distribution, recordsPerCommit: size, against: ["put"], isPlain: true,
+            latencyOf: "commit"
           ) { try run(size, $0) })
       }
     }

@@ -1,13 +1,13 @@
 import Foundation
 import Tidemark
 
-/// What all cases share: sizes, the working directory, and what plain databases are modelled on.
+/// What all cases share: sizes, the working directory, and how plain databases are opened.
 final class Bench {
   let plan: Plan
   let directory: String
-  private(set) var model: BaselineModel
+  let baseline: BaselineSettings
   /// The options of both sides where they are the same, and where they are not.
-  private(set) var options: ComparedOptions
+  let options: ComparedOptions
   private var directories = 0
   private var loadedSides: LoadedSides?
 
@@ -16,14 +16,12 @@ final class Bench {
     self.directory = directory
     try? FileManager.default.removeItem(atPath: directory)
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    let files = StoreFiles(directory: directory + "/model")
+    let files = StoreFiles(directory: directory + "/options")
     let store = try files.open(.counting, budgetBytes: plan.budgetBytes)
     let ours = try store.info().effectiveOptions
     try store.close()
-    model = BaselineModel(databasePath: files.database, budgetBytes: plan.budgetBytes)
-    model.insertHint = plan.baselineInsertHint
-    options = ComparedOptions(ours: ours, theirs: [:])
-    let plain = try PlainDatabase(directory + "/plain", .create, like: model)
+    baseline = BaselineSettings(budgetBytes: plan.budgetBytes, insertHint: plan.baselineInsertHint)
+    let plain = try PlainDatabase(directory + "/plain", .create, with: baseline)
     options = ComparedOptions(ours: ours, theirs: plain.options)
   }
 

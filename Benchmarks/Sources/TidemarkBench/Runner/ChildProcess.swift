@@ -1,6 +1,6 @@
 import Foundation
 
-/// This program, started once more.
+/// This program, or another build of it, started.
 final class ChildProcess {
   let output: FileHandle
   let processID: pid_t
@@ -11,8 +11,8 @@ final class ChildProcess {
   /// Its processor time in seconds, and whether it was killed, once it is gone.
   private var outcome: (seconds: Double, wasKilled: Bool)?
 
-  init(_ arguments: [String]) throws {
-    let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+  init(_ arguments: [String], program: String? = nil) throws {
+    let program = try program ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let (toChild, fromChild) = (Pipe(), Pipe())
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
@@ -64,6 +64,11 @@ final class ChildProcess {
       if bytes.isEmpty { isAtEnd = true } else { rest += bytes }
     }
   }
+
+  /// Writes a line to its input.
+  ///
+  /// Where it may be gone, the caller ignores SIGPIPE.
+  func send(_ line: String) throws { try input.write(contentsOf: Data((line + "\n").utf8)) }
 
   /// Whether its output has come to its end.
   var hasEnded: Bool { isAtEnd }

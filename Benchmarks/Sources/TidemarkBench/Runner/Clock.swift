@@ -9,6 +9,25 @@ func now() -> UInt64 {
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
+/// What a lap counts.
+enum LapClock: String, Codable, Sendable, CaseIterable {
+  /// Time that passes.
+  case wall
+  /// The processor time of all threads of the process: what a lap costs, without what other programs take from it, but
+  /// blind to time spent waiting.
+  case processor
+
+  /// Nanoseconds.
+  @inline(__always)
+  var time: UInt64 {
+    if self == .wall { return now() }
+    var time = timespec()
+    // Proof: the call fills the structure it is given.
+    unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}
+
 /// Lets the calling thread sleep until a time of ``now()``.
 ///
 /// For load that comes at a rate, whatever the store does: there is nothing to wait for but the time.

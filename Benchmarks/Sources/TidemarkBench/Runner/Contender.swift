@@ -9,6 +9,8 @@ struct Contender {
   var recordsPerCommit: Int?
   /// The baselines of the same group that it is compared with; none if it is one.
   var against: [String] = []
+  /// Whether it is plain RocksDB, as a baseline is.
+  var isPlain = false
   /// What its latencies are of, as `commit`; nil if it records none.
   var latencyOf: String?
   /// Does the work once.

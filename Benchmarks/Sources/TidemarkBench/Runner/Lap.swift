@@ -5,6 +5,7 @@ final class Lap {
   let latencies: LatencyRecorder
   private let baton: Baton?
   private let place: Int
+  let clock: LapClock
   /// The time on the clock.
   private(set) var nanoseconds: UInt64 = 0
   /// Bytes handed to the file system, by all threads of the process, while the clock ran.
@@ -14,8 +15,8 @@ final class Lap {
   private var nextPause = 0
 
   /// Without a baton it has the machine to itself.
-  init(_ latencies: LatencyRecorder, _ baton: Baton? = nil, place: Int = 0) {
-    (self.latencies, self.baton, self.place) = (latencies, baton, place)
+  init(_ latencies: LatencyRecorder, _ baton: Baton? = nil, place: Int = 0, clock: LapClock = .wall) {
+    (self.latencies, self.baton, self.place, self.clock) = (latencies, baton, place, clock)
   }
 
   /// Whether other runs go on meanwhile.
@@ -24,12 +25,12 @@ final class Lap {
   /// Starts the clock, or goes on with it.
   func start() {
     writtenBefore = ProcessCounters.writtenBytes
-    startedAt = now()
+    startedAt = clock.time
   }
 
-  /// Stops the clock, now or as of an earlier time.
-  func stop(at end: UInt64 = now()) {
-    nanoseconds += end - startedAt
+  /// Stops the clock, now or, if it counts the time that passes, as of an earlier time.
+  func stop(at end: UInt64? = nil) {
+    nanoseconds += (clock == .wall ? end ?? now() : clock.time) - startedAt
     writtenBytes += ProcessCounters.writtenBytes - writtenBefore
   }
 

@@ -13,6 +13,9 @@ enum Scale: String, ExpressibleByArgument, CaseIterable, Sendable {
 /// The sizes of a run.
 struct Plan: Codable, Sendable {
   var commitSizes = [100, 1000, 10_000, 100_000]
+  /// Commit sizes whose write runs are a group of their own, with more records a run; none where all have as many.
+  var largeCommitSizes: [Int] = []
+  var largeCommitRecords = 200_000
   /// Commit sizes of the cases that are there for comparison only.
   var contextSizes = [100, 10_000]
   /// After so many minutes no round begins, where each group has had ``leastRounds``; `nil`: all rounds are run.
@@ -63,6 +66,7 @@ struct Plan: Codable, Sendable {
   var killedRecords = 100_000
   /// The memory of one store, and of the database that it is compared with.
   var budgetBytes = 512 << 20
+  var clock = LapClock.wall
   /// Whether plain databases get the insert hint, too.
   var baselineInsertHint = true
 

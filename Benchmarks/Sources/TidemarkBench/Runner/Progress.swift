@@ -12,6 +12,7 @@ struct Progress {
   private var runsOfRound = 0
   private var runs = 0
   private let isTerminal = isatty(STDERR_FILENO) == 1
+  var isSilent = false
 
   private let minutes: Double?
   /// This process's number, and how many take turns.
@@ -36,7 +37,7 @@ struct Progress {
   }
 
   mutating func show(_ contender: Contender) {
-    guard let group else { return }
+    guard let group, !isSilent else { return }
     let part = done + group.estimatedSeconds * Double(runs) / Double(max(runsOfRound, 1))
     var elapsed = Double(now() - begin) / 1e9
     var left = part > 0 && elapsed > 1 ? (total - part) / part * elapsed : total

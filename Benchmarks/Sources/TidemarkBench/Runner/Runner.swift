@@ -17,12 +17,13 @@ struct Runner {
   /// Which of the processes this is.
   private let process: Int
   private let leastRounds: Int
+  private let clock: LapClock
   /// When no round begins any more, in nanoseconds; `nil`: never.
   private let limit: Int?
 
   init(_ groups: [Group], _ plan: Plan, process: Int) {
     self.process = process
-    leastRounds = plan.leastRounds
+    (leastRounds, clock) = (plan.leastRounds, plan.clock)
     limit = plan.minutes.map { Int($0 * 60e9) }
     progress = Progress(groups, minutes: plan.minutes, process: process, of: plan.processes)
   }
@@ -36,9 +37,7 @@ struct Runner {
   /// groups, and two runs see the same mix. Throws what a contender throws: a case that fails ends the whole run.
   mutating func run(_ groups: [Group]) throws {
     for (index, group) in groups.enumerated() {
-      let series = Series.all(of: try group.prepare(), group: group.title)
-      let seed = UInt64(process * 1000 + series.count)
-      running.append(Running(group: group, series: series, random: SeededGenerator(seed: seed)))
+      try prepare(group)
       // The first of a process finds code that was never run, and a slow clock.
       for round in -max(group.warmUpRounds, index == 0 ? 1 : 0)..<0 { try run(round, of: index) }
     }
@@ -51,6 +50,18 @@ struct Runner {
       if let limit, now() - begin > limit, round >= leastRounds { continue }
       try run(round, of: index)
     }
+  }
+
+  /// Puts a group together: all of its cases, or those with one of some names, and their baselines.
+  private mutating func prepare(_ group: Group, only names: Set<String>? = nil) throws {
+    var series = Series.all(of: try group.prepare(), group: group.title)
+    if let names {
+      series.removeAll { $0.against != nil && !names.contains($0.rowName) }
+      let baselines = Set(series.compactMap(\.against))
+      series.removeAll { $0.against == nil && !baselines.contains($0.contender.name) }
+    }
+    let seed = UInt64(process * 1000 + series.count)
+    running.append(Running(group: group, series: series, random: SeededGenerator(seed: seed)))
   }
 
   private mutating func run(_ round: Int, of index: Int) throws {
@@ -73,7 +84,7 @@ struct Runner {
     progress.show(series.contender)
     // What the last run freed goes back, so that none starts with the memory of another.
     baseline_trim_memory()
-    let sample = try Self.run(series, Lap(Self.latencies(of: series, round)))
+    let sample = try Self.run(series, Lap(Self.latencies(of: series, round), clock: clock))
     progress.finishedRun()
     return sample
   }
@@ -85,7 +96,7 @@ struct Runner {
   private mutating func runInSlices(_ turn: [Series], _ round: Int) throws -> [Sample] {
     for series in turn { progress.show(series.contender) }
     baseline_trim_memory()
-    let baton = Baton(turn.count)
+    let (baton, clock) = (Baton(turn.count), clock)
     let running = DispatchGroup()
     // Proof: a thread touches them only while it has the baton, and this one when all threads are done.
     nonisolated(unsafe) let contenders = turn
@@ -95,7 +106,7 @@ struct Runner {
       Thread.detachNewThread {
         baton.take(at: place)
         let series = unsafe contenders[place]
-        let lap = Lap(Self.latencies(of: series, round), baton, place: place)
+        let lap = Lap(Self.latencies(of: series, round), baton, place: place, clock: clock)
         unsafe results[place] = Result { try Self.run(series, lap) }
         baton.leave(from: place)
         running.leave()
@@ -105,6 +116,24 @@ struct Runner {
     running.wait()
     for _ in turn { progress.finishedRun() }
     return try unsafe results.map { try $0!.get() }
+  }
+
+  /// Runs one group alone, round by round, as the caller asks for them.
+  ///
+  /// Says nothing on standard error. One round that doesn't count is run at once.
+  init(_ group: Group, _ plan: Plan, process: Int, only names: Set<String>) throws {
+    self.init([group], plan, process: process)
+    progress.isSilent = true
+    try prepare(group, only: names)
+    try run(-1, of: 0)
+  }
+
+  /// Runs the next round of the one group; the ratios of its cases by their names.
+  mutating func ratios(ofRound round: Int) throws -> [String: Double] {
+    try run(round, of: 0)
+    return running[0].series.reduce(into: [:]) { ratios, series in
+      if series.against != nil { ratios[series.rowName] = series.ratios.last }
+    }
   }
 
   private static func latencies(of series: Series, _ round: Int) -> LatencyRecorder {

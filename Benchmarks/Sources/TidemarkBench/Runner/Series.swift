@@ -61,6 +61,13 @@ struct Series {
   /// The baseline's time divided by the case's, in each round.
   private(set) var ratios: [Double] = []
 
+  /// Names it among the rows of all groups, without spaces: `writes-uniq/transaction/100/put`.
+  var rowName: String {
+    let size = contender.recordsPerCommit.map { "/\($0)" } ?? ""
+    let group = group.replacing(", ", with: "-").replacing(" ", with: "-")
+    return "\(group)/\(contender.name)\(size)" + (against.map { "/\($0)" } ?? "")
+  }
+
   private init(_ contender: Contender, group: String, against: String?) {
     self.contender = contender
     self.group = group

@@ -16,7 +16,7 @@ struct WriteMeter {
   }
 
   /// Everything is in table files.
-  func stop() { lap.stop(at: settles ? ProcessCounters.waitForBackgroundThreads() : now()) }
+  func stop() { lap.stop(at: settles ? ProcessCounters.waitForBackgroundThreads() : nil) }
 
   /// The run's figures.
   ///
@@ -28,14 +28,14 @@ struct WriteMeter {
     if settles { sample.nanoseconds += try settleRest(database) }
     sample.databaseBytes = directoryBytes(database)
     sample.changelogBytes = log.map(directoryBytes)
-    sample.debt = try PlainDatabase(database, .readOnly, like: bench.model).debt
+    sample.debt = try PlainDatabase(database, .readOnly, with: bench.baseline).debt
     bench.remove(directory)
     return sample
   }
 
   /// Opens the database with compactions on and waits for what is still due by RocksDB's own counters; how long it took.
   private func settleRest(_ database: String) throws -> UInt64 {
-    let plain = try PlainDatabase(database, .existing, like: bench.model)
+    let plain = try PlainDatabase(database, .existing, with: bench.baseline)
     let begin = now()
     try plain.settle()
     let took = now() - begin

@@ -9,11 +9,11 @@ extension Bench {
   ) throws -> Sample {
     let directory = try freshDirectory()
     let path = directory + "/db"
-    var model = model
-    if let insertHint { model.insertHint = insertHint }
+    var baseline = baseline
+    if let insertHint { baseline.insertHint = insertHint }
     let meter: WriteMeter
     do {
-      let database = try PlainDatabase(path, .create, like: model)
+      let database = try PlainDatabase(path, .create, with: baseline)
       meter = WriteMeter(self, lap, settles: settles)
       try body(database)
       try database.flush()

@@ -44,7 +44,7 @@ struct ScaleSeries {
     row.restoreSeconds = restore.seconds
     row.restorePeakBytes = restore.peakBytes
     let debt = try PlainDatabase(
-      files.database, .readOnly, like: BaselineModel(databasePath: files.database, budgetBytes: budgetBytes)
+      files.database, .readOnly, with: BaselineSettings(budgetBytes: budgetBytes)
     ).debt
     row.restoreDebtBytes = debt.pendingBytes
     row.restoreLevel0Files = debt.levelZeroFiles

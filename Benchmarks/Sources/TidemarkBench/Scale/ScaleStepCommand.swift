@@ -64,7 +64,7 @@ struct ScaleStepCommand: ParsableCommand {
       try store.close()
     case .openPlain:
       let plain = try PlainDatabase(
-        directory + "/plain", .existing, like: BaselineModel(databasePath: files.database, budgetBytes: budgetBytes))
+        directory + "/plain", .existing, with: BaselineSettings(budgetBytes: budgetBytes))
       guard try plain.get(RecordKey(number: 0)) != nil else { throw WrongRead(description: "a row is missing") }
       waitForTheEnd()
     case .restore:

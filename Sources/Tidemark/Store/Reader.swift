@@ -15,28 +15,28 @@ public enum IsolationLevel: Sendable {
 /// itself, but the store's directory stays in use for as long as there is one. Scans end like those of snapshots do
 /// (``StoreOptions/snapshotExpiry``).
 public struct Reader: Sendable {
-  @usableFromInline let engine: Engine
+  private let writer: StoreWriter
   @usableFromInline let tables: OpenTables
   /// What it sees.
   public let isolation: IsolationLevel
 
-  init(_ engine: Engine, _ isolation: IsolationLevel) {
-    self.engine = engine
-    tables = engine.tables
+  init(_ writer: StoreWriter, _ isolation: IsolationLevel) {
+    self.writer = writer
+    tables = writer.tables
     self.isolation = isolation
   }
 
-  /// The changelog offset of the last commit; without a changelog, how many commits there were.
-  public var offset: Offset { engine.committed.offset }
+  /// The changelog offset of the last commit.
+  public var offset: Offset { writer.materializer.state.offset }
   /// How far each input partition was consumed by the last commit.
-  public var position: Position { engine.committed.position }
+  public var position: Position { writer.materializer.state.position }
   /// The greatest event timestamp that is committed.
-  public var streamTime: Timestamp? { engine.committed.streamTime }
+  public var streamTime: Timestamp? { writer.materializer.state.streamTime }
 
   /// The value that a key has at this moment; `nil` if there is none.
   @inlinable
   public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    try find(key, in: table).decoded(with: table.value)
+    try find(key, in: table).decoded(in: table, key)
   }
 
   /// Calls `body` with the bytes of the value that a key has at this moment; `nil` if there is none.
@@ -52,7 +52,15 @@ public struct Reader: Sendable {
     let open = try tables.table(table)
     var buffer = ByteBuffer(capacity: 64)
     try table.key.encode(key, into: &buffer)
-    return try engine.find(buffer.bytes, in: open, isolation)
+    return try find(buffer.bytes, in: open)
+  }
+
+  @usableFromInline
+  func find(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
+    switch isolation {
+    case .readCommitted: try writer.materializer.find(key, in: table)
+    case .readUncommitted: try writer.findUncommitted(key, in: table)
+    }
   }
 
   /// Scans the rows of a range in order, lazily.
@@ -61,8 +69,9 @@ public struct Reader: Sendable {
   /// same range.
   ///
   /// Over the commit `readUncommitted` lays the changes of the range. It copies them first, O(changes), a few at a time, so
-  /// that of what the transaction does meanwhile it may show a part. Commits, snapshots and other readers wait while it
-  /// copies.
+  /// that of what the transaction does meanwhile it may show a part. The copy counts against the memory budget: where that has
+  /// no room, the scan throws `overBudget`. Commits and snapshots don't wait for it, unless commits come so fast that each copy
+  /// is outdated before it is done.
   public func scan<K, V>(
     _ table: Table<K, V>, _ range: ScanRange<K> = .all, _ order: ScanOrder = .ascending,
     after: ScanContinuation? = nil
@@ -70,7 +79,11 @@ public struct Reader: Sendable {
     let open = try tables.table(table)
     let bounds = try range.bounds(table.key)
     let rest = after.map { bounds.continued(after: $0.lastKey, order) } ?? bounds
-    let view = try engine.makeView(withUncommitted: isolation == .readUncommitted ? rest : nil, of: open)
-    return Cursor(table, try RowCursor(.view(view), open, range: bounds, order: order, after: after))
+    let view =
+      switch isolation {
+      case .readCommitted: try writer.materializer.makeView(of: tables)
+      case .readUncommitted: try writer.makeView(withUncommitted: rest, of: open)
+      }
+    return Cursor(table, try RowCursor(view, open, range: bounds, order: order, after: after, isLive: false))
   }
 }

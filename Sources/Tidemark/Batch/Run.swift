@@ -25,7 +25,7 @@ final class Run: @unchecked Sendable {
 
   var isEmpty: Bool { changes.count == 0 }
 
-  /// Adds the changes of a later commit; where it takes the batch itself, it leaves another.
+  /// Adds the changes of a later commit; on return `later` is a fresh batch (the run kept the original), or the same one.
   func add(_ later: inout IndexedBatch) {
     if isEmpty { swap(&changes, &later) } else { changes.merge(later) }
     count()
@@ -36,10 +36,26 @@ final class Run: @unchecked Sendable {
     if let value { changes.put(key, value, in: table) } else { changes.delete(key, in: table) }
   }
 
+  /// Forgets all changes.
+  func removeAll() {
+    changes.removeAll()
+    count()
+  }
+
   /// Adds the changes of a run that is sealed.
   func add(_ later: Run) {
     changes.merge(later.changes)
     count()
+  }
+
+  /// Counts its memory; throws `overBudget`, with it counted, if the budget has no room for what came.
+  func reserve() throws(StoreError) {
+    let more = changes.byteCount - byteCount
+    byteCount = changes.byteCount
+    do throws(StoreError) { try budget.reserve(more) } catch {
+      budget.hold(more)
+      throw error
+    }
   }
 
   /// Counts its memory.
@@ -47,21 +63,4 @@ final class Run: @unchecked Sendable {
     budget.hold(changes.byteCount - byteCount)
     byteCount = changes.byteCount
   }
-}
-
-extension Sequence<Run> {
-  /// What runs that nobody changes meanwhile say about a key, the latest first; `nil` if none changes it.
-  @inline(__always)
-  func find(_ key: RawSpan, in table: TableID) -> FoundValue? {
-    for run in self { if let entry = run.changes.find(key, in: table) { return FoundValue(entry, in: run) } }
-    return nil
-  }
-}
-
-/// Runs of commits, the latest first.
-struct CommittedRuns {
-  /// What the database may not have yet.
-  var waiting: [Run] = []
-  /// Below those, what it has.
-  var clean: [Run] = []
 }

@@ -1,0 +1,139 @@
+internal import Changelog
+internal import RocksDB
+
+/// When committed changes are brought into the database, and when `HEAD` is written.
+///
+/// A state machine without clock, lock or thread: events come in, ``next(at:compactions:patience:)`` tells what to do.
+///
+/// Rule R10: the stored offset lags the committed one by bounded bytes and a bounded time.
+struct ApplySchedule: Sendable {
+  typealias Instant = ContinuousClock.Instant
+
+  /// What is to be done.
+  enum Action: Equatable {
+    /// Apply the runs.
+    case apply
+    /// Write `HEAD`.
+    case writeHead
+    /// Nothing before this time, or before the next event.
+    case wait(until: Instant?)
+  }
+
+  private enum Retry: Equatable {
+    case none
+    /// The last application failed for lack of space, so many times in turn.
+    case after(Instant, failures: Int)
+  }
+
+  /// An unnoticed end of a stall must not end all work.
+  private static let stallLook: Duration = .milliseconds(100)
+  private static let firstRetry: Duration = .milliseconds(100)
+  private static let longestRetry: Duration = .seconds(5)
+  /// How many applications under way the lag tells apart.
+  private static let startedCount = 8
+
+  /// From this many changelog bytes on that aren't stored an application is due.
+  let lagLimitBytes: Int
+  private let lagTime: Duration
+  /// What was committed since the last application began.
+  private var unstoredBytes = 0
+  /// When the first of that was committed.
+  private var unstoredSince: Instant?
+  /// Where the commits of each application that began end, and what they take; without those known to be stored.
+  private var started: [(end: Offset, bytes: Int)] = []
+  /// The budget, the size of the runs, or a caller asks for an application.
+  private var isRequested = false
+  private var headIsDue = false
+  /// Until when the application that is due waits for compactions; `nil` while none is due.
+  private var heldUntil: Instant?
+  private var retry = Retry.none
+
+  init(lagLimitBytes: Int, lagTime: Duration) {
+    self.lagLimitBytes = lagLimitBytes
+    self.lagTime = min(max(lagTime, .zero), .seconds(365 * 86_400))
+  }
+
+  // MARK: Events
+
+  /// Bytes were committed; answers whether somebody should look at ``next(at:compactions:patience:)``.
+  mutating func committed(bytes: Int, at now: @autoclosure () -> Instant) -> Bool {
+    unstoredBytes += bytes
+    var isNews = false
+    if unstoredSince == nil {
+      unstoredSince = now()
+      isNews = true
+    }
+    if unstoredBytes >= lagLimitBytes, request() { isNews = true }
+    return isNews
+  }
+
+  /// An application should begin soon; answers whether that is news.
+  @discardableResult
+  mutating func request() -> Bool {
+    defer { isRequested = true }
+    return !isRequested
+  }
+
+  /// An application of all up to `end` begins.
+  mutating func applicationBegan(upTo end: Offset) {
+    if started.count == Self.startedCount {
+      let oldest = started.removeFirst()
+      started[0].bytes += oldest.bytes
+    }
+    started.append((end, unstoredBytes))
+    (unstoredBytes, unstoredSince, isRequested, heldUntil) = (0, nil, false, nil)
+  }
+
+  /// The database has what the last application brought.
+  mutating func applicationSucceeded() {
+    retry = .none
+    headIsDue = true
+  }
+
+  /// An application failed, and nothing has changed: it is due again after a while, which grows from time to time.
+  mutating func applicationFailed(at now: Instant) {
+    let failures: Int
+    if case .after(_, let former) = retry { failures = former + 1 } else { failures = 1 }
+    let pause = min(Self.firstRetry * (1 << min(failures - 1, 10)), Self.longestRetry)
+    retry = .after(now.advanced(by: pause), failures: failures)
+    let last = started.popLast()
+    unstoredBytes += last?.bytes ?? 0
+    unstoredSince = unstoredSince ?? now
+    isRequested = true
+  }
+
+  // MARK: Answers
+
+  /// How many applications failed in turn.
+  var failureCount: Int { if case .after(_, let failures) = retry { failures } else { 0 } }
+
+  /// At most how many bytes were committed after the stored offset.
+  mutating func lagBytes(stored: Offset) -> Int {
+    started.removeAll { $0.end <= stored }
+    return started.reduce(unstoredBytes) { $0 + $1.bytes }
+  }
+
+  /// What to do at a time; `compactions` says whether RocksDB would slow writes down or stop them, and `patience` how long
+  /// an application that becomes due waits for that to end.
+  mutating func next(
+    at now: Instant, compactions stall: WriteStall, patience: (_ isStalled: Bool) -> Duration
+  ) -> Action {
+    if headIsDue {
+      headIsDue = false
+      return .writeHead
+    }
+    let lateAt = unstoredSince?.advanced(by: lagTime)
+    guard isRequested || lateAt.map({ $0 <= now }) ?? false else { return .wait(until: lateAt) }
+    if case .after(let again, failures: _) = retry, now < again { return .wait(until: again) }
+    let held = heldUntil ?? now.advanced(by: patience(stall != .none))
+    heldUntil = held
+    switch stall {
+    case .stopped: return .wait(until: now.advanced(by: Self.stallLook))
+    case .delayed where now < held: return .wait(until: min(held, now.advanced(by: Self.stallLook)))
+    case .delayed, .none: break
+    }
+    // What was asked for is done once, also where there turns out to be nothing to do.
+    (isRequested, heldUntil, unstoredSince) = (false, nil, nil)
+    return .apply
+  }
+}

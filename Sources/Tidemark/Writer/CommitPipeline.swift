@@ -1,0 +1,69 @@
+internal import Changelog
+
+/// What only one commit at a time may use: the records of the commit under way, and how far it is.
+struct CommitPipeline: ~Copyable {
+  private enum Phase {
+    case open
+    /// The commit has its records; the transaction must not change.
+    case sealed
+  }
+
+  /// What one large commit took doesn't stay beside the memory budget.
+  private static let keptBytes = 2 << 20
+
+  private(set) var commit = Commit()
+  private var phase = Phase.open
+
+  /// What the sealed commit takes.
+  var size: CommitSize { CommitSize(records: commit.records.count, bytes: commit.records.byteCount) }
+
+  /// Seals the net changes of a transaction, in key order, with the position and the stream time that they lead to.
+  ///
+  /// Answers `false`, and seals nothing, if there is nothing to commit. Throws `invalidArgument` if a position goes back.
+  mutating func seal(
+    _ changes: IndexedBatch, of tables: OpenTables, from former: CommittedState, _ position: Position,
+    streamTime: Timestamp?
+  ) throws(StoreError) -> Bool {
+    precondition(phase == .open, "one commit at a time")
+    for (partition, offset) in position.offsets {
+      guard let before = former.position[partition], offset < before else { continue }
+      throw StoreError(
+        .invalidArgument, "a commit's position goes back; a record would be processed twice",
+        ["partition": partition, "position": offset, "committed": before])
+    }
+    commit.records.removeAll()
+    for table in tables.all {
+      changes.forEach(in: table.id) { key, value in commit.records.append(table.id, key: key, value: value) }
+    }
+    commit.position = former.position
+    commit.position.merge(position)
+    commit.streamTime = streamTime
+    if commit.records.count == 0, commit.position == former.position, commit.streamTime == former.streamTime {
+      return false
+    }
+    phase = .sealed
+    return true
+  }
+
+  /// Seals changes of tables.
+  mutating func seal(system changes: IndexedBatch, from former: CommittedState) {
+    precondition(phase == .open, "one commit at a time")
+    commit.records.removeAll()
+    changes.forEach(in: .system) { key, value in commit.records.append(.system, key: key, value: value) }
+    commit.position = former.position
+    commit.streamTime = former.streamTime
+    phase = .sealed
+  }
+
+  /// The state that the sealed commit leads to.
+  func state(after appended: AppendedCommit) -> CommittedState {
+    CommittedState(
+      offset: appended.endOffset, receipt: appended.receipt, position: commit.position, streamTime: commit.streamTime)
+  }
+
+  /// Lets the next commit begin, whatever became of this one.
+  mutating func reopen() {
+    phase = .open
+    if commit.records.byteCount > Self.keptBytes { commit.records = RecordBuffer() }
+  }
+}

@@ -1,0 +1,206 @@
+internal import Changelog
+
+/// The writer half of a store: the one transaction, and the steps of its commit.
+///
+/// A commit is *sealed* (its net changes become the records of one commit), *appended* to the changelog, and *published* to
+/// the materializer, where readers find it. The steps are apart, so that one append may carry the commits of several
+/// stores.
+///
+/// Locks: `pipeline` is held across the three steps, and taken before any lock of the materializer.
+final class StoreWriter: Sendable {
+  let materializer: Materializer
+  let log: any ChangelogWriter
+  let tables: OpenTables
+  /// What the transaction reads above the database; empty while there is no transaction.
+  let layers: TransactionLayers
+  private let current = Mutex(Current())
+  private let pipeline = Mutex(CommitPipeline())
+
+  /// The one transaction, if there is one.
+  private struct Current {
+    var isThere = false
+    weak var core: TransactionCore?
+  }
+
+  init(_ materializer: Materializer, _ log: any ChangelogWriter, _ tables: OpenTables) {
+    self.materializer = materializer
+    self.log = log
+    self.tables = tables
+    layers = TransactionLayers(materializer.database)
+    materializer.attach(layers)
+  }
+
+  // MARK: The one transaction
+
+  /// Begins the transaction, which keeps `owner`; throws `locked` while there is one.
+  func beginTransaction(owner: any AnyObject & Sendable) throws(StoreError) -> TransactionCore {
+    try materializer.health.check()
+    try current.withLock { current throws(StoreError) in
+      guard !current.isThere else {
+        throw StoreError(.locked, "a transaction of this store is open; a store has one writer")
+      }
+      current.isThere = true
+    }
+    let core = TransactionCore(self, owner: owner)
+    current.withLock { $0.core = core }
+    return core
+  }
+
+  func transactionEnded() { current.withLock { $0 = Current() } }
+
+  /// Closes the changelog's writer, and ends scans of the transaction.
+  func close() throws(StoreError) {
+    current.withLock { $0.core }?.changed()
+    try log.close()
+  }
+
+  /// Lets the transaction begin anew, over all that is committed.
+  func resetTransaction() {
+    // Freed after the lock is released: deallocation can be slow.
+    _ = materializer.withCurrentLayers { layers.reset(over: $0) }
+  }
+
+  // MARK: Commits
+
+  /// Commits the transaction, measured where somebody listens; answers the state that it leads to.
+  func commit(_ transaction: TransactionCore, _ position: Position) throws(StoreError) -> CommittedState {
+    guard let metrics = materializer.observer.metrics else {
+      return try performCommit(transaction, position).state
+    }
+    let begin = ContinuousClock.now
+    do throws(StoreError) {
+      let (state, size) = try performCommit(transaction, position)
+      if let size { metrics.committed(size, in: begin.duration(to: .now)) }
+      return state
+    } catch {
+      metrics.commitFailed()
+      throw error
+    }
+  }
+
+  /// Seals, appends and publishes; the transaction is empty afterwards.
+  ///
+  /// Answers no size if there was nothing to commit.
+  private func performCommit(
+    _ transaction: TransactionCore, _ position: Position
+  ) throws(StoreError) -> (state: CommittedState, size: CommitSize?) {
+    let (state, size) = try pipeline.withLock {
+      (pipeline) throws(StoreError) -> (state: CommittedState, size: CommitSize?) in
+      try materializer.health.check()
+      try materializer.checkRoom()
+      let former = materializer.state
+      let isNews = try pipeline.seal(
+        layers.changes, of: tables, from: former, position, streamTime: transaction.streamTime)
+      guard isNews else { return (former, nil) }
+      defer { pipeline.reopen() }
+      var changes = layers.changes
+      let state = try append(&pipeline, &changes)
+      // Readers have looked for the changes here until this moment, and find them among what is committed from here on.
+      if changes !== layers.changes { layers.replaceChanges(with: changes) }
+      return (state, pipeline.size)
+    }
+    // Before the commit waits, so that its changes don't count twice meanwhile.
+    transaction.clear()
+    if let size { materializer.keepPace(size.bytes) }
+    return (state, size)
+  }
+
+  /// Appends the sealed commit and publishes its changes.
+  ///
+  /// On return `changes` is a fresh batch (a run kept the original), or the same one. After a throw of `commitUnknown` or
+  /// `fenced` the store takes no more writes.
+  private func append(
+    _ pipeline: inout CommitPipeline, _ changes: inout IndexedBatch
+  ) throws(StoreError) -> CommittedState {
+    let appended: AppendedCommit
+    do throws(StoreError) {
+      appended = try log.append(pipeline.commit)
+    } catch {
+      let outcome = Self.outcome(of: error)
+      if outcome.kind == .commitUnknown || outcome.kind == .fenced { materializer.fail(outcome) }
+      throw outcome
+    }
+    let state = pipeline.state(after: appended)
+    materializer.publish(&changes, state, byteCount: pipeline.commit.records.byteCount)
+    return state
+  }
+
+  /// What a failed append means for the commit.
+  ///
+  /// Only what a changelog may say of a commit that it doesn't hold is *not committed*. Anything else may come from after
+  /// the append, from a sync or a check of the lock.
+  private static func outcome(of error: StoreError) -> StoreError {
+    switch error.kind {
+    case .unavailable, .outOfSpace, .tooLarge, .fenced, .commitUnknown, .unsupported: return error
+    default:
+      return StoreError(
+        .commitUnknown, "the changelog failed in a way that doesn't tell whether it holds the commit; reopen the store",
+        cause: error)
+    }
+  }
+
+  /// Defines and drops tables, in a commit of their own.
+  func change(define records: [TableRecord], drop dropped: [TableID] = []) throws(StoreError) {
+    guard !records.isEmpty || !dropped.isEmpty else { return }
+    try pipeline.withLock { pipeline throws(StoreError) in
+      try materializer.health.check()
+      var changes = IndexedBatch()
+      var key = ByteBuffer()
+      var value = ByteBuffer()
+      for record in records {
+        key.removeAll()
+        value.removeAll()
+        record.encodeKey(into: &key)
+        record.encodeValue(into: &value)
+        changes.put(key.bytes, value.bytes, in: .system)
+      }
+      for id in dropped {
+        key.removeAll()
+        TableRecord.encodeKey(of: id, into: &key)
+        changes.delete(key.bytes, in: .system)
+      }
+      let former = materializer.state
+      pipeline.seal(system: changes, from: former)
+      defer { pipeline.reopen() }
+      _ = try append(&pipeline, &changes)
+    }
+  }
+
+  // MARK: Uncommitted reads
+
+  /// What a key has at this moment, with what the transaction has changed.
+  func findUncommitted(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
+    try materializer.health.checkOpen()
+    if let found = layers.findUncommitted(key, in: table.id) { return found }
+    return try materializer.find(key, in: table)
+  }
+
+  /// How often the copy of uncommitted changes begins anew, because commits came meanwhile, before commits wait for it.
+  private static let copyTries = 8
+
+  /// A view of the last commit, and over it the uncommitted changes of a range of a table.
+  ///
+  /// Throws `overBudget` where the memory budget has no room for a copy of the changes.
+  func makeView(withUncommitted range: KeyRange, of table: OpenTable) throws(StoreError) -> View {
+    try materializer.health.checkOpen()
+    for _ in 0..<Self.copyTries {
+      let (state, below) = materializer.withViewLocked { ($0, $1) }
+      let changes = Run(materializer.options.budget, number: 0)
+      guard try layers.copyChanges(range, of: table.id, to: changes), materializer.state == state else { continue }
+      return makeView(changes, over: below, state)
+    }
+    return try pipeline.withLock { _ throws(StoreError) in
+      let (state, below) = materializer.withViewLocked { ($0, $1) }
+      let changes = Run(materializer.options.budget, number: 0)
+      // An abort may come between; a commit can't.
+      while try !layers.copyChanges(range, of: table.id, to: changes) { changes.removeAll() }
+      return makeView(changes, over: below, state)
+    }
+  }
+
+  private func makeView(_ changes: Run, over below: ReadLayers, _ state: CommittedState) -> View {
+    var layers = below
+    if !changes.isEmpty { layers.runs.insert(changes, at: 0) }
+    return materializer.makeView(of: tables, state, layers)
+  }
+}
