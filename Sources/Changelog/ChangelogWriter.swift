@@ -18,7 +18,8 @@ public protocol ChangelogWriter: AnyObject, Sendable {
   ///
   /// Throws `unsupported` if the commit carries what the changelog can't (``Commit/checkCarried(by:)``), `unavailable`,
   /// `outOfSpace` or `tooLarge`, each with nothing appended; `fenced` when another writer took over; `commitUnknown` when it
-  /// can't be told, after which the writer takes no more.
+  /// can't be told, after which the writer takes no more; `failed`, with nothing appended, when it takes no more since a sync
+  /// failed that no commit waited for.
   func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit
 
   /// Makes everything appended so far survive a loss of power; returns the offset below which it does.

@@ -31,16 +31,18 @@ extension FileLog {
         .invalidArgument, "no commit of the log starts or ends at the offset",
         ["start": start, "end": end, "start of the log": status.start])
     }
-    return try make(in: parent, identity.topicPartition) { (partial) throws(StoreError) in
+    let storage = directory.storage
+    try Self.makeWhole(parent, identity.topicPartition, storage) { (partial) throws(StoreError) in
       var step = CopyProgress(offset: start, endOffset: end, totalBytes: total)
       try copySegments(&step, to: partial, progress)
       if start > .zero { try partial.recordLogStart(start.value) }
       let epochs = try directory.epochs().filter { $0.startOffset <= end.value }
       if let last = epochs.last { try partial.record(last, after: epochs.dropLast()) }
       try partial.recordRecoveryPoint(end.value)
-      try directory.storage.copy(directory.metadataPath, to: partial.metadataPath)
-      try directory.storage.syncDirectory(partial.path)
+      try storage.copy(directory.metadataPath, to: partial.metadataPath)
+      try storage.syncDirectory(partial.path)
     }
+    return try FileLog.open(parent, identity.topicPartition, options: options, storage: storage)
   }
 
   /// Copies the batches; segments begin where they do in this log.

@@ -4,7 +4,7 @@
 public enum Durability: Sendable, Hashable {
   /// Once `append` returns.
   case sync
-  /// At most this much later, unless a sync takes longer or fails: a thread syncs, and acknowledgements wait once the oldest
+  /// At most this much later, unless a sync takes longer or fails: a thread of the process syncs, and acknowledgements wait once the oldest
   /// unsynced commit is this old.
   case interval(Duration)
   /// When the operating system gets to it, or at `sync()`.
