@@ -10,10 +10,12 @@ extension FileLog {
     if let state = writerState {
       // Bounds that a deadline of the lock can hold.
       let left = max(.zero, ContinuousClock.now.duration(to: deadline))
-      state.wait(timeout: left, until: {
-        $0.log.closed || $0.log.endOffset != known.end || $0.log.durableOffset != known.durable
-      })
-      {
+      state.wait(
+        timeout: left,
+        until: {
+          $0.log.closed || $0.log.endOffset != known.end || $0.log.durableOffset != known.durable
+        }
+      ) {
         _ in
       }
     }

@@ -112,7 +112,7 @@ public final class FileLog: Changelog, Sendable {
     let writer = FileLogWriter(
       directory, options, lock: lock, epoch, try ActiveSegment.open(directory, after: recovered, options),
       endOffset: recovered.endOffset, lastReceipt: recovered.lastReceipt,
-        recovery: ChangelogRecovery(recovered.report))
+      recovery: ChangelogRecovery(recovered.report))
     withExtendedLifetime(epochFile) {}
     state.withLock {
       $0.writer = writer
