@@ -108,6 +108,10 @@ let package = Package(
         .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
       swiftSettings: swiftSettings),
+    // What somebody outside of this package sees: the products alone, and nothing that is `package`.
+    .testTarget(
+      name: "PublicAPITests", dependencies: ["Tidemark", "TidemarkTesting"], packageAccess: false,
+      swiftSettings: swiftSettings),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(

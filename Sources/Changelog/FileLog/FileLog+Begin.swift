@@ -42,6 +42,17 @@ extension FileLog {
     _ parent: String, _ partition: TopicPartition, _ id: UUID?, _ storage: any Storage, of batch: RawSpan,
     from base: Offset, to end: Offset
   ) throws(StoreError) {
+    try makeWhole(parent, partition, storage) { (partial) throws(StoreError) in
+      try partial.fill(with: batch, from: base, to: end, id)
+    }
+  }
+
+  /// Makes a log in a directory of another name, empty but for the lock, and renames that once `body` has written it and made
+  /// it durable.
+  static func makeWhole(
+    _ parent: String, _ partition: TopicPartition, _ storage: any Storage,
+    _ body: (LogDirectory) throws(StoreError) -> Void
+  ) throws(StoreError) {
     let path = "\(parent)/\(partition)"
     let partial = LogDirectory(storage: storage, path: path + ".partial", topicPartition: partition)
     try storage.makeDirectory(partial.path)
@@ -49,7 +60,11 @@ extension FileLog {
       try lock.isStill(at: partial.lockPath)
     else { throw StoreError(.locked, "the log is being made by another", ["file": partial.lockPath]) }
     try withExtendedLifetime(lock) { () throws(StoreError) in
-      try partial.fill(with: batch, from: base, to: end, id)
+      // What a crash has left.
+      for name in try storage.list(partial.path) ?? [] where partial.path + "/" + name != partial.lockPath {
+        try storage.unlink(partial.path + "/" + name)
+      }
+      try body(partial)
       try storage.rename(partial.path, to: path)
       try storage.syncDirectory(parent)
     }
@@ -61,10 +76,6 @@ extension LogDirectory {
   fileprivate func fill(
     with batch: RawSpan, from base: Offset, to end: Offset, _ id: UUID?
   ) throws(StoreError) {
-    // What a crash has left.
-    for name in try storage.list(path) ?? [] where path + "/" + name != lockPath {
-      try storage.unlink(path + "/" + name)
-    }
     let segmentPath = path(base.value, "log")
     guard let segment = try storage.open(segmentPath, .create) else {
       throw StoreError(.inputOutput, "a segment can't be created", ["file": segmentPath])

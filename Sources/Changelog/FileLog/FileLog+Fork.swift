@@ -15,12 +15,9 @@ extension FileLog {
   public func fork(
     to parent: String, _ partition: TopicPartition, at offset: Offset
   ) throws(StoreError) -> FileLog {
+    try requireHistory("a log can't be forked")
     try partition.validate()
-    let storage = directory.storage
-    let path = "\(parent)/\(partition)"
-    guard try storage.list(path) == nil else {
-      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
-    }
+    try checkIsFree("\(parent)/\(partition)")
     let segments = try directory.segments()
     let notThere = StoreError(
       .invalidArgument, "no commit of the log ends at the offset, or only the first",
@@ -28,8 +25,16 @@ extension FileLog {
     guard let cursor = try cursor(endingAt: offset, segments), cursor.batch.header.baseOffset > 0 else {
       throw notThere
     }
+    let storage = directory.storage
     try FileLog.make(
       parent, partition, nil, storage, of: cursor.batch.bytes, from: Offset(cursor.batch.header.baseOffset), to: offset)
     return try FileLog.open(parent, partition, options: options, storage: storage)
+  }
+
+  /// Throws `invalidArgument` if a log's directory is there.
+  func checkIsFree(_ path: String) throws(StoreError) {
+    guard try directory.storage.list(path) == nil else {
+      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
+    }
   }
 }

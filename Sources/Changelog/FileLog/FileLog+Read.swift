@@ -72,7 +72,7 @@ extension FileLog {
   private func withCommit(
     _ cursor: inout LogCursor, _ body: (LoggedCommit) throws(StoreError) -> ReadContinuation
   ) throws(StoreError) -> ReadContinuation {
-    guard let commit = try? CommitBatch(cursor.batch), let metadata = decodeMetadata(commit.metadata),
+    guard let commit = try? CommitBatch(cursor.batch), let metadata = try? CommitMetadata(commit.metadata),
       let receipt = cursor.lastReceipt
     else {
       throw StoreError(
@@ -83,8 +83,8 @@ extension FileLog {
       LoggedCommit(
         baseOffset: commit.baseOffset, endOffset: commit.endOffset, epoch: commit.header.epoch,
         timestamp: commit.header.baseTimestamp, previousReceipt: commit.previousReceipt, receipt: receipt,
-        position: metadata.position, streamTime: metadata.streamTime, byteCount: commit.header.totalBytes,
-        records: commit.records))
+        position: metadata.position, streamTime: metadata.streamTime, outputsDigest: metadata.outputsDigest,
+        byteCount: commit.header.totalBytes, records: commit.records))
   }
 
   /// Where the last commit ends that a point of the history includes.

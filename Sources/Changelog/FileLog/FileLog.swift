@@ -6,6 +6,8 @@ internal import Foundation
 public final class FileLog: Changelog, Sendable {
   /// Which changelog this is.
   public let identity: ChangelogIdentity
+  /// It can check each commit, and keeps them as the options say; it carries neither outputs nor offsets of consumer groups.
+  public var capabilities: ChangelogCapabilities { options.capabilities }
   /// How it is kept.
   public let options: FileLogOptions
   package let directory: LogDirectory
@@ -56,6 +58,11 @@ public final class FileLog: Changelog, Sendable {
   /// What the last ``openWriter()`` of this value found; `nil` before.
   public var lastRecovery: LogRecovery? { state.withLock { $0.lastRecovery } }
 
+  /// The offsets and locks of the writer that this value opened, while there is one.
+  ///
+  /// Waiters keep these and not the writer, so that a writer that is dropped gives its lock back at once.
+  var writerState: Mutex<FileLogWriter.State>? { writer?.state }
+
   /// The writer that this value opened, while it is open.
   var writer: FileLogWriter? {
     state.withLock { state in
@@ -104,7 +111,8 @@ public final class FileLog: Changelog, Sendable {
     }
     let writer = FileLogWriter(
       directory, options, lock: lock, epoch, try ActiveSegment.open(directory, after: recovered, options),
-      endOffset: recovered.endOffset, lastReceipt: recovered.lastReceipt)
+      endOffset: recovered.endOffset, lastReceipt: recovered.lastReceipt,
+      recovery: ChangelogRecovery(recovered.report))
     withExtendedLifetime(epochFile) {}
     state.withLock {
       $0.writer = writer

@@ -23,18 +23,24 @@ public struct FileLogOptions: Sendable, Hashable {
   public var maxCommitBytes: Int
   /// Whether a log that is missing is created.
   public var createIfMissing: Bool
+  /// Whether commits are kept until they are deleted below a checkpoint; if not, the log counts as a tail
+  /// (``ChangelogCapabilities/keepsHistory``).
+  public var keepsHistory: Bool
 
   /// Puts options together.
   public init(
     durability: Durability = .os, segmentBytes: Int = 256 << 20, indexIntervalBytes: Int = 4096,
-    maxCommitBytes: Int = 64 << 20, createIfMissing: Bool = true
+    maxCommitBytes: Int = 64 << 20, createIfMissing: Bool = true, keepsHistory: Bool = true
   ) {
     self.durability = durability
     self.segmentBytes = segmentBytes
     self.indexIntervalBytes = indexIntervalBytes
     self.maxCommitBytes = maxCommitBytes
     self.createIfMissing = createIfMissing
+    self.keepsHistory = keepsHistory
   }
+
+  var capabilities: ChangelogCapabilities { keepsHistory ? [.verifiesHistory, .keepsHistory] : .verifiesHistory }
 
   func validate() throws(StoreError) {
     let greatest = 1 << 30

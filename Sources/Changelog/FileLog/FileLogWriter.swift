@@ -16,6 +16,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     }
   }
 
+  package let recovery: ChangelogRecovery
   let writerEpoch: WriterEpoch
   let directory: LogDirectory
   let options: FileLogOptions
@@ -26,11 +27,13 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
 
   init(
     _ directory: LogDirectory, _ options: FileLogOptions, lock: any StorageFile, _ writerEpoch: WriterEpoch,
-    _ opened: (segment: ActiveSegment, byteCount: Int), endOffset: Offset, lastReceipt: Receipt
+    _ opened: (segment: ActiveSegment, byteCount: Int), endOffset: Offset, lastReceipt: Receipt,
+    recovery: ChangelogRecovery
   ) {
     self.directory = directory
     self.options = options
     self.writerEpoch = writerEpoch
+    self.recovery = recovery
     let log = LogWriterState(
       segmentBase: opened.segment.base, position: opened.byteCount, endOffset: endOffset, lastReceipt: lastReceipt,
       segmentBytes: options.segmentBytes)
@@ -39,6 +42,9 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
 
   deinit {
     syncJob.cancel()
+    // Whoever waits for a change may hold the state a little longer, and the lock with it.
+    state.withLock { $0.close() }
+    state.wake()
   }
 
   package var epoch: Int32 { writerEpoch.epoch }
@@ -68,6 +74,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   // MARK: Append
 
   package func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit {
+    if !commit.isStateAlone { try commit.checkCarried(by: options.capabilities) }
     let (segment, place, byteCount) = try claimAppend(recordCount: commit.records.count) { encoder.measure(commit) }
     let placement = CommitPlacement(
       baseOffset: place.offset, durableOffset: place.durableOffset, epoch: epoch,

@@ -11,6 +11,7 @@ import TidemarkTesting
     let scratches = Mutex([Scratch]())
     try ChangelogConformance(
       maxCommitBytes: options.maxCommitBytes,
+      tear: { log in try tear(try #require(log as? FileLog)) },
       make: {
         let scratch = Scratch()
         scratches.withLock { $0.append(scratch) }
@@ -24,10 +25,14 @@ import TidemarkTesting
     ).checkAll()
   }
 
-  @Test(arguments: [0, 1] as [Int64])
-  func aChangelogInMemoryIsAChangelog(offsetGap: Int64) throws {
+  @Test(arguments: [0, 1] as [Int64], [Int.max, 3])
+  func aChangelogInMemoryIsAChangelog(offsetGap: Int64, batchRecords: Int) throws {
     try ChangelogConformance(
-      maxCommitBytes: 20_000, make: { InMemoryChangelog(maxCommitBytes: 20_000, offsetGap: offsetGap) },
+      maxCommitBytes: 20_000,
+      make: {
+        InMemoryChangelog(
+          maxCommitBytes: 20_000, offsetGap: offsetGap, batchRecords: batchRecords, carriesOutputs: offsetGap == 0)
+      },
       reopen: { try #require($0 as? InMemoryChangelog).reopened() }
     ).checkAll()
   }
