@@ -68,6 +68,8 @@ let package = Package(
       ],
       path: "Tests/BankProcess", swiftSettings: swiftSettings),
     .executableTarget(
+      name: "DatabaseProcess", dependencies: ["RocksDB"], path: "Tests/DatabaseProcess", swiftSettings: swiftSettings),
+    .executableTarget(
       name: "FixtureMaker", dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
       path: "Tests/FixtureMaker", swiftSettings: swiftSettings),
     .target(
@@ -91,7 +93,8 @@ let package = Package(
     .testTarget(name: "TidemarkBaseTests", dependencies: ["TidemarkBase"], swiftSettings: swiftSettings),
     .testTarget(
       name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
-    .testTarget(name: "RocksDBTests", dependencies: ["RocksDB", "SmallDisk"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "RocksDBTests", dependencies: ["RocksDB", "DatabaseProcess", "SmallDisk"], swiftSettings: swiftSettings),
     .testTarget(
       name: "TidemarkTests",
       dependencies: [
@@ -110,6 +113,10 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .testTarget(name: "SourceLayoutTests", swiftSettings: swiftSettings),
+    // What somebody outside of this package sees: the products alone, and nothing that is `package`.
+    .testTarget(
+      name: "PublicAPITests", dependencies: ["Tidemark", "TidemarkTesting"], packageAccess: false,
+      swiftSettings: swiftSettings),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: swiftSettings),
     .testTarget(name: "RowInputTests", dependencies: ["RowInput"], swiftSettings: swiftSettings),
     .testTarget(

@@ -1,22 +1,40 @@
-/// The record of a store's commits: append-only, totally ordered, the source of truth.
+/// The record of a store's commits: an ordered sequence of commits, append-only, the source of truth.
 ///
-/// Offsets may have gaps, and a commit may lie in the log as several batches: callers only use the offsets they are given.
-/// Calls block.
+/// Offsets may have gaps, and a commit may lie in the log as several batches: callers only use the offsets they are given. The
+/// end is where the last commit ends that readers may see; what follows it, such as the records of an aborted transaction,
+/// doesn't count. Calls block, and come from any thread.
+///
+/// A changelog of your own needs ``identity``, ``offsets()``, ``openWriter()``, ``read(from:to:_:)``, ``receipt(endingAt:)`` and
+/// ``deleteCommits(below:)``; the rest has a default. A changelog that wraps another passes every call on.
 public protocol Changelog: Sendable {
   /// Which changelog this is; it never changes.
   var identity: ChangelogIdentity { get }
 
-  /// Where the changelog starts and ends.
+  /// What it can promise; it never changes while a value of it is in use. The default is
+  /// ``ChangelogCapabilities/verifiesHistory`` and ``ChangelogCapabilities/keepsHistory``.
+  var capabilities: ChangelogCapabilities { get }
+
+  /// Where the changelog starts, to where it is durable, and where it ends, at this moment.
+  ///
+  /// As long as one writer goes on, neither `durable` nor `end` goes back, and `durable` isn't beyond `end`.
   func offsets() throws(StoreError) -> ChangelogOffsets
 
-  /// Becomes the one writer. Recovers the end of the log first and fences the former writer.
+  /// Waits until `end` or `durable` is another than in `known`, or until `timeout` has passed, and answers what they are then.
+  ///
+  /// Where they are others already, or `timeout` is zero or less, it returns at once. The default looks at ``offsets()`` every
+  /// 20 ms.
+  func waitForChange(from known: ChangelogOffsets, timeout: Duration) throws(StoreError) -> ChangelogOffsets
+
+  /// Becomes the one writer. Recovers the end of the log first and fences the former writer. The writer's
+  /// ``ChangelogWriter/recovery`` says what was cut.
   ///
   /// Throws `locked` while another live writer holds the changelog, `corrupted` if something known to be durable is
   /// damaged.
   func openWriter() throws(StoreError) -> any ChangelogWriter
 
-  /// Reads commits in order from the one that starts at `start`, until `body` answers `.stop`, `end` is reached, or the
-  /// changelog ends. `start` must be where a commit starts, or the end.
+  /// Reads commits in order from the first at or after `start`, until `body` answers `.stop`, `end` is reached, or the
+  /// changelog ends. `start` must be where the changelog starts, or where a commit starts or ends: offsets between the end of
+  /// a commit and the start of the next are left out.
   ///
   /// Returns the offset after the last commit given to `body`. What `body` is given is valid only during the call.
   @discardableResult
@@ -33,6 +51,12 @@ public protocol Changelog: Sendable {
   /// Throws `invalidArgument` if the commits of the point were deleted.
   func end(at point: ChangelogPoint) throws(StoreError) -> Offset
 
+  /// How many bytes the commits between two offsets take in the changelog, by which progress, lag and free space are
+  /// reckoned; `nil` if it can't be told without reading them, which is the default.
+  ///
+  /// Both are where commits start or end. It is the sum of what ``LoggedCommit/byteCount`` says of the commits between.
+  func byteCount(from start: Offset, to end: Offset) throws(StoreError) -> Int?
+
   /// Deletes commits below `offset`, as far as that is possible without touching others, and keeps at least the commit
   /// that ends there. Call it only for what a verified checkpoint covers.
   ///
@@ -42,6 +66,19 @@ public protocol Changelog: Sendable {
 }
 
 extension Changelog {
+  /// What is true of a log that keeps all that was appended.
+  public var capabilities: ChangelogCapabilities { [.verifiesHistory, .keepsHistory] }
+
+  /// It can't be told.
+  public func byteCount(from start: Offset, to end: Offset) throws(StoreError) -> Int? { nil }
+
+  /// Looks at the offsets at intervals.
+  public func waitForChange(
+    from known: ChangelogOffsets, timeout: Duration
+  ) throws(StoreError) -> ChangelogOffsets {
+    try lookForChange(from: known, until: .now + min(timeout, .seconds(1 << 32)), every: .milliseconds(20))
+  }
+
   /// Found by reading from the start.
   public func end(at point: ChangelogPoint) throws(StoreError) -> Offset {
     let start = try offsets().start
@@ -72,18 +109,18 @@ public enum ChangelogPoint: Hashable, Sendable {
     }
   }
 
-  func deletedError(_ start: Offset) -> StoreError {
+  package func deletedError(_ start: Offset) -> StoreError {
     StoreError(.invalidArgument, "the commits of that time were deleted; the changelog begins later", ["start": start])
   }
 }
 
-/// The offsets of a changelog at one moment.
+/// The status of a changelog at one moment.
 public struct ChangelogOffsets: Sendable, Hashable {
   /// Where the first commit that is kept starts.
   public var start: Offset
   /// Below it, commits survive a loss of power.
   public var durable: Offset
-  /// After the last commit.
+  /// After the last commit that readers may see.
   public var end: Offset
 
   /// Puts offsets together.
@@ -100,92 +137,4 @@ public enum ReadContinuation: Sendable {
   case next
   /// Not at all.
   case stop
-}
-
-/// The one writer of a changelog.
-///
-/// `append` is called by one thread at a time; `sync` and the properties by any.
-public protocol ChangelogWriter: AnyObject, Sendable {
-  /// Counts the writers the changelog has had.
-  var epoch: Int32 { get }
-  /// After the last commit.
-  var endOffset: Offset { get }
-  /// Below it, commits survive a loss of power.
-  var durableOffset: Offset { get }
-  /// The receipt of the last commit.
-  var lastReceipt: Receipt { get }
-
-  /// Appends one commit, all or nothing; when it returns, the commit is as durable as the changelog's setting says.
-  ///
-  /// Throws `unavailable`, `outOfSpace` or `tooLarge` with nothing appended; `fenced` when another writer took over;
-  /// `commitUnknown` when it can't be told, after which the writer takes no more.
-  func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit
-
-  /// Makes everything appended so far survive a loss of power; returns the offset below which it does.
-  @discardableResult
-  func sync() throws(StoreError) -> Offset
-
-  /// Syncs, and gives the lock back. Further calls throw `closed`.
-  func close() throws(StoreError)
-}
-
-/// Where a commit went.
-public struct AppendedCommit: Sendable, Hashable {
-  /// Where it starts.
-  public var baseOffset: Offset
-  /// After it: the next commit's earliest start.
-  public var endOffset: Offset
-  /// Its receipt.
-  public var receipt: Receipt
-
-  /// Puts the answer together.
-  public init(baseOffset: Offset, endOffset: Offset, receipt: Receipt) {
-    self.baseOffset = baseOffset
-    self.endOffset = endOffset
-    self.receipt = receipt
-  }
-}
-
-/// A commit as it is read from a changelog.
-///
-/// Valid only during the call it is given to.
-public struct LoggedCommit: ~Escapable {
-  /// Where it starts.
-  public let baseOffset: Offset
-  /// After it.
-  public let endOffset: Offset
-  /// The writer that appended it.
-  public let epoch: Int32
-  /// When it was appended, by the writer's wall clock.
-  public let timestamp: Timestamp
-  /// The receipt of the commit before.
-  public let previousReceipt: Receipt
-  /// Its receipt.
-  public let receipt: Receipt
-  /// How far each input partition was consumed.
-  public let position: Position
-  /// The stream time.
-  public let streamTime: Timestamp?
-  /// How many bytes it takes in the changelog.
-  public let byteCount: Int
-  /// The net changes.
-  public let records: RecordSpan
-
-  /// Puts a commit together.
-  @_lifetime(copy records)
-  public init(
-    baseOffset: Offset, endOffset: Offset, epoch: Int32, timestamp: Timestamp, previousReceipt: Receipt,
-    receipt: Receipt, position: Position, streamTime: Timestamp?, byteCount: Int, records: RecordSpan
-  ) {
-    self.baseOffset = baseOffset
-    self.endOffset = endOffset
-    self.epoch = epoch
-    self.timestamp = timestamp
-    self.previousReceipt = previousReceipt
-    self.receipt = receipt
-    self.position = position
-    self.streamTime = streamTime
-    self.byteCount = byteCount
-    self.records = records
-  }
 }

@@ -3,9 +3,10 @@ internal import Foundation
 
 /// A chained checksum over a changelog: equal receipts at equal offsets mean equal histories.
 ///
-/// The receipt of a commit is XXH3-64 over the commit's canonical bytes (``Commit``), seeded with the receipt of the
-/// commit before; the first is seeded with the changelog's identity. It says nothing of offsets, so it means the same on
-/// every kind of changelog.
+/// The receipt of a commit is XXH3-64 over the commit's canonical bytes, those of its ``CommitMetadata`` followed by those of
+/// its records (``RecordBuffer``), with the receipt of the commit before as the seed. The first commit's seed is the receipt
+/// of the changelog's identity: XXH3-64 over the 16 bytes of its id, with the seed 0. It says nothing of offsets, epochs or
+/// batches, so it means the same on every kind of changelog.
 public struct Receipt: Hashable, Sendable, CustomStringConvertible {
   /// The checksum.
   public let value: UInt64
@@ -19,9 +20,25 @@ public struct Receipt: Hashable, Sendable, CustomStringConvertible {
     value = unsafe withUnsafeBytes(of: bytes) { unsafe tidemark_xxh3(0, $0.baseAddress!, $0.count, $0.baseAddress!, 0) }
   }
 
-  /// The receipt of a commit that follows this one: `metadata` is the canonical encoding of position and stream time,
-  /// `records` the encoded records.
-  package func followed(byMetadata metadata: RawSpan, records: RawSpan) -> Receipt {
+  /// The receipt of a commit that follows this one.
+  public func followed(by commit: borrowing Commit) -> Receipt {
+    var metadata = ByteBuffer()
+    CommitMetadata(of: commit).encode(into: &metadata)
+    return followed(byMetadata: metadata.bytes, records: commit.records.bytes)
+  }
+
+  /// The receipt of a commit that follows this one, computed from what was read of it: equal to its
+  /// ``LoggedCommit/receipt`` if it is what was appended.
+  public func followed(by commit: LoggedCommit) -> Receipt {
+    var metadata = ByteBuffer()
+    CommitMetadata(position: commit.position, streamTime: commit.streamTime, outputsDigest: commit.outputsDigest)
+      .encode(into: &metadata)
+    return followed(byMetadata: metadata.bytes, records: commit.records.bytes)
+  }
+
+  /// The receipt of a commit that follows this one: `metadata` is the encoding of its ``CommitMetadata``, `records` that of
+  /// its records.
+  public func followed(byMetadata metadata: RawSpan, records: RawSpan) -> Receipt {
     let empty: StaticString = ""
     return unsafe metadata.withUnsafeBytes { metadata in
       unsafe records.withUnsafeBytes { records in

@@ -16,6 +16,9 @@ public struct TableID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
 /// Records in the encoding of Kafka's record batch v2, one after the other, ready to be written.
 ///
+/// These are the records' canonical bytes: stable, and the same in every changelog. A changelog that keeps a commit in
+/// several batches gives it back with the deltas that it had here.
+///
 /// | bytes | field |
 /// |---|---|
 /// | zigzag | length of the rest |
@@ -87,9 +90,11 @@ public struct RecordSpan: ~Escapable {
   public let count: Int
   private let firstDelta: Int
 
-  /// Spans `count` records, whose offset deltas start at `firstDelta`.
+  /// Spans `count` records in the encoding of a ``RecordBuffer``, whose offset deltas start at `firstDelta`.
+  ///
+  /// Nothing is checked here: ``forEach(_:)`` throws where the bytes are something else.
   @_lifetime(copy bytes)
-  package init(bytes: RawSpan, count: Int, firstDelta: Int) {
+  public init(bytes: RawSpan, count: Int, firstDelta: Int = 1) {
     self.bytes = bytes
     self.count = count
     self.firstDelta = firstDelta

@@ -20,3 +20,6 @@ package func wallClockMilliseconds() -> Int64 {
   unsafe clock_gettime(CLOCK_REALTIME, &time)
   return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
 }
+
+/// Lets other threads run, where a short wait has no better end.
+package func yieldProcessor() { sched_yield() }

@@ -174,10 +174,9 @@ final class POSIXFile: StorageFile {
     return unsafe fcntl(descriptor, setOpenFileDescriptionLock, &lock) == 0
   }
 
-  func isLinked() throws(StoreError) -> Bool {
-    var opened = stat()
-    if unsafe fstat(descriptor, &opened) != 0 { throw StoreError(errno: errno, "a file can't be looked at", path) }
-    return opened.st_nlink > 0
+  func mapWord(at position: Int) throws(StoreError) -> MappedWord {
+    let mapping = try FileMapping(descriptor, path, byteCount: position + 8)
+    return unsafe MappedWord(mapping.base + position, of: mapping)
   }
 
   func isStill(at path: String) throws(StoreError) -> Bool {
@@ -190,6 +189,32 @@ final class POSIXFile: StorageFile {
     }
     return opened.st_ino == found.st_ino && opened.st_dev == found.st_dev
   }
+}
+
+/// The start of a file, mapped and shared with all who map it; unmapped when nobody refers to it any more.
+///
+/// Proof of `@unchecked Sendable`: the address and the length never change.
+@safe
+private final class FileMapping: @unchecked Sendable {
+  let base: UnsafeMutableRawPointer
+  private let byteCount: Int
+
+  init(_ descriptor: Int32, _ path: String, byteCount: Int) throws(StoreError) {
+    self.byteCount = byteCount
+    var status = stat()
+    if unsafe fstat(descriptor, &status) != 0 { throw StoreError(errno: errno, "a file can't be looked at", path) }
+    // Beyond the end of the file, an access would kill the process.
+    guard Int(status.st_size) >= byteCount else {
+      throw StoreError(.inputOutput, "a file that is to be mapped is too short", ["file": path])
+    }
+    let mapped = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+    guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
+      throw StoreError(errno: errno, "a file can't be mapped", path)
+    }
+    unsafe base = mapped
+  }
+
+  deinit { unsafe munmap(base, byteCount) }
 }
 
 private func retryingInterrupted<T: SignedInteger>(_ call: () -> T) -> T {

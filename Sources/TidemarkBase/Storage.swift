@@ -53,10 +53,10 @@ package protocol StorageFile: AnyObject, Sendable {
   func size() throws(StoreError) -> Int
   /// Takes the exclusive lock of the file, held as long as the file is open; `false` if another has it.
   func tryLock() throws(StoreError) -> Bool
-  /// Whether it still has a name: it wasn't removed or replaced since it was opened.
-  func isLinked() throws(StoreError) -> Bool
   /// Whether the path still leads to this very file.
   func isStill(at path: String) throws(StoreError) -> Bool
+  /// Maps eight of the file's bytes at an aligned position, in a file that may be written; it must not be cut meanwhile.
+  func mapWord(at position: Int) throws(StoreError) -> MappedWord
 }
 
 extension StorageFile {
@@ -154,6 +154,17 @@ extension Storage {
     let parent = parent(of: path)
     if parent != path { try makeDirectory(parent) }
     if try createDirectory(path) { try syncDirectory(parent) }
+  }
+
+  /// Makes the name of a file or a directory survive a loss of power, unless the directory above may not be read.
+  ///
+  /// Whoever made it may have died before its name was synced. Not everybody may read the directory above; any other error is one.
+  package func syncName(of path: String) throws(StoreError) {
+    do throws(StoreError) {
+      try syncDirectory(parent(of: path))
+    } catch {
+      if error.kind != .permissionDenied { throw error }
+    }
   }
 
   /// Removes a file, or a directory with all that is in it; it may be missing.

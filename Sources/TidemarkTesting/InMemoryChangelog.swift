@@ -15,8 +15,14 @@ public final class InMemoryChangelog: Changelog, Sendable {
     var receipt: Receipt
     var position: Position
     var streamTime: Timestamp?
-    var records: [UInt8]
+    var outputsDigest: UInt64?
+    /// The encoded records, as the batches that they lie in.
+    var batches: [[UInt8]]
     var recordCount: Int
+    var outputs: [OutputRecord]
+    var groupOffsets: [GroupOffsets]
+    /// Of the metadata and the records.
+    var byteCount: Int
   }
 
   struct State: Sendable {
@@ -24,6 +30,8 @@ public final class InMemoryChangelog: Changelog, Sendable {
     var start = Offset.zero
     var durable = Offset.zero
     var end = Offset.zero
+    /// Where the next commit starts.
+    var next = Offset.zero
     var lastReceipt: Receipt
     /// The epoch of the writer that may append, once there was one.
     var epoch: Int32 = -1
@@ -35,21 +43,36 @@ public final class InMemoryChangelog: Changelog, Sendable {
   public let identity: ChangelogIdentity
   /// Whether commits are durable when `append` returns; an interval counts as `.os`.
   public let durability: Durability
+  /// What it can promise; outputs and offsets of consumer groups if it was made so.
+  public let capabilities: ChangelogCapabilities
   let maxCommitBytes: Int
   let offsetGap: Int64
+  let batchRecords: Int
   let state: Mutex<State>
 
   /// Makes an empty changelog.
   ///
-  /// Each commit leaves out `offsetGap` offsets behind its records, as the control records of a transaction would.
+  /// - Parameters:
+  ///   - partition: its name.
+  ///   - id: its id.
+  ///   - durability: when commits are durable.
+  ///   - maxCommitBytes: the greatest size of a commit.
+  ///   - offsetGap: how many offsets are left out after each batch, as the control records of a transaction would.
+  ///   - batchRecords: the greatest number of records in a batch; a commit of more lies in several.
+  ///   - carriesOutputs: whether commits may carry outputs and offsets of consumer groups, which are kept in ``outputs`` and
+  ///     ``groupOffsets``.
   public init(
     _ partition: TopicPartition = TopicPartition("changelog", 0), id: UUID = UUID(), durability: Durability = .os,
-    maxCommitBytes: Int = 64 << 20, offsetGap: Int64 = 0
+    maxCommitBytes: Int = 64 << 20, offsetGap: Int64 = 0, batchRecords: Int = .max, carriesOutputs: Bool = false
   ) {
     identity = ChangelogIdentity(id: id, topicPartition: partition)
     self.durability = durability
     self.maxCommitBytes = maxCommitBytes
     self.offsetGap = offsetGap
+    self.batchRecords = max(1, batchRecords)
+    capabilities =
+      carriesOutputs
+      ? [.verifiesHistory, .keepsHistory, .carriesOutputs, .carriesGroupOffsets] : [.verifiesHistory, .keepsHistory]
     state = Mutex(State(lastReceipt: Receipt(startOf: identity)))
   }
 
@@ -58,11 +81,27 @@ public final class InMemoryChangelog: Changelog, Sendable {
     durability = other.durability
     maxCommitBytes = other.maxCommitBytes
     offsetGap = other.offsetGap
+    batchRecords = other.batchRecords
+    capabilities = other.capabilities
     state = other.state
   }
 
   /// Another face of the same contents, as another process would open it.
   public func reopened() -> InMemoryChangelog { InMemoryChangelog(sharing: self) }
+
+  /// The outputs of all commits that are kept, in order: what a reader of committed data sees of other topics.
+  public var outputs: [OutputRecord] { state.withLock { $0.commits.flatMap(\.outputs) } }
+
+  /// The offsets of each consumer group, as the last commit left them that carried any.
+  public var groupOffsets: [String: Position] {
+    state.withLock { state in
+      var groups: [String: Position] = [:]
+      for group in state.commits.lazy.flatMap(\.groupOffsets) {
+        groups[group.groupID, default: [:]].merge(group.offsets)
+      }
+      return groups
+    }
+  }
 
   /// Ends the writer without closing it; every commit stays.
   public func loseProcess() { state.withLock { $0.deadEpoch = $0.epoch } }
@@ -73,13 +112,26 @@ public final class InMemoryChangelog: Changelog, Sendable {
       state.deadEpoch = state.epoch
       state.commits.removeAll { $0.endOffset > state.durable }
       state.end = state.durable
+      state.next = state.end
       state.lastReceipt = state.commits.last?.receipt ?? Receipt(startOf: identity)
     }
+    state.wake()
   }
 
   /// Where the changelog starts and ends.
   public func offsets() throws(StoreError) -> ChangelogOffsets {
     state.withLock { ChangelogOffsets(start: $0.start, durable: $0.durable, end: $0.end) }
+  }
+
+  /// Waits until a commit comes, becomes durable or is lost, or until `timeout` has passed.
+  public func waitForChange(
+    from known: ChangelogOffsets, timeout: Duration
+  ) throws(StoreError) -> ChangelogOffsets {
+    // Bounds that a deadline of the lock can hold.
+    let timeout = max(.zero, min(timeout, .seconds(1 << 32)))
+    return state.wait(timeout: timeout, until: { $0.end != known.end || $0.durable != known.durable }) {
+      ChangelogOffsets(start: $0.start, durable: $0.durable, end: $0.end)
+    }
   }
 
   /// Becomes the one writer and fences the former.
@@ -89,6 +141,7 @@ public final class InMemoryChangelog: Changelog, Sendable {
       state.durable = state.end
       return state.epoch
     }
+    state.wake()
     return InMemoryWriter(self, epoch: epoch)
   }
 
@@ -102,20 +155,21 @@ public final class InMemoryChangelog: Changelog, Sendable {
         throw StoreError(
           .invalidArgument, "the commits at the offset were deleted", ["offset": start, "start": state.start])
       }
-      guard start == state.end || state.commits.contains(where: { $0.baseOffset == start }) else {
+      let isPlace = state.commits.contains { $0.baseOffset == start || $0.endOffset == start }
+      guard isPlace || start == state.start || start == state.end else {
         throw StoreError(.invalidArgument, "no commit starts at the offset", ["offset": start])
       }
       return (state.commits.filter { $0.baseOffset >= start }, start)
     }
     commits.removeAll { commit in end.map { commit.endOffset > $0 } ?? false }
     for commit in commits {
-      let bytes = unsafe commit.records.span.bytes
+      let joined = commit.batches.count == 1 ? commit.batches[0] : Array(commit.batches.joined())
       let continuation = try body(
         LoggedCommit(
           baseOffset: commit.baseOffset, endOffset: commit.endOffset, epoch: commit.epoch, timestamp: commit.timestamp,
           previousReceipt: commit.previousReceipt, receipt: commit.receipt, position: commit.position,
-          streamTime: commit.streamTime, byteCount: commit.records.count,
-          records: RecordSpan(bytes: bytes, count: commit.recordCount, firstDelta: 1)))
+          streamTime: commit.streamTime, outputsDigest: commit.outputsDigest, byteCount: commit.byteCount,
+          records: RecordSpan(bytes: joined.rawSpan, count: commit.recordCount)))
       reached = commit.endOffset
       if continuation == .stop { break }
     }
@@ -127,6 +181,13 @@ public final class InMemoryChangelog: Changelog, Sendable {
     state.withLock { state in
       if offset == .zero, state.start == .zero { return Receipt(startOf: identity) }
       return state.commits.last { $0.endOffset == offset }?.receipt
+    }
+  }
+
+  /// The bytes of metadata and records of the commits between.
+  public func byteCount(from start: Offset, to end: Offset) throws(StoreError) -> Int? {
+    state.withLock { state in
+      state.commits.reduce(0) { $1.baseOffset >= start && $1.endOffset <= end ? $0 + $1.byteCount : $0 }
     }
   }
 
@@ -169,29 +230,37 @@ final class InMemoryWriter: ChangelogWriter {
   }
 
   func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit {
-    var metadata = ByteBuffer()
-    encodeMetadata(position: commit.position, streamTime: commit.streamTime, into: &metadata)
-    let byteCount = metadata.count + commit.records.byteCount
+    try commit.checkCarried(by: changelog.capabilities)
+    let metadata = CommitMetadata(of: commit)
+    var encoded = ByteBuffer()
+    metadata.encode(into: &encoded)
+    let byteCount = encoded.count + commit.records.byteCount
     guard byteCount <= changelog.maxCommitBytes else {
       throw StoreError(
         .tooLarge, "a commit is larger than a batch may be; commit more often",
         ["bytes": byteCount, "greatest": changelog.maxCommitBytes])
     }
-    let records = commit.records.bytes.copied
-    let (position, streamTime, recordCount) = (commit.position, commit.streamTime, commit.records.count)
-    let metadataBytes = metadata.bytes.copied
+    let batches = commit.records.records.split(into: changelog.batchRecords)
+    let (outputs, groupOffsets, recordCount) = (commit.outputs, commit.groupOffsets, commit.records.count)
+    // Before the lock is taken: a noncopyable parameter can't be captured.
+    let records = commit.records.bytes.array
+    let metadataBytes = encoded.bytes.array
+    defer { changelog.state.wake() }
     return try changelog.state.withLock { (state) throws(StoreError) in
       try check(state)
-      let receipt = unsafe state.lastReceipt.followed(
-        byMetadata: metadataBytes.span.bytes, records: records.span.bytes)
-      let end = state.end.advanced(by: Int64(recordCount) + 1 + changelog.offsetGap)
-      let appended = AppendedCommit(baseOffset: state.end, endOffset: end, receipt: receipt)
+      let receipt = state.lastReceipt.followed(byMetadata: metadataBytes.rawSpan, records: records.rawSpan)
+      let base = state.next
+      let end = base.advanced(by: Int64(recordCount) + 1 + changelog.offsetGap * Int64(batches.count - 1))
+      let appended = AppendedCommit(baseOffset: base, endOffset: end, receipt: receipt)
       state.commits.append(
         InMemoryChangelog.Stored(
-          baseOffset: state.end, endOffset: end, epoch: epoch,
+          baseOffset: base, endOffset: end, epoch: epoch,
           timestamp: Timestamp(Date().timeIntervalSince1970 * 1000), previousReceipt: state.lastReceipt,
-          receipt: receipt, position: position, streamTime: streamTime, records: records, recordCount: recordCount))
+          receipt: receipt, position: metadata.position, streamTime: metadata.streamTime,
+          outputsDigest: metadata.outputsDigest, batches: batches, recordCount: recordCount, outputs: outputs,
+          groupOffsets: groupOffsets, byteCount: byteCount))
       state.end = end
+      state.next = end.advanced(by: changelog.offsetGap)
       state.lastReceipt = receipt
       if changelog.durability == .sync { state.durable = end }
       return appended
@@ -199,7 +268,8 @@ final class InMemoryWriter: ChangelogWriter {
   }
 
   func sync() throws(StoreError) -> Offset {
-    try changelog.state.withLock { (state) throws(StoreError) in
+    defer { changelog.state.wake() }
+    return try changelog.state.withLock { (state) throws(StoreError) in
       try check(state)
       state.durable = state.end
       return state.durable
@@ -212,7 +282,20 @@ final class InMemoryWriter: ChangelogWriter {
   }
 }
 
-extension RawSpan {
-  /// The bytes as an array.
-  var copied: [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
+extension RecordSpan {
+  /// The encoded records as batches of at most `batchRecords` each; one, which is empty, of no records.
+  fileprivate func split(into batchRecords: Int) -> [[UInt8]] {
+    guard count > batchRecords else { return [bytes.array] }
+    var batches: [[UInt8]] = []
+    var reader = ByteReader(bytes)
+    var start = 0
+    for index in 1...count {
+      // A record's length leads it; the bytes were encoded by a `RecordBuffer`.
+      guard let length = reader.zigzag(), reader.take(Int(length)) != nil else { break }
+      guard index % batchRecords == 0 || index == count else { continue }
+      batches.append(bytes.extracting(start..<reader.position).array)
+      start = reader.position
+    }
+    return batches
+  }
 }

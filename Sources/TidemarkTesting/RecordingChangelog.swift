@@ -74,8 +74,18 @@ public final class RecordingChangelog: Changelog {
   /// The wrapped changelog's identity.
   public var identity: ChangelogIdentity { base.identity }
 
+  /// What the wrapped changelog can promise.
+  public var capabilities: ChangelogCapabilities { base.capabilities }
+
   /// The wrapped changelog's offsets.
   public func offsets() throws(StoreError) -> ChangelogOffsets { try base.offsets() }
+
+  /// Waits for the wrapped changelog.
+  public func waitForChange(
+    from known: ChangelogOffsets, timeout: Duration
+  ) throws(StoreError) -> ChangelogOffsets {
+    try base.waitForChange(from: known, timeout: timeout)
+  }
 
   /// Opens the wrapped changelog's writer and wraps it.
   public func openWriter() throws(StoreError) -> any ChangelogWriter {
@@ -103,6 +113,11 @@ public final class RecordingChangelog: Changelog {
   public func end(at point: ChangelogPoint) throws(StoreError) -> Offset { try base.end(at: point) }
 
   /// Asks the wrapped changelog.
+  public func byteCount(from start: Offset, to end: Offset) throws(StoreError) -> Int? {
+    try base.byteCount(from: start, to: end)
+  }
+
+  /// Asks the wrapped changelog.
   @discardableResult
   public func deleteCommits(below offset: Offset) throws(StoreError) -> Offset {
     try base.deleteCommits(below: offset)
@@ -126,6 +141,7 @@ private final class RecordingWriter: ChangelogWriter {
     return base.durableOffset
   }
   var lastReceipt: Receipt { base.lastReceipt }
+  var recovery: ChangelogRecovery { base.recovery }
 
   func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit {
     let faults = log.faults

@@ -14,8 +14,11 @@ package struct Sample: Sendable, Equatable {
   package var streamTime: Timestamp?
 
   /// The commit of a number; the same for the same number.
-  package init(_ number: Int) {
-    for index in 0..<number % 7 {
+  package init(_ number: Int) { self.init(number, recordCount: number % 7) }
+
+  /// The same with so many records.
+  package init(_ number: Int, recordCount: Int) {
+    for index in 0..<recordCount {
       let key = Array("key-\(number)-\(index)".utf8)
       let value = [UInt8](repeating: UInt8(truncatingIfNeeded: number &* 31 &+ index), count: number * index % 300)
       records.append(
@@ -31,8 +34,8 @@ package struct Sample: Sendable, Equatable {
     var records: [Record] = []
     try commit.records.forEach { (table, key, value) throws(StoreError) in
       var bytes: [UInt8]?
-      if let value { bytes = value.copied }
-      records.append(Record(table: table, key: key.copied, value: bytes))
+      if let value { bytes = value.array }
+      records.append(Record(table: table, key: key.array, value: bytes))
     }
     self.records = records
   }

@@ -7,10 +7,24 @@ final class MemoryStorage: Storage, @unchecked Sendable {
   private var directories: Set<String> = ["", "/"]
 
   /// What a name leads to.
+  @safe
   final class Inode {
     var bytes: [UInt8] = []
-    var links = 1
     var isLocked = false
+    /// A mapped word, which starts as what is in the bytes there, and is never written back.
+    private var mapped: UnsafeMutablePointer<UInt64>?
+
+    deinit { unsafe mapped?.deallocate() }
+
+    func word(at position: Int) -> MappedWord {
+      if let mapped = unsafe mapped { return unsafe MappedWord(mapped, of: self) }
+      var word: UInt64 = 0
+      for byte in bytes[position..<position + 8].reversed() { word = word << 8 | UInt64(byte) }
+      let new = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+      unsafe new.initialize(to: word)
+      unsafe mapped = new
+      return unsafe MappedWord(new, of: self)
+    }
   }
 
   /// The contents of a file; setting them makes another file, `nil` none.
@@ -63,19 +77,17 @@ final class MemoryStorage: Storage, @unchecked Sendable {
     guard let inode = files.removeValue(forKey: path) else {
       throw StoreError(.inputOutput, "a file can't be renamed", ["file": path])
     }
-    files[target]?.links -= 1
     files[target] = inode
   }
 
   func link(_ path: String, as target: String) throws(StoreError) -> Bool {
     guard let inode = files[path] else { throw StoreError(.inputOutput, "a file can't be linked", ["file": path]) }
     if files[target] != nil { return false }
-    inode.links += 1
     files[target] = inode
     return true
   }
 
-  func unlink(_ path: String) throws(StoreError) { files.removeValue(forKey: path)?.links -= 1 }
+  func unlink(_ path: String) throws(StoreError) { files[path] = nil }
 
   func createDirectory(_ path: String) throws(StoreError) -> Bool { directories.insert(path).inserted }
 
@@ -149,7 +161,7 @@ final class MemoryFile: StorageFile, @unchecked Sendable {
     return true
   }
 
-  func isLinked() throws(StoreError) -> Bool { inode.links > 0 }
-
   func isStill(at path: String) throws(StoreError) -> Bool { storage.has(inode, at: path) }
+
+  func mapWord(at position: Int) throws(StoreError) -> MappedWord { inode.word(at: position) }
 }

@@ -147,6 +147,9 @@ package struct CommitEncoder: ~Copyable {
     return placement.previousReceipt.followed(byMetadata: metadata.bytes, records: commit.records.bytes)
   }
 
+  /// What was encoded last and the records, as one batch.
+  package func batch(_ records: RawSpan) -> [UInt8] { head.bytes.array + records.array }
+
   /// Writes what was encoded last and the records with one call; returns how many bytes were written.
   package func write(_ records: RawSpan, to file: any StorageFile, at position: Int) throws(StoreError) -> Int {
     try file.write(head.bytes, records, at: position)

@@ -15,12 +15,9 @@ extension FileLog {
   public func fork(
     to parent: String, _ partition: TopicPartition, at offset: Offset
   ) throws(StoreError) -> FileLog {
+    try requireHistory("a log can't be forked")
     try partition.validate()
-    let storage = directory.storage
-    let path = "\(parent)/\(partition)"
-    guard try storage.list(path) == nil else {
-      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
-    }
+    try checkIsFree("\(parent)/\(partition)")
     let segments = try directory.segments()
     let notThere = StoreError(
       .invalidArgument, "no commit of the log ends at the offset, or only the first",
@@ -28,35 +25,16 @@ extension FileLog {
     guard let cursor = try cursor(endingAt: offset, segments), cursor.batch.header.baseOffset > 0 else {
       throw notThere
     }
-    let partial = LogDirectory(storage: storage, path: path + ".partial", topicPartition: partition)
-    try storage.makeDirectory(partial.path)
-    guard let lock = try storage.open(partial.lockPath, .openOrCreate), try lock.tryLock(),
-      try lock.isStill(at: partial.lockPath)
-    else { throw StoreError(.locked, "the fork is being made by another", ["file": partial.lockPath]) }
-    return try withExtendedLifetime(lock) { () throws(StoreError) in
-      try write(cursor.batch, to: partial)
-      try storage.rename(partial.path, to: path)
-      try storage.syncDirectory(parent)
-      return try FileLog.open(parent, partition, options: options, storage: storage)
-    }
+    let storage = directory.storage
+    try FileLog.make(
+      parent, partition, nil, storage, of: cursor.batch.bytes, from: Offset(cursor.batch.header.baseOffset), to: offset)
+    return try FileLog.open(parent, partition, options: options, storage: storage)
   }
 
-  /// Writes a log of one commit of another.
-  private func write(_ batch: RecordBatch, to partial: LogDirectory) throws(StoreError) {
-    let storage = directory.storage
-    let header = batch.header
-    let base = header.baseOffset
-    // What a crash has left.
-    for name in try storage.list(partial.path) ?? [] where partial.path + "/" + name != partial.lockPath {
-      try storage.unlink(partial.path + "/" + name)
+  /// Throws `invalidArgument` if a log's directory is there.
+  func checkIsFree(_ path: String) throws(StoreError) {
+    guard try directory.storage.list(path) == nil else {
+      throw StoreError(.invalidArgument, "the directory is there already", ["directory": path])
     }
-    guard let segment = try storage.open(partial.path(base, "log"), .create) else {
-      throw StoreError(.inputOutput, "a segment can't be created", ["file": partial.path(base, "log")])
-    }
-    try segment.writeAll(batch.bytes, at: 0)
-    try segment.sync()
-    try partial.recordLogStart(base)
-    try partial.recordRecoveryPoint(header.endOffset)
-    _ = try partial.createIdentity()
   }
 }

@@ -72,7 +72,7 @@ extension FileLog {
   private func withCommit(
     _ cursor: inout LogCursor, _ body: (LoggedCommit) throws(StoreError) -> ReadContinuation
   ) throws(StoreError) -> ReadContinuation {
-    guard let commit = try? CommitBatch(cursor.batch), let metadata = decodeMetadata(commit.metadata),
+    guard let commit = try? CommitBatch(cursor.batch), let metadata = try? CommitMetadata(commit.metadata),
       let receipt = cursor.lastReceipt
     else {
       throw StoreError(
@@ -83,8 +83,8 @@ extension FileLog {
       LoggedCommit(
         baseOffset: commit.baseOffset, endOffset: commit.endOffset, epoch: commit.header.epoch,
         timestamp: commit.header.baseTimestamp, previousReceipt: commit.previousReceipt, receipt: receipt,
-        position: metadata.position, streamTime: metadata.streamTime, byteCount: commit.header.totalBytes,
-        records: commit.records))
+        position: metadata.position, streamTime: metadata.streamTime, outputsDigest: metadata.outputsDigest,
+        byteCount: commit.header.totalBytes, records: commit.records))
   }
 
   /// Where the last commit ends that a point of the history includes.
@@ -119,7 +119,7 @@ extension FileLog {
     return end
   }
 
-  /// The receipt of the commit that ends at `offset`.
+  /// The receipt of the commit that ends at `offset`; at the start of the log, the one that its first commit follows.
   ///
   /// Found through the index; reads at most some index interval and the commit.
   public func receipt(endingAt offset: Offset) throws(StoreError) -> Receipt? {
@@ -220,8 +220,8 @@ struct LogTail {
           let segments = try log.directory.segments()
           var known = max(try log.knownDurable(segments), cursor.carriedDurable)
           if let writer = log.writer { known = max(known, writer.endOffset) }
-          let later = try log.laterDurable(cursor.path, from: cursor.position, expected)
-          if known <= expected, later == nil { return false }
+          let isTorn = try !log.mayHaveLaterDurable(cursor.path, from: cursor.position, expected)
+          if known <= expected, isTorn { return false }
         }
         looks += 1
         _ = try cursor.refresh()

@@ -2,33 +2,41 @@
 struct RecoveredLog {
   var endOffset: Offset
   var lastReceipt: Receipt
-  /// The writers so far, as they were read once: what is recorded must follow what the writer's epoch was taken from.
-  var epochs: [EpochStart]
-  /// The epoch of the writer that goes on.
-  var epoch: Int32
+  /// The epoch of the last batch, -1 without one.
+  var lastEpoch: Int32
+  /// The recovery point as it was found.
+  var recoveryPoint: Int64?
+  /// The last segment, and how many bytes of it are commits; `nil` if there is none.
+  var lastSegment: (base: Int64, byteCount: Int)?
   var report: LogRecovery
 }
 
 extension FileLog {
+  /// How many segments below the recovery point are looked at when a writer opens.
+  ///
+  /// Those before were looked at when they were among the last. What is missing or damaged there is found when it is read.
+  private static var probedSegments: Int { 4 }
+
   /// Checks the log from its recovery point on, cuts a torn end, and makes the rest durable.
   ///
-  /// Called under the lock.
-  func recover() throws(StoreError) -> RecoveredLog {
-    let segments = try directory.segments()
+  /// Besides one listing of the directory, it takes the same time however many segments there are. Called under the lock.
+  func recover(_ epochs: [EpochStart]) throws(StoreError) -> RecoveredLog {
+    let files = try directory.files()
+    let segments = files.segments
     let boundary = try knownDurable(segments)
     try checkNothingIsMissing(first: segments.first)
-    let epochs = try directory.epochs()
     guard let first = segments.first else {
       let path = directory.path(0, "log")
       return RecoveredLog(
-        endOffset: .zero, lastReceipt: Receipt(startOf: identity), epochs: epochs,
-        epoch: try directory.epoch(after: -1, path, epochs),
+        endOffset: .zero, lastReceipt: Receipt(startOf: identity), lastEpoch: -1,
         report: LogRecovery(file: path, endOffset: .zero, cutBytes: 0, reason: nil, scannedBytes: 0, segments: 0))
     }
     try checkStart(segments)
-    let start = Offset(max(first, try directory.recoveryPoint() ?? 0))
+    let recoveryPoint = try directory.recoveryPoint()
+    let start = Offset(max(first, recoveryPoint ?? 0))
     var cursor = try LogCursor(directory, segments, near: start, windowBytes: 1 << 20)
-    for (former, base) in zip(segments, segments.dropFirst()) where base <= start.value {
+    let below = segments.prefix { $0 <= start.value }.suffix(Self.probedSegments + 1)
+    for (former, base) in zip(below, below.dropFirst()) {
       // What lies below the recovery point isn't scanned, but must be there.
       if try directory.hasBatch(endingAt: base, inSegment: former) { continue }
       try checkSegment(former, to: base)
@@ -56,10 +64,11 @@ extension FileLog {
       try checkMayBeCut(cursor.path, cursor.position, end, reason, known: known, isLast: cursor.isInLastSegment)
     }
     if end < known { throw missingEnd(end, known, cursor.path) }
+    try checkIndexesHaveSegments(files, end: end)
 
     // Before anything is changed.
     try checkOffset(end, cursor.path)
-    let epoch = try directory.epoch(after: cursor.lastEpoch, cursor.path, epochs)
+    _ = try directory.epoch(after: cursor.lastEpoch, cursor.path, epochs)
 
     var lastReceipt = cursor.lastReceipt
     if lastReceipt == nil { lastReceipt = try receipt(endingAt: end) }
@@ -67,9 +76,10 @@ extension FileLog {
     let tailStart = cursor.segment == scannedFrom.segment ? scannedFrom.position : 0
     let isDurable = reason == nil && end <= known
     let cutBytes = isDurable ? 0 : try makeDurable(cursor.path, from: tailStart, to: cursor.position)
-    try repairIndexes(segments, end: end)
+    try repairIndexes(files, end: end)
     return RecoveredLog(
-      endOffset: end, lastReceipt: lastReceipt, epochs: epochs, epoch: epoch,
+      endOffset: end, lastReceipt: lastReceipt, lastEpoch: cursor.lastEpoch, recoveryPoint: recoveryPoint,
+      lastSegment: (cursor.segment, cursor.position),
       report: LogRecovery(
         file: cursor.path, endOffset: end, cutBytes: cutBytes, reason: reason, scannedBytes: scannedBytes,
         segments: segments.count))
@@ -119,7 +129,7 @@ extension FileLog {
   private func checkMayBeCut(
     _ path: String, _ position: Int, _ offset: Offset, _ reason: String, known: Offset, isLast: Bool
   ) throws(StoreError) {
-    guard isLast, known <= offset, try laterDurable(path, from: position, offset) == nil else {
+    guard isLast, known <= offset, try !mayHaveLaterDurable(path, from: position, offset) else {
       throw damage(path, position: position, offset, reason)
     }
     // A torn first batch starts with its own offset, or with zeros where nothing was written yet.
@@ -158,18 +168,36 @@ extension FileLog {
     return size - end
   }
 
-  /// Builds indexes that are missing or can't be right, and removes those without a segment.
-  private func repairIndexes(_ segments: [Int64], end: Offset) throws(StoreError) {
+  /// Throws `corrupted` if there is an index of a segment that is gone.
+  ///
+  /// A segment's file is made, and its name synced, before its indexes. Only a deletion removes it before them, and that
+  /// records the start of the log first.
+  private func checkIndexesHaveSegments(_ files: LogFiles, end: Offset) throws(StoreError) {
+    guard let first = files.segments.first else { return }
+    let start = max(first, try directory.logStart() ?? 0)
+    let orphans = files.indexes.union(files.timeIndexes).subtracting(files.segments)
+    guard let lost = orphans.filter({ start <= $0 && $0 < end.value }).min() else { return }
+    throw StoreError(
+      .corrupted, "a segment is gone, but its index is there; restore the segment from a copy",
+      ["file": directory.path(lost, "log"), "offset": lost])
+  }
+
+  /// Builds indexes that are missing, or can't be right where it was written last, and removes those without a segment.
+  private func repairIndexes(_ files: LogFiles, end: Offset) throws(StoreError) {
+    let segments = files.segments
     for (place, base) in segments.enumerated() where base < end.value {
-      if try directory.isIndexPlausible(ofSegment: base) { continue }
+      let isRecent = place + Self.probedSegments >= segments.count
+      let isThere = files.indexes.contains(base) && files.timeIndexes.contains(base)
+      if isThere, !isRecent { continue }
+      if isThere, try directory.isIndexPlausible(ofSegment: base) { continue }
       let limit = place + 1 < segments.count ? segments[place + 1] : nil
       _ = try directory.buildIndex(ofSegment: base, limit: limit, intervalBytes: options.indexIntervalBytes)
     }
-    for name in try directory.storage.list(directory.path) ?? [] {
-      let orphan = ["index", "timeindex"].compactMap { segmentBase(name, suffix: $0) }.first
-      if let orphan, !segments.contains(orphan) { try directory.storage.unlink(directory.path + "/" + name) }
-      if name.hasSuffix(".tmp") { try directory.storage.unlink(directory.path + "/" + name) }
+    for orphan in files.indexes.subtracting(segments) { try directory.storage.unlink(directory.path(orphan, "index")) }
+    for orphan in files.timeIndexes.subtracting(segments) {
+      try directory.storage.unlink(directory.path(orphan, "timeindex"))
     }
+    for name in files.temporaries { try directory.storage.unlink(directory.path + "/" + name) }
   }
 
   func damage(_ path: String, position: Int, _ offset: Offset, _ reason: String) -> StoreError {
@@ -177,46 +205,5 @@ extension FileLog {
       .corrupted,
       "a segment is damaged below what is known to be durable; restore the file from a copy, or rebuild from a checkpoint",
       ["file": path, "position": position, "offset": offset, "reason": reason])
-  }
-
-  /// Looks behind a bad batch at `position` for an intact commit that was written when more than `offset` was durable.
-  ///
-  /// Returns the durable offset that it carries, or `nil` if there is none.
-  func laterDurable(_ path: String, from position: Int, _ offset: Offset) throws(StoreError) -> Offset? {
-    guard let file = try directory.storage.open(path, .read) else { return nil }
-    let size = try file.size()
-    let chunkBytes = 1 << 20
-    let headerBytes = RecordBatchHeader.byteCount
-    var window = FileWindow(chunkBytes + headerBytes)
-    var start = position
-    while start + headerBytes <= size {
-      let end = min(size, start + chunkBytes + headerBytes - 1)
-      guard try window.load(start..<end, of: file) else { return nil }
-      for candidate in candidates(in: window.bytes(start..<end), offset, bytesLeft: size - start) {
-        var scanner = SegmentScanner(file, path, at: start + candidate, windowBytes: 1 << 16)
-        guard case .batch = try scanner.next(), let commit = try? CommitBatch(scanner.batch) else { continue }
-        if commit.durableOffset > offset { return commit.durableOffset }
-      }
-      start = end - headerBytes + 1
-    }
-    return nil
-  }
-
-  /// Where in the bytes a batch could start, by its magic, offset and length.
-  private func candidates(in bytes: RawSpan, _ offset: Offset, bytesLeft: Int) -> [Int] {
-    var found: [Int] = []
-    let magicAt = 16
-    var at = 0
-    while at + RecordBatchHeader.byteCount <= bytes.byteCount {
-      // Proof: the loop checked the bounds.
-      if unsafe bytes.unsafeLoad(fromUncheckedByteOffset: at + magicAt, as: UInt8.self) == 2,
-        let header = RecordBatchHeader(bytes.extracting(at..<at + RecordBatchHeader.byteCount)),
-        header.implausibility == nil, header.baseOffset >= offset.value, header.totalBytes <= bytesLeft - at
-      {
-        found.append(at)
-      }
-      at += 1
-    }
-    return found
   }
 }

@@ -6,6 +6,8 @@ internal import Foundation
 public final class FileLog: Changelog, Sendable {
   /// Which changelog this is.
   public let identity: ChangelogIdentity
+  /// It can check each commit, and keeps them as the options say; it carries neither outputs nor offsets of consumer groups.
+  public var capabilities: ChangelogCapabilities { options.capabilities }
   /// How it is kept.
   public let options: FileLogOptions
   package let directory: LogDirectory
@@ -33,10 +35,9 @@ public final class FileLog: Changelog, Sendable {
     try partition.validate()
     try options.validate()
     let directory = LogDirectory(storage: storage, path: "\(parent)/\(partition)", topicPartition: partition)
-    if let identity = try storage.list(directory.path) == nil ? nil : directory.identity() {
-      return FileLog(identity, options, directory)
-    }
-    if try storage.list(directory.path) != nil, try !directory.segments().isEmpty {
+    let isThere = try storage.kind(of: directory.path) == .directory
+    if isThere, let identity = try directory.identity() { return FileLog(identity, options, directory) }
+    if isThere, try !directory.segments().isEmpty {
       throw StoreError(
         .corrupted, "the changelog has segments but no identity; restore the file from a copy",
         ["file": directory.metadataPath])
@@ -57,6 +58,11 @@ public final class FileLog: Changelog, Sendable {
   /// What the last ``openWriter()`` of this value found; `nil` before.
   public var lastRecovery: LogRecovery? { state.withLock { $0.lastRecovery } }
 
+  /// The offsets and locks of the writer that this value opened, while there is one.
+  ///
+  /// Waiters keep these and not the writer, so that a writer that is dropped gives its lock back at once.
+  var writerState: Mutex<FileLogWriter.State>? { writer?.state }
+
   /// The writer that this value opened, while it is open.
   var writer: FileLogWriter? {
     state.withLock { state in
@@ -65,7 +71,8 @@ public final class FileLog: Changelog, Sendable {
     }
   }
 
-  /// Takes the lock, recovers the end of the log, and starts a segment of its own for the writer.
+  /// Takes the lock, recovers the end of the log, and gives the writer a file of its own: it goes on in the last segment if
+  /// that is small, in a copy, or else starts one.
   ///
   /// Afterwards everything in the log is durable. A torn end that wasn't known to be durable is cut and reported in
   /// ``lastRecovery``. Throws `locked` while another writer lives, here or in another process; `corrupted`, with nothing
@@ -80,8 +87,7 @@ public final class FileLog: Changelog, Sendable {
       throw StoreError(
         .locked, "another writer has the changelog", ["process": holder ?? "unknown", "file": directory.lockPath])
     }
-    // Whoever made the directory may have died before its name was synced. Not everybody may read the one above.
-    try? storage.syncDirectory(storage.parent(of: directory.path))
+    try storage.syncName(of: directory.path)
     try lock.truncate(to: 0)
     var processID = ByteBuffer()
     processID.append(utf8: "\(ProcessInfo.processInfo.processIdentifier)\n")
@@ -91,15 +97,23 @@ public final class FileLog: Changelog, Sendable {
       throw StoreError(
         .wrongChangelog, "the changelog was recreated since it was opened; open it again", ["file": directory.path])
     }
-    let recovered = try recover()
-    let epoch = EpochStart(epoch: recovered.epoch, startOffset: recovered.endOffset.value)
-    try directory.record(epoch, after: recovered.epochs)
-    try directory.recordRecoveryPoint(recovered.endOffset.value)
-
-    // A deposed writer may still hold an empty segment of that name: it goes on in a file without a name.
-    let segment = try ActiveSegment.create(directory, base: recovered.endOffset, options, replacing: true)
+    // Held until the writer has its file: nobody takes the log over in between, even if the lock file is removed.
+    let epochFile = try WriterEpoch.lock(directory)
+    // Read once: what is recorded must follow what the epoch was taken from.
+    let epochs = try directory.epochs()
+    let recorded = try directory.epoch(after: -1, directory.writerEpochPath, epochs) - 1
+    let taken = try WriterEpoch.raise(epochFile, in: directory, above: recorded)
+    let recovered = try recover(epochs)
+    let epoch = try taken.raised(above: recovered.lastEpoch)
+    try directory.record(EpochStart(epoch: epoch.epoch, startOffset: recovered.endOffset.value), after: epochs)
+    if recovered.recoveryPoint != recovered.endOffset.value {
+      try directory.recordRecoveryPoint(recovered.endOffset.value)
+    }
     let writer = FileLogWriter(
-      directory, options, lock: lock, epoch: epoch.epoch, segment: segment, lastReceipt: recovered.lastReceipt)
+      directory, options, lock: lock, epoch, try ActiveSegment.open(directory, after: recovered, options),
+      endOffset: recovered.endOffset, lastReceipt: recovered.lastReceipt,
+      recovery: ChangelogRecovery(recovered.report))
+    withExtendedLifetime(epochFile) {}
     state.withLock {
       $0.writer = writer
       $0.lastRecovery = recovered.report
@@ -113,20 +127,36 @@ public final class FileLog: Changelog, Sendable {
   /// The segment with the commit that ends at `offset` stays. Call it only for what a verified checkpoint covers.
   @discardableResult
   public func deleteCommits(below offset: Offset) throws(StoreError) -> Offset {
+    try deleteCommits(below: offset, keepsLastCommit: true)
+  }
+
+  /// Deletes whole segments below `offset`; without `keepsLastCommit`, also the one that ends there, as a store needs that has
+  /// the commit's receipt itself (``receipt(endingAt:)`` at the start tells it as well).
+  ///
+  /// Then the segment that the writer appends to is left, too, once there is nothing else in it and it has a quarter of
+  /// its size. So a log of which all is deleted that is stored keeps the segments of what isn't, and two. The last commit of the
+  /// log always stays. It costs a listing of the directory, and where there are segments to delete, a sync for each and two.
+  @discardableResult
+  package func deleteCommits(below offset: Offset, keepsLastCommit: Bool) throws(StoreError) -> Offset {
+    let writer = writer
     let segments = try directory.segments()
     guard let first = segments.first else { return .zero }
-    let known = try offsets()
-    guard offset <= known.end else {
+    let end = if let writer { writer.endOffset } else { try offsets().end }
+    guard offset <= end else {
       throw StoreError(
-        .invalidArgument, "commits can't be deleted beyond the end of the log", ["offset": offset, "end": known.end])
+        .invalidArgument, "commits can't be deleted beyond the end of the log", ["offset": offset, "end": end])
     }
-    let doomed = zip(segments, segments.dropFirst()).filter { $0.1 < offset.value }
+    if !keepsLastCommit { writer?.unneeded(below: offset) }
+    let doomed = zip(segments, segments.dropFirst()).filter {
+      // A segment that starts at the end is empty.
+      keepsLastCommit ? $0.1 < offset.value : $0.1 <= offset.value && $0.1 < end.value
+    }
     guard let last = doomed.last else { return Offset(first) }
     // Written first, so that a segment that is missing without it is known as lost.
     try directory.recordLogStart(last.1)
     for (base, _) in doomed {
       for suffix in ["log", "index", "timeindex"] { try directory.storage.unlink(directory.path(base, suffix)) }
-      // One by one: a loss of power must not leave a gap between segments.
+      // One by one: removals that aren't synced survive a loss of power in any order, and must not leave a gap.
       try directory.storage.syncDirectory(directory.path)
     }
     return Offset(last.1)

@@ -4,7 +4,7 @@
 public enum Durability: Sendable, Hashable {
   /// Once `append` returns.
   case sync
-  /// At most this much later, unless a sync takes longer or fails: a thread syncs, and acknowledgements wait once the oldest
+  /// At most this much later, unless a sync takes longer or fails: a thread of the process syncs, and acknowledgements wait once the oldest
   /// unsynced commit is this old.
   case interval(Duration)
   /// When the operating system gets to it, or at `sync()`.
@@ -23,18 +23,24 @@ public struct FileLogOptions: Sendable, Hashable {
   public var maxCommitBytes: Int
   /// Whether a log that is missing is created.
   public var createIfMissing: Bool
+  /// Whether commits are kept until they are deleted below a checkpoint; if not, the log counts as a tail
+  /// (``ChangelogCapabilities/keepsHistory``).
+  public var keepsHistory: Bool
 
   /// Puts options together.
   public init(
     durability: Durability = .os, segmentBytes: Int = 256 << 20, indexIntervalBytes: Int = 4096,
-    maxCommitBytes: Int = 64 << 20, createIfMissing: Bool = true
+    maxCommitBytes: Int = 64 << 20, createIfMissing: Bool = true, keepsHistory: Bool = true
   ) {
     self.durability = durability
     self.segmentBytes = segmentBytes
     self.indexIntervalBytes = indexIntervalBytes
     self.maxCommitBytes = maxCommitBytes
     self.createIfMissing = createIfMissing
+    self.keepsHistory = keepsHistory
   }
+
+  var capabilities: ChangelogCapabilities { keepsHistory ? [.verifiesHistory, .keepsHistory] : .verifiesHistory }
 
   func validate() throws(StoreError) {
     let greatest = 1 << 30

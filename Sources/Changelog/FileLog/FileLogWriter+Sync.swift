@@ -5,7 +5,7 @@ extension FileLogWriter {
   @discardableResult
   package func sync() throws(StoreError) -> Offset {
     let recoveryPointBytes = 16 << 20
-    let due = state.withLock { $0.bytesSinceRecoveryPoint >= recoveryPointBytes }
+    let due = state.withLock { $0.log.bytesSinceRecoveryPoint >= recoveryPointBytes }
     let durable = try sync(recordingPoint: due)
     state.withLock { $0.segment }.index.flush()
     return durable
@@ -15,44 +15,48 @@ extension FileLogWriter {
   ///
   /// Callers at the same time share one sync, or wait for the next.
   @discardableResult
-  func sync(recordingPoint: Bool) throws(StoreError) -> Offset {
-    let target = try state.withLock { (state) throws(StoreError) in
-      try Self.checkUsable(state)
-      return state.endOffset
-    }
-    let claimed = try state.wait(until: {
-      !$0.syncing || $0.failure != nil || ($0.durableOffset >= target && !recordingPoint)
-    }) { (state) throws(StoreError) -> State? in
-      try Self.checkUsable(state)
-      let isDone = state.durableOffset >= target && (!recordingPoint || state.recoveryPoint >= target)
-      if isDone { return nil }
-      state.syncing = true
-      state.oldestSinceSync = nil
-      return state
-    }
-    guard let claimed else { return durableOffset }
-    defer {
-      state.withLock { $0.syncing = false }
+  func sync(
+    recordingPoint: Bool, for caller: LogWriterState.SyncCaller = .caller
+  ) throws(StoreError) -> Offset {
+    let target = endOffset
+    var step = LogWriterState.SyncStep.wait
+    let segment = state.wait(until: { state in
+      step = state.log.beginSync(target, recordingPoint: recordingPoint)
+      return step != .wait
+    }) { $0.segment }
+    switch step {
+    case .wait, .done: break
+    case .refused(let error): throw error
+    case .sync(let range):
+      var failure: StoreError?
+      do throws(StoreError) {
+        if !range.isEmpty { try syncFile(segment, range) }
+        if recordingPoint {
+          try checkOwnership()
+          recordPoint()
+        }
+      } catch {
+        failure = error
+      }
+      state.withLock { $0.log.endSync(failure, for: caller) }
       state.wake()
+      if let failure { throw failure }
     }
-    do throws(StoreError) {
-      if claimed.durableOffset < claimed.endOffset { try syncFile(claimed) }
-      if recordingPoint { try checkLock() }
-    } catch {
-      state.withLock { $0.failure = error }
-      throw error
-    }
-    if recordingPoint { recordPoint() }
     return durableOffset
   }
 
-  /// Throws `fenced` if the lock file is no longer the one that is locked.
-  func checkLock() throws(StoreError) {
-    guard let lock = state.withLock({ $0.lock }), try lock.isStill(at: directory.lockPath) else { throw fencedError }
+  /// Throws `fenced` if another writer took the log over, or may do so: the lock file is not the one that is locked.
+  func checkOwnership() throws(StoreError) {
+    try writerEpoch.check()
+    guard let lock = state.withLock({ $0.lock }), try lock.isStill(at: directory.lockPath) else {
+      throw writerEpoch.fencedError
+    }
   }
 
-  private var fencedError: StoreError {
-    StoreError(.fenced, "another writer took the changelog over", ["file": directory.lockPath, "epoch": epoch])
+  /// Runs `body`, which changes names in the directory, while nobody can take the log over.
+  func whileWriting<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+    try checkOwnership()
+    return try writerEpoch.whileCurrent(body)
   }
 
   /// Writes the recovery point.
@@ -60,60 +64,48 @@ extension FileLogWriter {
   /// It supplements what batches and segments tell, and spares recovery work, so a failure is not one of the sync.
   private func recordPoint() {
     let durable = durableOffset
-    do throws(StoreError) { try directory.recordRecoveryPoint(durable.value) } catch { return }
-    state.withLock {
-      $0.recoveryPoint = durable
-      $0.bytesSinceRecoveryPoint = 0
+    do throws(StoreError) {
+      try whileWriting { () throws(StoreError) in try directory.recordRecoveryPoint(durable.value) }
+    } catch {
+      return
     }
+    state.withLock { $0.log.recorded(durable) }
   }
 
   /// Syncs the segment as it was when `syncing` was claimed; on failure rewrites the tail.
-  private func syncFile(_ claimed: State) throws(StoreError) {
+  private func syncFile(_ segment: ActiveSegment, _ range: LogWriterState.SyncRange) throws(StoreError) {
     do throws(StoreError) {
-      try claimed.segment.file.sync()
+      try segment.file.sync()
     } catch {
-      try checkLock()
-      state.wait(until: { !$0.appending }) { $0.rewriting = true }
-      var failure: StoreError?
+      try checkOwnership()
+      state.wait(until: { $0.log.beginRewrite() }) { _ in }
       do throws(StoreError) {
         try rewriteTail()
       } catch {
-        failure =
-          error.kind == .fenced
-          ? error
-          : StoreError(
-            .commitUnknown, "a sync failed and the tail can't be rewritten; reopen the store",
-            ["file": claimed.segment.path, "durable offset": claimed.durableOffset], cause: error)
+        if error.kind == .fenced { throw error }
+        throw StoreError(
+          .commitUnknown, "a sync failed and the tail can't be rewritten; reopen the store",
+          ["file": segment.path, "durable offset": range.durableOffset], cause: error)
       }
-      // At once, so that no append comes between.
-      state.withLock {
-        $0.rewriting = false
-        $0.failure = failure
-      }
-      if let failure { throw failure }
       return
     }
     // Looked at afterwards: what a deposed writer made durable doesn't count.
-    guard let lock = claimed.lock, try lock.isLinked() else { throw fencedError }
-    state.withLock {
-      $0.durableOffset = max($0.durableOffset, claimed.endOffset)
-      $0.durablePosition = max($0.durablePosition, claimed.position)
-      $0.oldestUnsynced = $0.oldestSinceSync
-    }
+    try checkOwnership()
+    state.withLock { $0.log.synced(range) }
   }
 
   /// Writes the commits that aren't durable into a new segment and goes on there.
   ///
   /// The tail is read back and checked first, because after a failed sync the system may have dropped it. Appends wait.
   private func rewriteTail() throws(StoreError) {
-    let before = state.withLock { $0 }
+    let (before, segment) = state.withLock { ($0.log, $0.segment) }
     let storage = directory.storage
     let base = before.durableOffset
     let temporary = directory.path(base.value, "log") + ".rewrite.tmp"
     guard let file = try storage.open(temporary, .replace) else {
       throw StoreError(.inputOutput, "a segment can't be created", ["file": temporary])
     }
-    var scanner = SegmentScanner(before.segment.file, before.segment.path, at: before.durablePosition)
+    var scanner = SegmentScanner(segment.file, segment.path, at: before.durablePosition)
     var expected = base
     var receipt: Receipt?
     var position = 0
@@ -123,7 +115,7 @@ extension FileLogWriter {
       else {
         throw StoreError(
           .corrupted, "what was appended can't be read back",
-          ["file": before.segment.path, "position": scanner.position, "offset": expected])
+          ["file": segment.path, "position": scanner.position, "offset": expected])
       }
       try file.writeAll(scanner.batch.bytes, at: position)
       receipt = commit.receipt
@@ -131,24 +123,22 @@ extension FileLogWriter {
       position += commit.header.totalBytes
     }
     guard expected == before.endOffset, receipt == before.lastReceipt else {
-      throw StoreError(.corrupted, "what was appended can't be read back", ["file": before.segment.path])
+      throw StoreError(.corrupted, "what was appended can't be read back", ["file": segment.path])
     }
     try file.sync()
-    try checkLock()
     let path = directory.path(base.value, "log")
-    try storage.rename(temporary, to: path)
-    try storage.syncDirectory(directory.path)
+    try whileWriting { () throws(StoreError) in
+      try storage.rename(temporary, to: path)
+      try storage.syncDirectory(directory.path)
+    }
 
-    before.segment.index.flush(closing: true)
+    segment.index.flush(closing: true)
     let index = try directory.buildIndex(
       ofSegment: base.value, limit: nil, intervalBytes: options.indexIntervalBytes)
     let length = position
     state.withLock {
       $0.segment = ActiveSegment(base: base, path: path, file: file, index: index)
-      $0.position = length
-      $0.durablePosition = length
-      $0.durableOffset = before.endOffset
-      $0.oldestUnsynced = nil
+      $0.log.rewrote(base: base, byteCount: length)
     }
   }
 }

@@ -1,163 +1,105 @@
-internal import Foundation
-internal import Glibc
-
-/// The segment that a writer appends to.
-final class ActiveSegment: Sendable {
-  let base: Offset
-  let path: String
-  let file: any StorageFile
-  let index: SegmentIndex
-
-  init(base: Offset, path: String, file: any StorageFile, index: SegmentIndex) {
-    self.base = base
-    self.path = path
-    self.file = file
-    self.index = index
-  }
-
-  /// Creates an empty segment, whose name survives a loss of power.
-  ///
-  /// With `replacing`, it takes the place of an empty one, so that readers always find a file. After a throw there is
-  /// no file of that name, or the one to be replaced, unless the error is `commitUnknown`.
-  static func create(
-    _ directory: LogDirectory, base: Offset, _ options: FileLogOptions, replacing: Bool = false
-  ) throws(StoreError) -> ActiveSegment {
-    let path = directory.path(base.value, "log")
-    let temporary = path + ".tmp"
-    guard let file = try directory.storage.open(replacing ? temporary : path, replacing ? .replace : .create) else {
-      throw StoreError(.inputOutput, "a segment can't be created", ["file": path])
-    }
-    if replacing { try directory.storage.rename(temporary, to: path) }
-    do throws(StoreError) {
-      try directory.storage.syncDirectory(directory.path)
-    } catch {
-      // An empty segment that stays would hide what the one before is appended.
-      do throws(StoreError) {
-        try directory.storage.unlink(path)
-        try directory.storage.syncDirectory(directory.path)
-      } catch {
-        throw StoreError(
-          .commitUnknown, "a segment can't be taken back; reopen the store", ["file": path], cause: error)
-      }
-      throw error
-    }
-    let index = SegmentIndex(directory, base: base.value, intervalBytes: options.indexIntervalBytes)
-    return ActiveSegment(base: base, path: path, file: file, index: index)
-  }
-}
-
 /// The one writer of a file log.
 ///
-/// A lock around a small state; reading, writing and syncing happen outside it. Three claims keep them apart: who
-/// appends holds `appending`, who syncs holds `syncing`, and a failed sync holds `rewriting` until the tail is safe.
+/// A lock around a small state (``LogWriterState``); reading, writing and syncing happen outside it.
 package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
-  // Proof of `@unchecked Sendable`: `encoder` is touched only by the holder of `appending`; all else is immutable or
-  // inside `state`.
+  // Proof of `@unchecked Sendable`: `encoder` is touched only under the lock by who may claim `appending`, or by its holder;
+  // all else is immutable or inside `state`.
   struct State: Sendable {
+    var log: LogWriterState
     var segment: ActiveSegment
-    var position = 0
-    var endOffset: Offset
-    var lastReceipt: Receipt
-    var durableOffset: Offset
-    var durablePosition = 0
-    var appending = false
-    var syncing = false
-    var rewriting = false
-    var closed = false
-    /// Why it takes no more.
-    var failure: StoreError?
-    /// When the oldest commit was appended that isn't durable, and the oldest one that the sync under way leaves out.
-    var oldestUnsynced: UInt64?
-    var oldestSinceSync: UInt64?
-    var recoveryPoint: Offset
-    var bytesSinceRecoveryPoint = 0
+    /// The lock file, while the writer is open.
     var lock: (any StorageFile)?
+
+    mutating func close() {
+      log.close()
+      lock = nil
+    }
   }
 
-  package let epoch: Int32
+  package let recovery: ChangelogRecovery
+  let writerEpoch: WriterEpoch
   let directory: LogDirectory
   let options: FileLogOptions
   let state: Mutex<State>
   var encoder = CommitEncoder()
+  /// Syncs by the interval; wakes when a commit is appended while all are durable.
+  private let syncJob = Scheduler.Job(on: .sync)
 
   init(
-    _ directory: LogDirectory, _ options: FileLogOptions, lock: any StorageFile, epoch: Int32, segment: ActiveSegment,
-    lastReceipt: Receipt
+    _ directory: LogDirectory, _ options: FileLogOptions, lock: any StorageFile, _ writerEpoch: WriterEpoch,
+    _ opened: (segment: ActiveSegment, byteCount: Int), endOffset: Offset, lastReceipt: Receipt,
+    recovery: ChangelogRecovery
   ) {
     self.directory = directory
     self.options = options
-    self.epoch = epoch
-    state = Mutex(
-      State(
-        segment: segment, endOffset: segment.base, lastReceipt: lastReceipt, durableOffset: segment.base,
-        recoveryPoint: segment.base, lock: lock))
+    self.writerEpoch = writerEpoch
+    self.recovery = recovery
+    let log = LogWriterState(
+      segmentBase: opened.segment.base, position: opened.byteCount, endOffset: endOffset, lastReceipt: lastReceipt,
+      segmentBytes: options.segmentBytes)
+    state = Mutex(State(log: log, segment: opened.segment, lock: lock))
   }
 
   deinit {
-    // The thread that syncs may hold the state a little longer, and the lock with it.
-    state.withLock { state in
-      state.closed = true
-      state.lock = nil
-    }
+    syncJob.cancel()
+    // Whoever waits for a change may hold the state a little longer, and the lock with it.
+    state.withLock { $0.close() }
     state.wake()
   }
 
-  package var endOffset: Offset { state.withLock { $0.endOffset } }
-  package var durableOffset: Offset { state.withLock { $0.durableOffset } }
-  package var lastReceipt: Receipt { state.withLock { $0.lastReceipt } }
-  var isClosed: Bool { state.withLock { $0.closed } }
+  package var epoch: Int32 { writerEpoch.epoch }
+  package var endOffset: Offset { state.withLock { $0.log.endOffset } }
+  package var durableOffset: Offset { state.withLock { $0.log.durableOffset } }
+  package var lastReceipt: Receipt { state.withLock { $0.log.lastReceipt } }
+  var isClosed: Bool { state.withLock { $0.log.closed } }
 
   package func close() throws(StoreError) {
-    if isClosed { throw Self.closedError }
+    guard state.withLock({ $0.log.beginClose() }) else { throw Self.closedError }
     defer {
-      state.wait(until: { !$0.appending && !$0.syncing && !$0.rewriting }) { state in
-        state.closed = true
-        state.lock = nil
-      }
+      state.wait(until: { $0.log.isIdle }) { $0.close() }
       state.wake()
+      syncJob.cancel()
     }
+    // Commits that are being appended are synced as well.
+    state.wait(until: { !$0.log.appending }) { _ in }
     try sync(recordingPoint: true)
     state.withLock { $0.segment }.index.flush(closing: true)
   }
+
+  /// Says that nobody needs the commits below an offset: the segment is left once it has no others.
+  func unneeded(below offset: Offset) { state.withLock { $0.log.unneeded(below: offset) } }
 
   static let closedError = StoreError(.closed, "the changelog's writer is closed")
 
   // MARK: Append
 
   package func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit {
-    let byteCount = try claimAppend(recordCount: commit.records.count) { encoder.measure(commit) }
-    let claimed = state.withLock { $0 }
+    if !commit.isStateAlone { try commit.checkCarried(by: options.capabilities) }
+    let (segment, place, byteCount) = try claimAppend(recordCount: commit.records.count) { encoder.measure(commit) }
     let placement = CommitPlacement(
-      baseOffset: claimed.endOffset, durableOffset: claimed.durableOffset, epoch: epoch,
-      previousReceipt: claimed.lastReceipt, timestamp: wallClockMilliseconds())
+      baseOffset: place.offset, durableOffset: place.durableOffset, epoch: epoch,
+      previousReceipt: place.previousReceipt, timestamp: wallClockMilliseconds())
     let receipt = encoder.encode(commit, placement)
     let appended = AppendedCommit(
-      baseOffset: claimed.endOffset, endOffset: claimed.endOffset.advanced(by: Int64(commit.records.count) + 1),
-      receipt: receipt)
+      baseOffset: place.offset, endOffset: place.offset.advanced(by: Int64(commit.records.count) + 1), receipt: receipt)
     do throws(StoreError) {
-      try write(commit.records.bytes, to: claimed.segment, at: claimed.position)
+      try write(commit.records.bytes, to: segment, at: place.position)
+      // Before anybody hears of the commit.
+      try writerEpoch.check()
     } catch {
-      state.withLock {
-        $0.appending = false
-        if error.kind == .commitUnknown { $0.failure = error }
-      }
+      state.withLock { $0.log.appendFailed(error) }
       state.wake()
       throw error
     }
-    claimed.segment.index.add(
-      lastOffset: appended.endOffset.value - 1, position: claimed.position, byteCount: byteCount,
+    segment.index.add(
+      lastOffset: appended.endOffset.value - 1, position: place.position, byteCount: byteCount,
       timestamp: placement.timestamp)
-    let appendedAt = monotonicNanoseconds()
-    state.withLock {
-      $0.position += byteCount
-      $0.endOffset = appended.endOffset
-      $0.lastReceipt = receipt
-      $0.bytesSinceRecoveryPoint += byteCount
-      if $0.oldestUnsynced == nil { $0.oldestUnsynced = appendedAt }
-      if $0.oldestSinceSync == nil { $0.oldestSinceSync = appendedAt }
-      $0.appending = false
+    let now = monotonicNanoseconds()
+    let isFirst = state.withLock {
+      $0.log.appended(byteCount: byteCount, endOffset: appended.endOffset, receipt: receipt, at: now)
     }
     state.wake()
+    if isFirst, case .interval = options.durability { syncJob.wake() }
     try acknowledge()
     return appended
   }
@@ -165,13 +107,14 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   /// Waits for its turn, checks the size, and starts another segment if this one is full.
   ///
   /// Holds `appending` afterwards.
-  private func claimAppend(recordCount: Int, measure: () -> Int) throws(StoreError) -> Int {
+  private func claimAppend(
+    recordCount: Int, measure: () -> Int
+  ) throws(StoreError) -> (ActiveSegment, LogWriterState.Place, byteCount: Int) {
     var byteCount = 0
     while true {
-      let needsRoll = try state.wait(until: { !$0.appending && !$0.rewriting }) { (state) throws(StoreError) in
-        try Self.checkUsable(state)
-        // With the commit's own: what was appended must not keep the log from being opened again.
-        try checkOffset(state.endOffset.advanced(by: Int64(recordCount) + 1), state.segment.path)
+      let (segment, step) = try state.wait(until: { !$0.log.keepsAppendsWaiting }) {
+        (state) throws(StoreError) -> (ActiveSegment, LogWriterState.AppendStep) in
+        try state.log.checkTakesAppends()
         if byteCount == 0 {
           byteCount = measure()
           guard byteCount <= options.maxCommitBytes else {
@@ -180,44 +123,38 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
               ["bytes": byteCount, "greatest": options.maxCommitBytes])
           }
         }
-        let full = state.position > 0 && state.position + byteCount > options.segmentBytes
-        let relativeEnd = state.endOffset.value + Int64(recordCount) - state.segment.base.value
-        let needsRoll = full || (state.position > 0 && relativeEnd > Int64(Int32.max))
-        if !needsRoll || state.durableOffset == state.endOffset { state.appending = true }
-        return needsRoll
+        // With the commit's own: what was appended must not keep the log from being opened again.
+        try checkOffset(state.log.endOffset.advanced(by: Int64(recordCount) + 1), state.segment.path)
+        return (state.segment, state.log.beginAppend(byteCount: byteCount, recordCount: recordCount))
       }
-      if !needsRoll { return byteCount }
-      if state.withLock({ $0.appending }) {
-        try roll()
-        return byteCount
+      switch step {
+      case .write(let place): return (segment, place, byteCount)
+      case .roll(let end):
+        let (segment, place) = try roll(from: segment, at: end)
+        return (segment, place, byteCount)
+      case .sync: try sync(recordingPoint: true)
+      case .refused(let error): throw error
+      case .wait: continue
       }
-      // The existence of a segment says that everything below it is durable.
-      try sync(recordingPoint: true)
     }
   }
 
-  static func checkUsable(_ state: State) throws(StoreError) {
-    if let failure = state.failure { throw failure }
-    if state.closed { throw closedError }
-  }
-
-  /// Starts another segment at the end; everything below is durable, and `appending` is held, unless it throws.
-  private func roll() throws(StoreError) {
-    let (former, end) = state.withLock { ($0.segment, $0.endOffset) }
+  /// Starts another segment at the end; `appending` is held, unless it throws.
+  private func roll(
+    from former: ActiveSegment, at end: Offset
+  ) throws(StoreError) -> (ActiveSegment, LogWriterState.Place) {
     do throws(StoreError) {
-      try checkLock()
-      let segment = try ActiveSegment.create(directory, base: end, options)
+      let segment = try whileWriting { () throws(StoreError) in
+        try ActiveSegment.create(directory, base: end, options)
+      }
       former.index.flush(closing: true)
-      state.withLock {
-        $0.segment = segment
-        $0.position = 0
-        $0.durablePosition = 0
+      let place = state.withLock { state in
+        state.segment = segment
+        return state.log.rolled()
       }
+      return (segment, place)
     } catch {
-      state.withLock {
-        $0.appending = false
-        if error.kind == .commitUnknown || error.kind == .fenced { $0.failure = error }
-      }
+      state.withLock { $0.log.appendFailed(error) }
       state.wake()
       switch error.kind {
       case .commitUnknown, .fenced, .outOfSpace: throw error
@@ -237,6 +174,8 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     } catch {
       cause = error
     }
+    // What a deposed writer leaves there doesn't count, and the file may be the successor's as well.
+    try writerEpoch.check()
     do throws(StoreError) {
       try segment.file.truncate(to: position)
     } catch {
@@ -265,32 +204,33 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     case .sync: try sync(recordingPoint: false)
     case .interval(let interval):
       let limit = interval.nanoseconds
-      try state.wait(until: { state in
-        guard state.failure == nil, !state.closed, let oldest = state.oldestUnsynced else { return true }
-        return monotonicNanoseconds() - oldest < limit
-      }) { (state) throws(StoreError) in
-        if let failure = state.failure { throw failure }
-      }
+      var result = Result<Bool, StoreError>.success(false)
+      state.wait(until: { state in
+        result = Result { () throws(StoreError) in
+          try state.log.acknowledges(limit: limit, at: monotonicNanoseconds())
+        }
+        if case .success(false) = result { return false }
+        return true
+      }) { _ in }
+      _ = try result.get()
     }
   }
 
-  /// Starts the thread that syncs, if the durability asks for one.
+  /// Has a thread of the process sync, if the durability asks for it.
   func startSyncing() {
     guard case .interval(let interval) = options.durability else { return }
     // Halfway, so that a sync is over, as a rule, before acknowledgements have to wait for it.
     let age = interval.nanoseconds / 2
-    Thread.detachNewThread { [weak self, state] in
-      while true {
-        let isOver = state.wait(until: { $0.closed || $0.failure != nil || $0.oldestUnsynced != nil }) { state in
-          state.closed || state.failure != nil
-        }
-        if isOver { return }
-        let wait = state.withLock { state in
-          state.oldestUnsynced.map { max(0, Int64($0 + age) - Int64(monotonicNanoseconds())) } ?? 0
-        }
-        if wait > 0 { state.wait(timeout: .nanoseconds(wait), until: { $0.closed || $0.failure != nil }) { _ in } }
-        guard let self else { return }
-        _ = try? self.sync(recordingPoint: false)
+    syncJob.start { [weak self] in self?.syncByInterval(age) }
+  }
+
+  /// Syncs what is as old as `age`, in nanoseconds; answers when that will be the case again, `nil` until there is more.
+  private func syncByInterval(_ age: UInt64) -> ContinuousClock.Instant? {
+    while true {
+      switch state.withLock({ $0.log.interval(age: age, at: monotonicNanoseconds()) }) {
+      case .end, .wait: return nil
+      case .waitFor(let nanoseconds): return .now.advanced(by: .nanoseconds(nanoseconds))
+      case .sync: _ = try? sync(recordingPoint: false, for: .interval)
       }
     }
   }

@@ -12,11 +12,16 @@ extension LogDirectory {
   private var recoveryPointPath: String { path + "/recovery-point-offset-checkpoint" }
   var logStartPath: String { path + "/log-start-offset-checkpoint" }
 
-  /// The writers so far; empty if the file is missing.
+  /// How many writers are recorded, at most.
+  ///
+  /// Recovery and readers ask only for the last one; those before tell people who wrote which commits.
+  static var keptEpochs: Int { 100 }
+
+  /// The latest writers; empty if the file is missing.
   package func epochs() throws(StoreError) -> [EpochStart] {
     let path = epochsPath
     var epochs: [EpochStart] = []
-    for fields in try lines(of: path) ?? [] {
+    for fields in try lines(of: path, lastOnly: true) ?? [] {
       guard fields.count == 2, let epoch = Int32(fields[0]), let start = Int64(fields[1]), epoch >= 0, start >= 0,
         epochs.last.map({ $0.epoch < epoch && $0.startOffset <= start }) ?? true
       else { throw malformed(path) }
@@ -36,9 +41,9 @@ extension LogDirectory {
     return max(last, recorded) + 1
   }
 
-  /// Records a writer; those that appended nothing are replaced, as in Kafka.
+  /// Records a writer; those that appended nothing are replaced, as in Kafka, and the oldest of too many are left out.
   func record(_ epoch: EpochStart, after epochs: [EpochStart]) throws(StoreError) {
-    let all = epochs.filter { $0.startOffset < epoch.startOffset } + [epoch]
+    let all = epochs.filter { $0.startOffset < epoch.startOffset }.suffix(Self.keptEpochs - 1) + [epoch]
     let text = "0\n\(all.count)\n" + all.map { "\($0.epoch) \($0.startOffset)\n" }.joined()
     try storage.replace(epochsPath, with: Array(text.utf8))
   }
@@ -70,10 +75,26 @@ extension LogDirectory {
     try storage.replace(path, with: Array(text.utf8))
   }
 
-  private func lines(of path: String) throws(StoreError) -> [[Substring]]? {
-    guard let text = try text(of: path) else { return nil }
+  /// The entries of a file; `nil` if it is missing.
+  ///
+  /// With `lastOnly`, only the last entries of a file that is too large to be read as a whole.
+  private func lines(of path: String, lastOnly: Bool = false) throws(StoreError) -> [[Substring]]? {
+    guard let file = try storage.open(path, .read) else { return nil }
+    let greatestBytes = 1 << 20
+    let size = try file.size()
+    if size > greatestBytes, !lastOnly { throw malformed(path) }
+    let start = max(0, size - greatestBytes)
+    let bytes = try file.bytes(start..<size)
+    let text = String(utf8: bytes.rawSpan) ?? ""
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    guard lines.count >= 3, lines.last == "", let count = Int(lines[1]) else { throw malformed(path) }
+    guard lines.count >= 3, lines.last == "" else { throw malformed(path) }
+    if start > 0 {
+      // The first line of these may be a part of one.
+      let head = try file.bytes(0..<2)
+      guard head == Array("0\n".utf8) else { throw malformed(path) }
+      return lines[1..<lines.count - 1].map { $0.split(separator: " ") }
+    }
+    guard let count = Int(lines[1]) else { throw malformed(path) }
     guard lines[0] == "0" else {
       throw StoreError(.unsupported, "a checkpoint file has another version", ["file": path, "version": lines[0]])
     }

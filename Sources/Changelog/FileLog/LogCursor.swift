@@ -91,6 +91,8 @@ struct LogCursor: ~Copyable {
 
   /// Looks at the directory and the file again; the next ``next()`` sees what was appended or rolled meanwhile.
   ///
+  /// The file is opened anew: a writer that took over goes on in a copy, and what a deposed one appends to the former file
+  /// doesn't count.
   /// Returns whether there are other segments than before.
   mutating func refresh() throws(StoreError) -> Bool {
     let base = segments[current]
@@ -104,7 +106,11 @@ struct LogCursor: ~Copyable {
       segments = [base] + found.filter { $0 > base }
       current = 0
     }
-    scanner.reread(at: position)
+    if let file = try directory.storage.open(scanner.path, .read) {
+      scanner.reread(at: position, of: file)
+    } else {
+      scanner.reread(at: position)
+    }
     return changed
   }
 

@@ -11,6 +11,7 @@ internal import Foundation
 /// | `recovery-point-offset-checkpoint` | below it, everything is durable |
 /// | `log-start-offset-checkpoint` | below it, segments were deleted on purpose, or are those of the log that this one is a fork of |
 /// | `partition.metadata` | the identity |
+/// | `writer-epoch` | the epoch of the last writer, mapped by those that live (``WriterEpoch``) |
 /// | `writer.lock` | locked by the writer; its process id |
 ///
 /// Source: Kafka's log directories.
@@ -20,16 +21,20 @@ package struct LogDirectory: Sendable {
   package let topicPartition: TopicPartition
 
   package var lockPath: String { path + "/writer.lock" }
+  package var writerEpochPath: String { path + "/writer-epoch" }
   package var metadataPath: String { path + "/partition.metadata" }
 
   package func path(_ base: Int64, _ suffix: String) -> String { path + "/" + segmentName(base, suffix) }
 
   /// The base offsets of the segments, in order.
-  package func segments() throws(StoreError) -> [Int64] {
+  package func segments() throws(StoreError) -> [Int64] { try files().segments }
+
+  /// The files by their names, from one listing.
+  func files() throws(StoreError) -> LogFiles {
     guard let names = try storage.list(path) else {
       throw StoreError(.corrupted, "the changelog's directory is gone; restore it from a copy", ["file": path])
     }
-    return names.compactMap { segmentBase($0, suffix: "log") }.sorted()
+    return LogFiles(names)
   }
 
   /// The text of a small file, empty if it is none; `nil` if it is missing.
@@ -80,13 +85,51 @@ package func segmentName(_ base: Int64, _ suffix: String) -> String {
   return String(repeating: "0", count: max(0, 20 - digits.count)) + digits + "." + suffix
 }
 
-/// The offset in the name of a segment's file; `nil` if it is another file.
-func segmentBase(_ name: String, suffix: String) -> Int64? {
-  let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-  guard parts.count == 2, parts[1] == suffix, parts[0].utf8.count == 20,
-    parts[0].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
-  else { return nil }
-  return Int64(parts[0])
+/// The files of a log's directory, by their names.
+struct LogFiles: Sendable {
+  /// The base offsets of the segments, in order.
+  private(set) var segments: [Int64] = []
+  /// The segments that have an index by offset, and those that have one by time; each may be without a segment.
+  private(set) var indexes: Set<Int64> = []
+  private(set) var timeIndexes: Set<Int64> = []
+  /// The names of files that were on their way to another name.
+  private(set) var temporaries: [String] = []
+
+  init(_ names: [String]) {
+    for name in names {
+      if let (base, suffix) = Self.parts(of: name) {
+        switch suffix {
+        case "log": segments.append(base)
+        case "index": indexes.insert(base)
+        case "timeindex": timeIndexes.insert(base)
+        default: break
+        }
+      }
+      if name.hasSuffix(".tmp") { temporaries.append(name) }
+    }
+    segments.sort()
+  }
+
+  /// Splits a name of 20 digits, a dot and a suffix; `nil` if it is another file's.
+  ///
+  /// Byte by byte, without a copy: a directory may hold tens of thousands of names.
+  private static func parts(of name: String) -> (base: Int64, suffix: Substring)? {
+    let digits = 20
+    guard name.utf8.count > digits + 1 else { return nil }
+    var base: Int64 = 0
+    var dot = name.utf8.startIndex
+    for _ in 0..<digits {
+      let byte = name.utf8[dot]
+      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+      let (tens, isTooLarge) = base.multipliedReportingOverflow(by: 10)
+      let (sum, isBeyond) = tens.addingReportingOverflow(Int64(byte - UInt8(ascii: "0")))
+      if isTooLarge || isBeyond { return nil }
+      base = sum
+      name.utf8.formIndex(after: &dot)
+    }
+    guard name.utf8[dot] == UInt8(ascii: ".") else { return nil }
+    return (base, name[name.utf8.index(after: dot)...])
+  }
 }
 
 private func encodeTopicID(_ id: UUID) -> String {

@@ -40,6 +40,13 @@ final class SegmentIndex: Sendable {
     state = Mutex(box)
   }
 
+  /// Notes a batch of the segment.
+  func add(_ header: RecordBatchHeader, at position: Int) {
+    add(
+      lastOffset: header.endOffset - 1, position: position, byteCount: header.totalBytes, timestamp: header.maxTimestamp
+    )
+  }
+
   /// Notes an appended batch.
   func add(lastOffset: Int64, position: Int, byteCount: Int, timestamp: Timestamp) {
     state.withLock { box in
@@ -133,9 +140,7 @@ extension LogDirectory {
     while case .batch = try scanner.next() {
       let header = scanner.batch.header
       if let limit, header.baseOffset >= limit { break }
-      index.add(
-        lastOffset: header.endOffset - 1, position: scanner.position, byteCount: header.totalBytes,
-        timestamp: header.maxTimestamp)
+      index.add(header, at: scanner.position)
     }
     index.flush(closing: true)
     return index

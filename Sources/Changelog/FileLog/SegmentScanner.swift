@@ -14,7 +14,7 @@ struct SegmentScanner: ~Copyable {
   let path: String
   /// Where the batch, or what isn't one, starts.
   private(set) var position: Int
-  private let file: any StorageFile
+  private var file: any StorageFile
   private var nextPosition: Int
   private var window: FileWindow
 
@@ -53,7 +53,10 @@ struct SegmentScanner: ~Copyable {
   }
 
   /// Forgets what was read ahead, so that ``next()`` looks at `position` of the file as it is by then.
-  mutating func reread(at position: Int) {
+  ///
+  /// With `file`, in another file of that name, which has the same bytes below.
+  mutating func reread(at position: Int, of file: (any StorageFile)? = nil) {
+    if let file { self.file = file }
     nextPosition = position
     window.forget()
   }

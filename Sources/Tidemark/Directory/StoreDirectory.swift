@@ -40,8 +40,7 @@ struct StoreDirectory: Sendable {
   /// Makes the directory, for its owner alone, unless it is there.
   func create() throws(StoreError) {
     try storage.makeDirectory(path)
-    // Whoever made it may have died before it was synced. Not everybody may read the directory above.
-    try? storage.syncDirectory(storage.parent(of: path))
+    try storage.syncName(of: path)
   }
 
   /// Makes all that is in the database and `HEAD`, and their names, survive a loss of power.

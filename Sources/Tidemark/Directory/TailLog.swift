@@ -22,7 +22,8 @@ enum TailLog {
     return try FileLog.open(
       directory.tail, partition,
       options: FileLogOptions(
-        durability: options.tailDurability, segmentBytes: segmentBytes, createIfMissing: stored == nil),
+        durability: options.tailDurability, segmentBytes: segmentBytes, createIfMissing: stored == nil,
+        keepsHistory: false),
       storage: directory.storage)
   }
 

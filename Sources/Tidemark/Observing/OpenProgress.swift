@@ -28,6 +28,8 @@ public struct OpenProgress: Sendable {
   public var records = 0
   /// How many changelog bytes were read.
   public var bytes = 0
+  /// How many changelog bytes are still to be read, from `offset` to `endOffset`; `nil` if the changelog can't tell.
+  public var remainingBytes: Int?
   /// Since the opening began.
   public var elapsed: Duration = .zero
   /// How many records are read a second; 0 before the first.

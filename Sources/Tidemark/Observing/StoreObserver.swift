@@ -44,13 +44,13 @@ final class StoreObserver: Sendable {
   // MARK: Opening and closing
 
   /// The end of the changelog was recovered.
-  func recovered(_ recovery: LogRecovery) {
-    guard recovery.cutBytes > 0 else { return }
+  func recovered(_ recovery: ChangelogRecovery) {
+    guard let cut = recovery.cut else { return }
     logger.warning(
       "the changelog's torn end was cut",
       metadata: [
-        "file": "\(recovery.file)", "offset": "\(recovery.endOffset)", "bytes": "\(recovery.cutBytes)",
-        "reason": "\(recovery.reason ?? "none")",
+        "file": "\(cut.place)", "offset": "\(cut.offset)", "bytes": "\(cut.byteCount)",
+        "reason": "\(cut.reason ?? "none")",
       ])
   }
 

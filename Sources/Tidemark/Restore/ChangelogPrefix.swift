@@ -9,6 +9,9 @@ struct ChangelogPrefix: Changelog {
   let end: Offset
 
   var identity: ChangelogIdentity { changelog.identity }
+  var capabilities: ChangelogCapabilities {
+    changelog.capabilities.subtracting([.carriesOutputs, .carriesGroupOffsets])
+  }
 
   func offsets() throws(StoreError) -> ChangelogOffsets {
     ChangelogOffsets(start: try changelog.offsets().start, durable: end, end: end)
@@ -29,6 +32,10 @@ struct ChangelogPrefix: Changelog {
 
   func receipt(endingAt offset: Offset) throws(StoreError) -> Receipt? {
     offset <= end ? try changelog.receipt(endingAt: offset) : nil
+  }
+
+  func byteCount(from start: Offset, to end: Offset) throws(StoreError) -> Int? {
+    try changelog.byteCount(from: start, to: min(end, self.end))
   }
 
   func deleteCommits(below offset: Offset) throws(StoreError) -> Offset { throw Self.readOnlyError }

@@ -50,7 +50,7 @@ struct Restore {
   func run(
     _ waiting: inout WaitingCommits, to end: Offset, _ report: (OpenProgress) throws(StoreError) -> Void
   ) throws(StoreError) -> Int {
-    var progress = RestoreProgress(from: waiting.state.offset, to: end, since: begin)
+    var progress = progress(from: waiting.state.offset, to: end)
     if waiting.state.offset < end { try report(progress.value) }
     let runs = try SortedRuns(directory, from: waiting.state, changelog, budget)
     do throws(StoreError) {
@@ -61,7 +61,7 @@ struct Restore {
       discarded(error)
     }
     try runs.removeAll(startingAgainFrom: waiting.state)
-    progress = RestoreProgress(from: waiting.state.offset, to: end, since: begin)
+    progress = self.progress(from: waiting.state.offset, to: end)
     return try replay(runs, &waiting, to: end, &progress, report)
   }
 
@@ -73,7 +73,7 @@ struct Restore {
     // A merge that was begun is finished first: its parts count for these runs.
     if try runs.plan() != nil || runs.isFull { try merge(runs, &waiting, &progress, report) }
     var state = runs.end
-    progress.beginReading(at: state.offset)
+    progress.beginReading(at: state.offset, bytes: byteCount(from: state.offset, to: end))
     var sorter = RecordSorter(budget)
     var waitingBytes = 0
     try changelog.read(from: state.offset, to: end) { (commit) throws(StoreError) in
@@ -87,14 +87,14 @@ struct Restore {
       try add(commit.records, to: sorter)
       waitingBytes += commit.byteCount
       if progress.read(commit) { try report(progress.value) }
-      if sorter.byteCount >= limitBytes(of: sorter, to: state, of: end, waiting, runs) || waitingBytes >= lagBytes {
+      if sorter.byteCount >= limitBytes(of: sorter, progress, waiting, runs) || waitingBytes >= lagBytes {
         try runs.write(sorter, to: state)
         if runs.runs.count == 1 { try checkRoom(runs, to: end, greatestBytes: 2 * waiting.limitBytes) }
         sorter = RecordSorter(budget)
         waitingBytes = 0
         if runs.isFull {
           try merge(runs, &waiting, &progress, report)
-          progress.beginReading(at: state.offset)
+          progress.beginReading(at: state.offset, bytes: byteCount(from: state.offset, to: end))
         }
       }
       return .next
@@ -139,7 +139,7 @@ struct Restore {
   /// What runs out on the way is an error as well, and the next open goes on there: so better a try too many.
   private func checkRoom(_ runs: SortedRuns, to end: Offset, greatestBytes: Int) throws(StoreError) {
     guard let first = runs.runs.first, let free = FileSystem.freeBytes(at: directory.path) else { return }
-    let share = Double(first.end.offset.value - first.startOffset.value) / Double(end.value - first.startOffset.value)
+    let share = share(of: first.startOffset, first.end.offset, end)
     let whole = min(Double(first.byteCount) / share, Double(SortedRuns.greatestCount * greatestBytes))
     let needed = whole - Double(first.byteCount)
     guard Double(free) < needed / 2 else { return }
@@ -148,19 +148,36 @@ struct Restore {
       ["directory": directory.path, "free bytes": free, "needed bytes, about": Int(needed)])
   }
 
-  /// How much is sorted together, where a sorter has what leads from the last run to `state`.
+  /// Which share of the commits from `start` to `end` lies before `middle`: of their bytes or, where the changelog can't
+  /// tell those, of the offsets, which count small records like large ones.
+  private func share(of start: Offset, _ middle: Offset, _ end: Offset) -> Double {
+    if let part = byteCount(from: start, to: middle), let whole = byteCount(from: start, to: end), part > 0 {
+      return Double(part) / Double(whole)
+    }
+    return Double(middle.value - start.value) / Double(end.value - start.value)
+  }
+
+  private func progress(from start: Offset, to end: Offset) -> RestoreProgress {
+    RestoreProgress(from: start, to: end, bytes: byteCount(from: start, to: end), since: begin)
+  }
+
+  /// How many bytes commits take; `nil` if that isn't known, which costs no more than a good estimate.
+  private func byteCount(from start: Offset, to end: Offset) -> Int? {
+    (try? changelog.byteCount(from: start, to: end)) ?? nil
+  }
+
+  /// How much is sorted together, where a sorter has what was read so far since the last run.
   ///
   /// What may fit into memory isn't sorted outside of it. Of the rest, a crash costs the run that is read and the one that is
   /// written. So the first are small: what is lost is a share of what this process did, however soon it is killed, and each
   /// start brings the restore forward. They end as large as memory allows, so that few are merged.
   private func limitBytes(
-    of sorter: RecordSorter, to state: CommittedState, of end: Offset, _ waiting: borrowing WaitingCommits,
-    _ runs: SortedRuns
+    of sorter: RecordSorter, _ progress: RestoreProgress, _ waiting: borrowing WaitingCommits, _ runs: SortedRuns
   ) -> Int {
     if waiting.asksForSpace { return min(waiting.limitBytes, Self.leastBytes) }
     if runs.isEmpty {
-      let read = Double(state.offset.value - runs.end.offset.value)
-      let whole = Double(sorter.byteCount) * Double(end.value - runs.end.offset.value) / read
+      let (read, left) = progress.amounts
+      let whole = Double(sorter.byteCount) * (read + left) / read
       if whole < Self.certainty * Double(waiting.limitBytes) { return waiting.limitBytes }
     }
     return min(max(Self.leastBytes, runs.writtenBytes / 4, runs.byteCount / 64), 2 * waiting.limitBytes)

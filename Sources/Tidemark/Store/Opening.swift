@@ -41,7 +41,7 @@ struct Opening {
     let writer = try changelog.openWriter()
     // Not before: whoever has the writer has the name that metrics go by.
     let observer = StoreObserver(options, directory, given?.identity)
-    if let recovery = (changelog as? FileLog)?.lastRecovery { observer.recovered(recovery) }
+    observer.recovered(writer.recovery)
     do throws(StoreError) {
       return try open(tables, changelog, writer, observer, whileRestoring, progress)
     } catch {

@@ -21,12 +21,14 @@ extension StateStore {
   ///   - progress: called now and then on the calling thread; where it throws, restoring ends with `cancelled`.
   /// - Returns: the checkpoint. ``Checkpoint/copy(to:)`` makes a store of it that catches up with the changelog,
   ///   ``Checkpoint/fork(to:changelog:options:)`` a checkpoint for another changelog, that goes on from there.
-  /// - Throws: `invalidArgument` if `path` is there already, or `checkpoint` is later than the point; and what opening throws.
+  /// - Throws: `invalidArgument` if `path` is there already, or `checkpoint` is later than the point; `unsupported` if the
+  ///   changelog doesn't keep its history; and what opening throws.
   public static func restore(
     to path: String, from changelog: any Changelog, upTo point: ChangelogPoint,
     startingFrom checkpoint: Checkpoint? = nil, options: StoreOptions = StoreOptions(),
     progress: (OpenProgress) throws -> Void = { _ in }
   ) throws(StoreError) -> Checkpoint {
+    try changelog.requireHistory("an earlier state can't be restored")
     let target = StoreDirectory(path: path, options.fileSystem)
     let past = ChangelogPrefix(changelog: changelog, end: try durableEnd(of: changelog, at: point))
     try target.withLockedPartial { (partial) throws(StoreError) in try prepare(partial, past, checkpoint) }

@@ -47,7 +47,8 @@ extension StateStore {
   /// Replays the changelog into a scratch store and compares every row with this store's last commit.
   ///
   /// `scratch` must not be there; it is removed afterwards. Commits may go on meanwhile. Where the changelog was deleted
-  /// below a checkpoint, the replay begins with that checkpoint. Throws `cancelled` if `progress` throws.
+  /// below a checkpoint, the replay begins with that checkpoint. Throws `cancelled` if `progress` throws,
+  /// `unsupported` if the changelog doesn't keep its history.
   ///
   /// A store without a changelog has nothing to be replayed: the checksums of all its table files are verified instead, and
   /// that its own log leads on from the stored offset.
@@ -57,6 +58,7 @@ extension StateStore {
     let store = try opened()
     if store.hasTailLog { return try verifyTail(of: store) }
     let changelog = store.changelog
+    try changelog.requireHistory("a store can't be compared with a replay")
     let directory = StoreDirectory(path: scratch, store.directory.fileSystem)
     guard try !directory.exists else {
       throw StoreError(.invalidArgument, "the scratch directory is there already", ["directory": scratch])

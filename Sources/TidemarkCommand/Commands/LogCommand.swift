@@ -60,22 +60,21 @@ struct LogCommand: ParsableCommand {
   }
 
   private func list(_ log: FileLog, _ output: inout Output) throws {
-    let bases = try log.directory.segments()
+    let segments = try log.segments()
     let offsets = try log.offsets()
-    let ends = bases.dropFirst() + [offsets.end.value]
     if !json {
       try output.append { $0 += "\(log.identity), offsets \(offsets.start) to \(offsets.end)\n".utf8 }
       try output.append { $0 += "segment                   start offset     end offset          bytes\n".utf8 }
     }
-    for (base, end) in zip(bases, ends) {
-      let path = log.directory.path(base, "log")
-      let bytes = fileSize(path)
-      let name = (path as NSString).lastPathComponent
+    for segment in segments {
+      let (name, base, end, bytes) = (segment.name, segment.startOffset, segment.endOffset, segment.byteCount)
       try output.append {
         if json {
           $0 += #"{"segment":"\#(name)","startOffset":\#(base),"endOffset":\#(end),"bytes":\#(bytes)}"#.utf8
         } else {
-          let columns = [(grouped(Int(base)), 14), (grouped(Int(end)), 15), (grouped(bytes), 15)]
+          let columns = [
+            (grouped(Int(base.value)), 14), (grouped(Int(end.value)), 15), (grouped(bytes), 15),
+          ]
           $0 += name.utf8
           for (text, width) in columns { $0 += (String(repeating: " ", count: max(1, width - text.count)) + text).utf8 }
         }
@@ -100,8 +99,8 @@ private struct LogReader {
           .usage, "offset \(start) is not in the changelog, which has \(offsets.start) to \(offsets.end)")
       }
       first = Offset(start)
-      // Segments start with a commit.
-      next = Offset(try log.directory.segments().last { $0 <= start } ?? 0)
+      // Where the commit before ends.
+      next = try log.end(at: .offset(first))
     } else {
       first = atEnd ? offsets.end : offsets.start
       next = first
@@ -129,7 +128,9 @@ private struct LogReader {
       guard isAtEnd else { continue }
       try output.flush()
       if !follows { return }
-      usleep(200_000)
+      // The end is what commits are printed up to.
+      let status = try log.offsets()
+      if status.end <= next { _ = try log.waitForChange(from: status, timeout: .seconds(60)) }
     }
   }
 }

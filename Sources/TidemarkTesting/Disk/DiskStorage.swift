@@ -178,8 +178,10 @@ private final class DiskFile: StorageFile {
 
   func size() throws(StoreError) -> Int { try base.size() }
   func tryLock() throws(StoreError) -> Bool { try base.tryLock() }
-  func isLinked() throws(StoreError) -> Bool { try base.isLinked() }
   func isStill(at path: String) throws(StoreError) -> Bool { try base.isStill(at: path) }
+
+  /// What changes there isn't recorded: a loss of power leaves what was written.
+  func mapWord(at position: Int) throws(StoreError) -> MappedWord { try base.mapWord(at: position) }
 }
 
 extension Disk.Fault {

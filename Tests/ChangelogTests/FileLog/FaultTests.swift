@@ -57,7 +57,7 @@ import TidemarkTesting
     #expect(try readAll(scratch.open()).map(\.sample) == (0..<5).map(Sample.init))
   }
 
-  // R9. Seen to fail with: `syncFile` and `rewriteTail` without `checkLock`.
+  // R9. Seen to fail with: `syncFile` and `rewriteTail` without `checkOwnership`.
   @Test func aDeposedWriterDoesNotRewriteItsTail() throws {
     let scratch = Scratch()
     let disk = Disk()
@@ -67,7 +67,6 @@ import TidemarkTesting
     let log = try scratch.open()
     let writer = try log.openWriter()
     try append(3..<5, to: writer)
-    try append(100..<102, to: deposed)
     disk.plan(.init(.sync, pathSuffix: ".log"))
     let inode = try inode(scratch.segment(0))
     _ = failure(.fenced) { try deposed.sync() }
@@ -180,6 +179,21 @@ import TidemarkTesting
     #expect(failures > 15)
   }
 
+  // R6. Seen to fail with: an error of the sync that is ignored.
+  @Test(arguments: [(5, StoreError.Kind.inputOutput), (28, .outOfSpace), (13, nil)] as [(Int32, StoreError.Kind?)])
+  func aDirectoryWhoseNameIsNotSyncedIsAnErrorUnlessItIsForbidden(code: Int32, kind: StoreError.Kind?) throws {
+    let scratch = Scratch()
+    let disk = Disk(syncs: false)
+    let log = try scratch.open(.init(), disk.storage)
+    disk.plan(.init(.syncDirectory, pathSuffix: scratch.path, errno: code))
+    if let kind {
+      _ = failure(kind) { _ = try log.openWriter() }
+      disk.heal()
+    }
+    try log.openWriter().close()
+    #expect(disk.failureCount == 1)
+  }
+
   // Seen to fail with: `write` without `truncate`, for the short write.
   @Test(arguments: [28, 122, 27, 5, -1] as [Int32])
   func anAppendThatFailsLeavesNothing(code: Int32) throws {
@@ -250,6 +264,27 @@ import TidemarkTesting
     try writer.close()
   }
 
+  // R11. Seen to fail with: a thread for each writer.
+  @Test func writersShareTheThreadsThatSyncByTheInterval() throws {
+    let synced = Mutex(Set<String>())
+    let disk = Disk(syncs: false) { operation, path in
+      guard operation == .sync, path.hasSuffix(".log") else { return }
+      synced.withLock { _ = $0.insert(path) }
+      synced.wake()
+    }
+    let scratches = (0..<20).map { _ in Scratch() }
+    let writers = try scratches.map {
+      try $0.open(.init(durability: .interval(.milliseconds(1))), disk.storage).openWriter()
+    }
+    for round in 0..<3 {
+      synced.withLock { $0 = [] }
+      for writer in writers { try append(round..<round + 1, to: writer) }
+      synced.wait(until: { $0.count == 20 }) { _ in }
+    }
+    #expect((1...8).contains(Scheduler.sync.threadCount))
+    for writer in writers { try writer.close() }
+  }
+
   @Test func acknowledgementsOfAYoungIntervalDoNotWait() throws {
     let scratch = Scratch()
     let disk = Disk()
@@ -273,6 +308,58 @@ import TidemarkTesting
       #expect(writer.durableOffset == appended[0].endOffset)
     }
     #expect(disk.count(of: .sync) == syncs + 5)
+  }
+
+  // R6. Seen to fail with: a rewritten tail that clears the failure.
+  @Test func aRewrittenTailHidesNoCommitThatIsUnknown() throws {
+    let scratch = Scratch()
+    let appender = Mutex((any ChangelogWriter)?.none)
+    let kinds = Mutex([StoreError.Kind?]())
+    let disk = Disk { operation, path in
+      guard operation == .sync, path.hasSuffix(".log"),
+        let writer = appender.withLock({ writer in
+          defer { writer = nil }
+          return writer
+        })
+      else { return }
+      // While the sync is under way that is about to fail.
+      do { _ = try append(3..<4, to: writer) } catch { kinds.withLock { $0.append((error as? StoreError)?.kind) } }
+    }
+    let writer = try scratch.open(.init(), disk.storage).openWriter()
+    try append(0..<3, to: writer)
+    appender.withLock { $0 = writer }
+    var fault = Disk.Fault(.write, pathSuffix: ".log")
+    fault.shortBytes = 100
+    disk.plan(fault)
+    disk.plan(.init(.truncate))
+    disk.plan(.init(.sync, pathSuffix: ".log"))
+    _ = try? writer.sync()
+    #expect(kinds.withLock { $0 } == [.commitUnknown])
+    _ = failure(.commitUnknown) { try append(4..<5, to: writer) }
+    _ = failure(.commitUnknown) { try writer.close() }
+    #expect(try scratch.open().openWriter().endOffset == writer.endOffset)
+    #expect(try readAll(scratch.open()).count == 3)
+  }
+
+  // R6. Seen to fail with: the failure of a sync by the interval as it was thrown there.
+  @Test func aFailedSyncOfTheIntervalIsNoUnknownCommit() throws {
+    let scratch = Scratch()
+    let hasFailed = Mutex(false)
+    let disk = Disk { operation, path in
+      guard operation == .open, path.hasSuffix(".rewrite.tmp") else { return }
+      hasFailed.withLock { $0 = true }
+      hasFailed.wake()
+    }
+    let writer = try scratch.open(.init(durability: .interval(.milliseconds(20))), disk.storage).openWriter()
+    disk.plan(.init(.sync, pathSuffix: ".log"))
+    disk.plan(.init(.open, pathSuffix: ".rewrite.tmp"))
+    _ = try? append(0..<1, to: writer)
+    hasFailed.wait(until: { $0 }) { _ in }
+    let error = failure(.failed) { try writer.sync() }
+    #expect(error?.causeKind == .commitUnknown)
+    _ = failure(.failed) { try append(1..<2, to: writer) }
+    _ = failure(.failed) { try writer.close() }
+    #expect(try scratch.open().openWriter().endOffset == writer.endOffset)
   }
 
   @Test func syncRunsWhileAppending() throws {

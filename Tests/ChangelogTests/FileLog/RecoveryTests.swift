@@ -74,6 +74,48 @@ import TidemarkTesting
     }
   }
 
+  /// Bytes after a torn batch that look like thousands of batches, each up to the end of the file.
+  ///
+  /// Seen to fail with: a checksum of each.
+  @Test func bytesThatLookLikeBatchesAreNotReadAgainAndAgain() throws {
+    let scratch = Scratch()
+    let writer = try scratch.open(.init(), quick).openWriter()
+    try append(0..<3, to: writer)
+    let whole = try scratch.bytes(scratch.segment(0))
+    let commit = Sample(3).commit()
+    var encoder = CommitEncoder()
+    let count = encoder.measure(commit)
+    _ = encoder.encode(
+      commit,
+      CommitPlacement(
+        baseOffset: writer.endOffset, durableOffset: writer.endOffset.advanced(by: 9), epoch: 0,
+        previousReceipt: writer.lastReceipt, timestamp: 0))
+    let copy = try scratch.copy()
+    let file = try #require(try POSIXStorage().open(copy.segment(0), .readWrite))
+    _ = try encoder.write(commit.records.bytes, to: file, at: whole.count)
+    let batch = Array(try copy.bytes(copy.segment(0))[whole.count...])
+    #expect(batch.count == count)
+    let rounds = 1 << 20 / count
+    var bytes = whole
+    for round in 0..<rounds {
+      var next = batch
+      let length = UInt32((rounds - round) * count - 12)
+      for byte in 0..<4 { next[8 + byte] = UInt8(truncatingIfNeeded: length >> (24 - 8 * UInt32(byte))) }
+      bytes += next
+    }
+    try copy.write(bytes, to: copy.segment(0))
+    let disk = Disk(syncs: false)
+    let log = try copy.open(.init(), disk.storage)
+    _ = failure(.corrupted) { _ = try log.openWriter() }
+    _ = failure(.corrupted) { _ = try readAll(log) }
+    // Of 64 KiB and more each; four times the file are 64.
+    #expect(disk.count(of: .read) < 400)
+    #expect(try copy.bytes(copy.segment(0)) == bytes)
+    // A single one is a torn end.
+    try copy.write(whole + bytes[whole.count..<whole.count + 2 * count], to: copy.segment(0))
+    #expect(try copy.open(.init(), disk.storage).openWriter().endOffset == writer.endOffset)
+  }
+
   // R7. Seen to fail with: `checkMayBeCut` without `isLast`, and `known` without the last segment's base.
   @Test func damageInASegmentThatIsFollowedByAnotherIsAnError() throws {
     let scratch = Scratch()

@@ -51,6 +51,16 @@ func readAll(_ log: any Changelog, from start: Offset = 0) throws -> [ReadSample
   return commits
 }
 
+/// Leaves the end of a closed log as a writer does that is killed inside an append.
+func tear(_ log: FileLog) throws {
+  let last = try #require(try log.segments().last)
+  let file = try #require(FileHandle(forWritingAtPath: last.path))
+  try file.seekToEnd()
+  var offset = ByteBuffer()
+  offset.append(bigEndian: last.endOffset.value)
+  try file.write(contentsOf: Data(offset.bytes.array) + Data(repeating: 7, count: 82))
+}
+
 /// The error of the kind that `body` throws.
 func failure(_ kind: StoreError.Kind, _ body: () throws -> Void) -> StoreError? {
   do {

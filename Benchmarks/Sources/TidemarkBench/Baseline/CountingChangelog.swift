@@ -7,6 +7,7 @@ import Tidemark
 /// Stands in for a remote one whose work is done elsewhere. A store on it can't be opened again in another process.
 final class CountingChangelog: Changelog {
   let identity = ChangelogIdentity(id: UUID(), topicPartition: TopicPartition("counted", 0))
+  let capabilities: ChangelogCapabilities = []
   fileprivate let end = Atomic<Int64>(0)
 
   fileprivate var endOffset: Offset { Offset(end.load(ordering: .acquiring)) }
