@@ -13,7 +13,7 @@ import Testing
       "", "Codecs", "Tables", "Options", "Batch", "Database", "Directory", "Observing", "Reading", "Materializer",
       "Restore", "Writer", "Store",
     ],
-    "TidemarkTesting": ["", "Disk", "Isolation"],
+    "TidemarkTesting": ["", "Conformance", "Disk", "Isolation"],
   ]
 
   /// A file and its place in the order.
