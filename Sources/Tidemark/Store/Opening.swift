@@ -74,9 +74,10 @@ struct Opening {
       if step.phase == .ready { rate = ReplayRate(step) }
     }
     let tables = try matchTables(parts, declared)
-    let trimmed: @Sendable (Offset) -> Void = { [hasTail = given == nil] offset in
+    let tail = given == nil ? changelog as? FileLog : nil
+    let trimmed: @Sendable (Offset) -> Void = { offset in
       // What can't be deleted is deleted the next time.
-      if hasTail { _ = try? changelog.deleteCommits(below: offset) }
+      _ = try? tail?.deleteCommits(below: offset, keepsLastCommit: false)
     }
     let materializer = Materializer(
       parts, waiting, lagLimitBytes: options.lagLimitBytes(rate), stored: trimmed)
