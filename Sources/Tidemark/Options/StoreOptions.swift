@@ -4,7 +4,9 @@ public import Logging
 
 /// How a store behaves.
 ///
-/// The same options are to be used at each open.
+/// The same options are to be used at each open, which throws `invalidArgument` for one out of range: byte counts and durations
+/// below zero, a memory budget or a hard limit of 0 bytes. A duration of a hundred years or more, as
+/// `.seconds(Int64.max)`, never passes.
 public struct StoreOptions: Sendable {
   /// The memory that this store shares with the others of the process.
   public var budget: MemoryBudget = .shared
