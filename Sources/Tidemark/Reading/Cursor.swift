@@ -26,6 +26,65 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
     try rows.next() ? try body(rows.key, rows.value) : nil
   }
 
+  /// Calls `body` with the bytes of the next row, and throws `StoreError` alone; `nil` at the end.
+  @inlinable
+  public mutating func withNext<R>(
+    _ body: (_ key: RawSpan, _ value: RawSpan) throws(StoreError) -> R
+  ) throws(StoreError) -> R? {
+    try rows.next() ? try body(rows.key, rows.value) : nil
+  }
+
+  // MARK: All rows
+
+  /// Calls `body` with each row that is left.
+  ///
+  /// ```swift
+  /// try view.scan(balances).forEach { name, balance in print(name, balance) }
+  /// ```
+  @inlinable
+  public func forEach(_ body: (_ key: Key.Value, _ value: Value.Value) throws -> Void) throws {
+    try attemptForEach { (key, value, _) in try body(key, value) }.get()
+  }
+
+  /// Calls `body` with each row that is left, and throws `StoreError` alone.
+  @inlinable
+  public func forEach(
+    _ body: (_ key: Key.Value, _ value: Value.Value) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    try attemptForEach { (key, value, _) throws(StoreError) in try body(key, value) }.get()
+  }
+
+  /// Calls `body` with each row that is left, until it sets `stop`.
+  ///
+  /// The row with which it did is the last that was given out: ``continuation`` goes on after it.
+  @inlinable
+  public func forEach(
+    _ body: (_ key: Key.Value, _ value: Value.Value, _ stop: inout Bool) throws -> Void
+  ) throws {
+    try attemptForEach(body).get()
+  }
+
+  /// Calls `body` with each row that is left, until it sets `stop`, and throws `StoreError` alone.
+  @inlinable
+  public func forEach(
+    _ body: (_ key: Key.Value, _ value: Value.Value, _ stop: inout Bool) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    try attemptForEach(body).get()
+  }
+
+  /// Answers what `body` threw; throws what the store says.
+  @inlinable
+  func attemptForEach<E: Error>(
+    _ body: (_ key: Key.Value, _ value: Value.Value, _ stop: inout Bool) throws(E) -> Void
+  ) throws(StoreError) -> Result<Void, E> {
+    var stop = false
+    while !stop, try rows.next() {
+      let (key, value) = (try table.key.decode(rows.key), try table.value.decode(rows.value))
+      do throws(E) { try body(key, value, &stop) } catch { return .failure(error) }
+    }
+    return .success(())
+  }
+
   /// Where the scan stands, to go on from in another call or another process; `nil` before the first row.
   public var continuation: ScanContinuation? { rows.continuation }
 }

@@ -35,12 +35,38 @@ public final class StateStore: Sendable {
   }
 
   /// Runs `body` in a transaction of its own, commits when it returns and aborts when it throws.
+  ///
+  /// The closure says what is changed, not when that is committed: ``Transaction/commit(_:)`` throws `invalidArgument` there, and
+  /// a closure that returns after ``Transaction/abort()`` commits nothing and makes the write throw `invalidArgument`. Throws
+  /// `locked` while another transaction of the store is alive, and what a commit throws.
   @discardableResult
   public func write<R>(_ position: Position = [:], _ body: (inout Transaction) throws -> R) throws -> R {
+    try attemptWrite(position, body).get()
+  }
+
+  /// Runs `body` in a transaction of its own, commits when it returns and aborts when it throws; throws `StoreError` alone.
+  @discardableResult
+  public func write<R>(
+    _ position: Position = [:], _ body: (inout Transaction) throws(StoreError) -> R
+  ) throws(StoreError) -> R {
+    try attemptWrite(position, body).get()
+  }
+
+  /// Answers what `body` returned, committed, or threw; throws what the store says.
+  private func attemptWrite<R, E: Error>(
+    _ position: Position, _ body: (inout Transaction) throws(E) -> R
+  ) throws(StoreError) -> Result<R, E> {
     var transaction = try begin()
-    let result = try body(&transaction)
+    let core = transaction.core
+    core.beginClosure()
+    let result: R
+    do throws(E) { result = try body(&transaction) } catch { return .failure(error) }
+    guard transaction.core === core else {
+      throw StoreError(.invalidArgument, "nothing is committed: the closure of a write put another transaction in its place")
+    }
+    try core.endClosure()
     try transaction.commit(position)
-    return result
+    return .success(result)
   }
 
   /// A view of the last commit.
