@@ -4,44 +4,65 @@
 /// (file, offset, expected, found, …) in the order in which they are worth reading; `cause` is the error of a lower
 /// layer, as text.
 public struct StoreError: Error, Sendable, Equatable {
-  /// What the caller can do about an error.
-  public enum Kind: String, Sendable, CaseIterable {
-    /// The call was wrong (a bad name, an unknown table, another codec): change the program or its arguments.
-    case invalidArgument
+  /// The caller's reaction to an error.
+  ///
+  /// Later versions may add kinds, so a `switch` over them needs a `default`. Treat an unknown kind like ``failed``.
+  public struct Kind: RawRepresentable, Hashable, Sendable, CaseIterable, CustomStringConvertible {
+    /// The kind's name, as `outOfSpace`: stable, for logs and metrics.
+    public let rawValue: String
+
+    /// The kind of a name; names that this version doesn't know are kept.
+    public init(rawValue: String) { self.rawValue = rawValue }
+
+    /// The name.
+    public var description: String { rawValue }
+
+    /// The call was wrong (a bad name, an unknown table): change the program or its arguments.
+    public static let invalidArgument = Self(rawValue: "invalidArgument")
     /// Not committed; nothing changed and all stays staged: try again, or abort.
-    case unavailable
-    /// No space on the device, or over a quota: make room, then try again. Nothing was lost.
-    case outOfSpace
+    public static let unavailable = Self(rawValue: "unavailable")
+    /// No space on the device, or over a quota; nothing was lost: make room, then try again.
+    public static let outOfSpace = Self(rawValue: "outOfSpace")
     /// The memory budget or a transaction's hard limit is reached: commit, or abort.
-    case overBudget
+    public static let overBudget = Self(rawValue: "overBudget")
     /// A commit exceeds the greatest size of a batch: commit more often.
-    case tooLarge
+    public static let tooLarge = Self(rawValue: "tooLarge")
     /// Another process, or another object in this one, holds the lock: wait for it, or stop it.
-    case locked
+    public static let locked = Self(rawValue: "locked")
     /// Another writer took the changelog over: stop this one.
-    case fenced
+    public static let fenced = Self(rawValue: "fenced")
     /// The store, the transaction or the log is closed.
-    case closed
+    public static let closed = Self(rawValue: "closed")
     /// A snapshot outlived its time: take another.
-    case snapshotExpired
+    public static let snapshotExpired = Self(rawValue: "snapshotExpired")
     /// Bytes on disk are not what was written: see the message for the remedy; nothing was repaired in silence.
-    case corrupted
+    public static let corrupted = Self(rawValue: "corrupted")
+    /// The bytes are whole, but the program declares something else than was written (other codecs of a table, another
+    /// type of a value): declare what was written, or convert it.
+    public static let schemaMismatch = Self(rawValue: "schemaMismatch")
     /// The state belongs to another changelog, or the changelog was recreated, cut or forked.
-    case wrongChangelog
+    public static let wrongChangelog = Self(rawValue: "wrongChangelog")
     /// The log can't tell whether the commit is durable, or it is but could not be applied: reopen the store, and
     /// restore decides by what the log holds.
-    case commitUnknown
+    public static let commitUnknown = Self(rawValue: "commitUnknown")
     /// The store failed beside a commit (a flush, a sync) and takes no more writes; what was acknowledged is in the log:
     /// mend what ``StoreError/causeKind`` says, and reopen the store.
-    case failed
+    public static let failed = Self(rawValue: "failed")
     /// The format on disk is newer than this version, or uses what it doesn't know.
-    case unsupported
+    public static let unsupported = Self(rawValue: "unsupported")
     /// The caller's own progress closure threw.
-    case cancelled
+    public static let cancelled = Self(rawValue: "cancelled")
     /// Permission is missing.
-    case permissionDenied
+    public static let permissionDenied = Self(rawValue: "permissionDenied")
     /// The file system failed in another way.
-    case inputOutput
+    public static let inputOutput = Self(rawValue: "inputOutput")
+
+    /// The kinds that this version throws.
+    public static let allCases: [Self] = [
+      .invalidArgument, .unavailable, .outOfSpace, .overBudget, .tooLarge, .locked, .fenced, .closed,
+      .snapshotExpired, .corrupted, .schemaMismatch, .wrongChangelog, .commitUnknown, .failed, .unsupported,
+      .cancelled, .permissionDenied, .inputOutput,
+    ]
   }
 
   /// What the caller can do.

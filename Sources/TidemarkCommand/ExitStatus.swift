@@ -168,7 +168,7 @@ extension ExitStatus {
   fileprivate init(_ error: StoreError) {
     self =
       switch error.causeKind.flatMap({ error.kind == .failed ? $0 : nil }) ?? error.kind {
-      case .invalidArgument, .unsupported, .tooLarge: .otherOptions
+      case .invalidArgument, .schemaMismatch, .unsupported, .tooLarge: .otherOptions
       case .unavailable, .overBudget, .snapshotExpired, .commitUnknown, .failed, .closed: .unavailable
       case .outOfSpace: .outOfSpace
       case .locked, .fenced: .locked
@@ -177,6 +177,7 @@ extension ExitStatus {
       case .permissionDenied: .noPermission
       case .inputOutput: .inputOutput
       case .cancelled: .interrupted
+      default: .failed
       }
   }
 }

@@ -145,7 +145,7 @@ import TidemarkTesting
       let row = "| `\(name)` | `\(shown)` | `\(hex.joined(separator: " "))` |"
       #expect(article.contains(row), "the article has no row \(row)")
     }
-    func row<K: KeyCodec>(_ codec: K, _ shown: String, _ value: K.Value) throws {
+    func row<K: Codec>(_ codec: K, _ shown: String, _ value: K.Value) throws {
       try row(codec.name, shown) { try codec.encode(value, into: &$0) }
     }
     try row(.int64, "-1", -1)
@@ -159,10 +159,23 @@ import TidemarkTesting
     try row(.list(.uint8), "[0]", [0])
     try row(.list(.uint8), "[0, 0]", [0, 0])
     try row(.list(.string), "[\"a\", \"\"]", ["a", ""])
+    try row(.bool, "true", true)
+    try row(.date, "2001-01-01T00:00:01Z", Date(timeIntervalSinceReferenceDate: 1))
+    try row(.optional(.string), "nil", nil)
+    try row(.optional(.string), "\"ab\"", "ab")
+    try row(.tuple(.optional(.string), .uint8), "(\"ab\", 9)", ("ab" as String?, UInt8(9)))
+    try row(
+      .compact(Visit.self), "Visit(page: \"/\", seconds: 90, isPaid: true)", Visit(page: "/", seconds: 90, isPaid: true)
+    )
+    try row(
+      .compact(Visit.self), "Visit(page: \"/\", seconds: nil, isPaid: false)",
+      Visit(page: "/", seconds: nil, isPaid: false))
+    try row(.compact([String: Int].self), "[\"b\": -500, \"a\": 1]", ["b": -500, "a": 1])
     // Swift 6.3 takes no tuple for the `Value` of a codec with a pack where the codec is generic.
     let pair = TupleCodec(.string as StringCodec, .int64 as IntegerCodec<Int64>)
     try row(pair.name, "(\"a\", 1)") { try pair.encode(("a", Int64(1)), into: &$0) }
     try row(pair.name, "(\"a\\0b\", 1)") { try pair.encode(("a\0b", Int64(1)), into: &$0) }
+    try row(.tuple(.string, .int64), "(\"a\\0b\", 1)", ("a\0b", Int64(1)))
     let day = TupleCodec(WeekdayCodec(), .uint8 as IntegerCodec<UInt8>)
     try row(day.name, "(3, 9)") { try day.encode((3, UInt8(9)), into: &$0) }
   }

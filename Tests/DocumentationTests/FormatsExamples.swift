@@ -41,3 +41,10 @@ struct WeekdayCodec: KeyCodec {
     return Int(byte)
   }
 }
+
+/// A value with an optional field.
+struct Visit: Codable, Sendable, Equatable {
+  var page: String
+  var seconds: Int?
+  var isPaid: Bool
+}

@@ -7,7 +7,7 @@ struct Order: Codable, Sendable, Equatable {
 }
 
 let spent = Table("spent", key: .string, value: .int64)
-let orders = Table("orders", key: .tuple(.string, .int64), value: .json(Order.self))
+let orders = Table("orders", key: .tuple(.string, .int64), value: .compact(Order.self))
 let input = TopicPartition("orders", 0)
 
 func openStore(in directory: String) throws(StoreError) -> StateStore {

@@ -4,6 +4,8 @@ public import Changelog
 ///
 /// Big-endian bits; the sign bit is flipped for positive numbers, all bits for negative ones.
 public struct DoubleCodec: KeyCodec {
+  @inlinable init() {}
+
   /// `double`.
   public var name: String { "double" }
 

@@ -9,7 +9,7 @@ public struct IntegerCodec<Value: FixedWidthInteger & BitwiseCopyable & Sendable
   public var name: String { "\(Value.isSigned ? "int" : "uint")\(Value.bitWidth)" }
 
   /// Flips the sign bit of signed integers.
-  @usableFromInline var flip: Value { Value.isSigned ? Value(1) << (Value.bitWidth - 1) : 0 }
+  @inlinable var flip: Value { Value.isSigned ? Value(1) << (Value.bitWidth - 1) : 0 }
 
   /// Appends the integer.
   @inlinable
@@ -48,6 +48,10 @@ extension KeyCodec {
   }
 }
 
+extension Codec where Self == IntegerCodec<Int> {
+  /// Integers in 8 bytes: the bytes and the name of ``int64``.
+  public static var int: Self { Self() }
+}
 extension Codec where Self == IntegerCodec<Int64> {
   /// 64-bit integers in 8 bytes.
   public static var int64: Self { Self() }

@@ -1,7 +1,7 @@
 public import Changelog
 internal import Foundation
 
-/// `Codable` values as JSON with sorted keys.
+/// `Codable` values as JSON with sorted keys, which other programs can read; ``CompactCodec`` is several times as fast.
 ///
 /// Collections without an order of their own (`Set`) must be encoded in a fixed one by their type: the same value has to
 /// give the same bytes.
@@ -24,11 +24,17 @@ public struct JSONCodec<Value: Codable & Sendable>: Codec {
   }
 
   /// Reads the JSON text.
+  ///
+  /// Throws `corrupted` for what isn't JSON, and `schemaMismatch` for JSON of another type.
   public func decode(_ bytes: RawSpan) throws(StoreError) -> Value {
+    let text = Data(bytes.array)
     do {
-      return try JSONDecoder().decode(Value.self, from: Data(bytes.array))
+      return try JSONDecoder().decode(Value.self, from: text)
     } catch {
-      throw StoreError(.corrupted, "JSON doesn't fit the type", ["type": "\(Value.self)"], cause: error)
+      guard (try? JSONSerialization.jsonObject(with: text, options: .fragmentsAllowed)) != nil else {
+        throw StoreError(.corrupted, "a value is not JSON", ["type": "\(Value.self)"], cause: error)
+      }
+      throw StoreError.mismatch(error, Value.self)
     }
   }
 }

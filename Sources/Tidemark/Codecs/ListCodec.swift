@@ -8,12 +8,14 @@ public struct ListCodec<Element: KeyCodec>: KeyCodec {
   public let element: Element
 
   /// Makes the codec of lists of `element`'s values; ``Codec/list(_:)`` is shorter.
+  @inlinable
   public init(_ element: Element) { self.element = element }
 
   /// `list(…)`.
   public var name: String { "list(\(element.name))" }
 
   /// Appends the elements.
+  @inlinable
   public func encode(_ value: [Element.Value], into bytes: inout ByteBuffer) throws(StoreError) {
     for part in value {
       bytes.append(1)
@@ -23,17 +25,20 @@ public struct ListCodec<Element: KeyCodec>: KeyCodec {
   }
 
   /// Reads the elements.
+  @inlinable
   public func decode(_ bytes: RawSpan) throws(StoreError) -> [Element.Value] {
     var reader = ByteReader(bytes)
     return try decodeWhole(&reader)
   }
 
   /// Appends the elements: the list ends itself.
+  @inlinable
   public func encodeComponent(_ value: [Element.Value], into bytes: inout ByteBuffer) throws(StoreError) {
     try encode(value, into: &bytes)
   }
 
   /// Reads the elements.
+  @inlinable
   public func decodeComponent(_ reader: inout ByteReader) throws(StoreError) -> [Element.Value] {
     var value: [Element.Value] = []
     while true {

@@ -2,6 +2,8 @@ public import Changelog
 
 /// Several values, sorted by the first, then by the second, and so on.
 ///
+/// Two and three have types that are faster, ``PairCodec`` and ``TripleCodec``; bytes and names are the same.
+///
 /// Each part is fixed in length or escaped and terminated, so keys of other lengths never lie between those of a prefix.
 public struct TupleCodec<each Element: KeyCodec>: KeyCodec {
   /// The parts' codecs.
@@ -41,7 +43,13 @@ public struct TupleCodec<each Element: KeyCodec>: KeyCodec {
 }
 
 extension Codec {
-  /// Several values as one key.
-  public static func tuple<each Element: KeyCodec>(_ elements: repeat each Element) -> Self
-  where Self == TupleCodec<repeat each Element> { Self(repeat each elements) }
+  /// One value as a key that others may continue.
+  public static func tuple<Element: KeyCodec>(_ element: Element) -> Self where Self == TupleCodec<Element> {
+    Self(element)
+  }
+
+  /// Four or more values as one key.
+  public static func tuple<A: KeyCodec, B: KeyCodec, C: KeyCodec, D: KeyCodec, each Element: KeyCodec>(
+    _ a: A, _ b: B, _ c: C, _ d: D, _ elements: repeat each Element
+  ) -> Self where Self == TupleCodec<A, B, C, D, repeat each Element> { Self(a, b, c, d, repeat each elements) }
 }

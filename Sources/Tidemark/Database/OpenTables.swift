@@ -27,7 +27,9 @@ final class OpenTables: Sendable {
 
   init(_ tables: [OpenTable]) { all = tables }
 
-  /// The open table of a declaration; throws `invalidArgument` if it wasn't declared at open, or with other codecs.
+  /// The open table of a declaration.
+  ///
+  /// Throws `invalidArgument` if it wasn't declared at open, and `schemaMismatch` if it was declared with other codecs.
   @inlinable
   func table<K, V>(_ table: Table<K, V>) throws(StoreError) -> OpenTable {
     if let open = find(table.name, CodecTypes(key: K.self, value: V.self)) { return open }
@@ -48,7 +50,7 @@ final class OpenTables: Sendable {
     for open in all where open.name == table.name {
       if open.record.keyFormat == table.keyFormat, open.record.valueFormat == table.valueFormat { return open }
       throw StoreError(
-        .invalidArgument, "the table was declared with other codecs when the store was opened",
+        .schemaMismatch, "the table was declared with other codecs when the store was opened",
         [
           "table": table.name, "declared": "\(open.record.keyFormat) -> \(open.record.valueFormat)",
           "used": "\(table.keyFormat) -> \(table.valueFormat)",

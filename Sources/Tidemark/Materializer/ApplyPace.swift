@@ -1,8 +1,9 @@
 internal import Changelog
 internal import Glibc
 
-/// How fast the database takes runs, and what commits and applications wait for that: pure arithmetic, the clock is passed
-/// in.
+/// How fast the database takes runs, and how long commits and applications wait for that.
+///
+/// Pure arithmetic: the clock is passed in.
 struct ApplyPace: Sendable {
   /// Bytes a second.
   private static let trickleRate = 2e6

@@ -1,8 +1,9 @@
 internal import Changelog
 internal import RocksDB
 
-/// When committed changes are brought into the database, and when `HEAD` is written: a state machine without clock, lock
-/// or thread. Events come in, ``next(at:compactions:patience:)`` tells what to do.
+/// When committed changes are brought into the database, and when `HEAD` is written.
+///
+/// A state machine without clock, lock or thread: events come in, ``next(at:compactions:patience:)`` tells what to do.
 ///
 /// Rule R10: the stored offset lags the committed one by bounded bytes and a bounded time.
 struct ApplySchedule: Sendable {

@@ -274,7 +274,9 @@ final class Materializer: Sendable {
   // MARK: Views
 
   /// Ends the views that are too old; answers when the next one will be.
-  func expireViews() -> ContinuousClock.Instant? { views.expire(at: .now) { observer.expired(snapshotAt: $0.state.offset, after: $1) } }
+  func expireViews() -> ContinuousClock.Instant? {
+    views.expire(at: .now) { observer.expired(snapshotAt: $0.state.offset, after: $1) }
+  }
 
   /// Called when the first view is there that may expire.
   func onFirstView(_ body: @escaping @Sendable () -> Void) { views.onFirst(body) }

@@ -12,11 +12,9 @@ struct OpenDatabase: Sendable {
   let applier: Applier
   let views: ViewRegistry
 
-  /// Opens the database of a directory, or makes it.
+  /// Opens the database of a directory, or makes it; `partition` names the row with the stored offset.
   ///
-  /// - Parameters:
-  ///   - keeping: let go of once the database is closed: after the last that reads it, RocksDB's own threads included.
-  ///   - partition: names the row with the stored offset.
+  /// `keeping` is let go of once the database is closed: after the last that reads it, RocksDB's own threads included.
   init(
     _ directory: StoreDirectory, _ options: StoreOptions, _ observer: StoreObserver, _ barrier: LogBarrier,
     _ partition: TopicPartition, keeping: (any AnyObject & Sendable)?

@@ -17,7 +17,7 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
   @inlinable
   public mutating func next() throws(StoreError) -> (key: Key.Value, value: Value.Value)? {
     guard try rows.next() else { return nil }
-    return (try table.key.decode(rows.key), try table.value.decode(rows.value))
+    return try table.row(rows.key, rows.value)
   }
 
   /// Calls `body` with the bytes of the next row; `nil` at the end.
@@ -79,7 +79,7 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
   ) throws(StoreError) -> Result<Void, E> {
     var stop = false
     while !stop, try rows.next() {
-      let (key, value) = (try table.key.decode(rows.key), try table.value.decode(rows.value))
+      let (key, value) = try table.row(rows.key, rows.value)
       do throws(E) { try body(key, value, &stop) } catch { return .failure(error) }
     }
     return .success(())

@@ -91,10 +91,4 @@ struct FoundValue: ~Copyable {
   /// A method, as the caller would get this allocated if it were a variable there.
   @inlinable
   func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R? { isPresent ? try body(bytes) : nil }
-
-  /// The value; `nil` if there is none.
-  @inlinable
-  func decoded<V: Codec>(with codec: V) throws(StoreError) -> V.Value? {
-    isPresent ? try codec.decode(bytes) : nil
-  }
 }

@@ -75,7 +75,8 @@ final class RowCursor {
   private func lookAgain() throws(StoreError) {
     try source.check()
     generation = source.generation
-    rows = try source.rows(in: table, hasRow ? range.continued(after: lastKey.withBytes { $0.array }, order) : range, order)
+    rows = try source.rows(
+      in: table, hasRow ? range.continued(after: lastKey.withBytes { $0.array }, order) : range, order)
   }
 
   private func step() throws(StoreError) -> Bool {

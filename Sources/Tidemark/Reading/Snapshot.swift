@@ -18,7 +18,7 @@ public struct Snapshot: Sendable {
   /// The value of a key; `nil` if there is none.
   @inlinable
   public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    try find(key, in: table).decoded(with: table.value)
+    try find(key, in: table).decoded(in: table, key)
   }
 
   /// Whether a key has a value.
@@ -66,7 +66,7 @@ public struct Snapshot: Sendable {
       // What is in memory is found one by one as fast.
       guard layers.runs.isEmpty else { return false }
       try layers.version.withValues(encoded, in: open) { index, bytes in
-        if let bytes { results[index] = Result { () throws(StoreError) in try table.value.decode(bytes) } }
+        if let bytes { results[index] = Result { () throws(StoreError) in try table.value(bytes, of: keys[index]) } }
       }
       return true
     }

@@ -36,7 +36,7 @@ public struct Reader: Sendable {
   /// The value that a key has at this moment; `nil` if there is none.
   @inlinable
   public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    try find(key, in: table).decoded(with: table.value)
+    try find(key, in: table).decoded(in: table, key)
   }
 
   /// Whether a key has a value at this moment.

@@ -23,7 +23,7 @@ extension StateStore {
   ///     nothing to show.
   /// - Returns: the open store.
   /// - Throws: `locked` while another holds the store or the changelog, `wrongChangelog` if the state belongs to another
-  ///   changelog or to one that was cut, recreated or forked, `corrupted` if files are damaged, `invalidArgument` if a
+  ///   changelog or to one that was cut, recreated or forked, `corrupted` if files are damaged, `schemaMismatch` if a
   ///   table was made with other codecs, `cancelled` if `progress` throws.
   public static func open(
     _ path: String, tables: [any TableDefinition], changelog: (any Changelog)? = nil,

@@ -68,7 +68,8 @@ extension StateStore {
     }
     return StoreInfo(
       directory: store.directory.path, changelog: store.hasTailLog ? nil : store.changelog.identity,
-      changelogOffsets: store.hasTailLog ? nil : try store.changelog.offsets(), epoch: store.writer.log.epoch, committedOffset: committed.offset,
+      changelogOffsets: store.hasTailLog ? nil : try store.changelog.offsets(), epoch: store.writer.log.epoch,
+      committedOffset: committed.offset,
       storedOffset: stored, predictedRestart: store.predictedRestart(storedOffset: stored), receipt: committed.receipt,
       position: committed.position, streamTime: committed.streamTime, tables: tables,
       budgetBytes: store.options.budget.bytes, usedBudgetBytes: store.options.budget.usedBytes,

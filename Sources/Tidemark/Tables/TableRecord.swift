@@ -78,14 +78,14 @@ package struct TableRecord: Sendable, Equatable {
     }
   }
 
-  /// Throws `invalidArgument` if a declared table was made with other codecs.
+  /// Throws `schemaMismatch` if a declared table was made with other codecs.
   static func checkFormats(of declared: [any TableDefinition], _ known: [TableRecord]) throws(StoreError) {
     for table in declared {
       guard let record = known.first(where: { $0.name == table.name }),
         record.keyFormat != table.keyFormat || record.valueFormat != table.valueFormat
       else { continue }
       throw StoreError(
-        .invalidArgument, "a table was made with other codecs; declare it as it was made, or under another name",
+        .schemaMismatch, "a table was made with other codecs; declare it as it was made, or under another name",
         [
           "table": table.name, "made with": "\(record.keyFormat) -> \(record.valueFormat)",
           "declared": "\(table.keyFormat) -> \(table.valueFormat)",

@@ -78,7 +78,9 @@ final class StoreWriter: Sendable {
     }
   }
 
-  /// Seals, appends and publishes; the transaction is empty afterwards. Answers no size if there was nothing to commit.
+  /// Seals, appends and publishes; the transaction is empty afterwards.
+  ///
+  /// Answers no size if there was nothing to commit.
   private func performCommit(
     _ transaction: TransactionCore, _ position: Position
   ) throws(StoreError) -> (state: CommittedState, size: CommitSize?) {

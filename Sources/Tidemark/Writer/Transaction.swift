@@ -18,7 +18,7 @@ public struct Transaction: ~Copyable, Sendable {
   /// The value of a key; `nil` if there is none.
   @inlinable
   public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    try find(key, in: table).decoded(with: table.value)
+    try find(key, in: table).decoded(in: table, key)
   }
 
   /// Whether a key has a value.
@@ -193,7 +193,7 @@ public struct Transaction: ~Copyable, Sendable {
   ) throws(StoreError) -> Result<Void, E> {
     try core.select(table)
     try core.encodeKey(key, with: table.key)
-    var value = try core.find().decoded(with: table.value)
+    var value = try core.find().decoded(in: table, key)
     let existed = value != nil
     do throws(E) { try change(&value) } catch { return .failure(error) }
     if let value {

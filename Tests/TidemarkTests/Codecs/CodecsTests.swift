@@ -144,11 +144,26 @@ struct ReversedTextCodec: KeyCodec {
     #expect(try codec.encoded(small) == Array(#"{"amounts":{"a":1,"b":2},"zone":"north/east"}"#.utf8))
   }
 
-  @Test(arguments: ["", "{", "[]", #"{"zone":1,"amounts":{}}"#, #"{"amounts":{}}"#, "{\"zone\":\"\u{0}\"", "nul"])
-  func jsonOfAnotherShapeIsCorrupted(_ text: String) throws {
+  @Test(arguments: ["", "{", "{\"zone\":\"\u{0}\"", "nul", "{\"zone\":\"a\",\"amounts\":{}}}", "\u{FFFD}"])
+  func whatIsNotJSONIsCorrupted(_ text: String) throws {
     let error = #expect(throws: StoreError.self) { try Codecs.json(Order.self).decoded(Array(text.utf8)) }
     #expect(error?.kind == .corrupted)
     #expect(error?.metadata.first?.value == "Order")
+  }
+
+  @Test(arguments: [
+    ("[]", "the value itself"), (#"{"zone":1,"amounts":{}}"#, "zone"), (#"{"amounts":{}}"#, "zone"),
+    (#"{"zone":"a","amounts":{"x":"y"}}"#, "amounts.x"), (#"{"zone":null,"amounts":{}}"#, "zone"),
+  ])
+  func jsonOfAnotherTypeIsASchemaMismatch(_ text: String, _ field: String) throws {
+    let error = #expect(throws: StoreError.self) { try Codecs.json(Order.self).decoded(Array(text.utf8)) }
+    #expect(error?.kind == .schemaMismatch, "\(error as Any)")
+    #expect(error?.metadata.prefix(2).map(\.value) == ["Order", field], "\(error as Any)")
+    #expect(error?.metadata.last?.name == "difference")
+    // Foundation doesn't tell where a number doesn't fit.
+    _ = storeError(.schemaMismatch) {
+      _ = try Codecs.json(Order.self).decoded(Array(#"{"zone":"a","amounts":{"x":1.5}}"#.utf8))
+    }
   }
 
   @Test func aValueThatJSONCannotSayIsAnInvalidArgument() throws {

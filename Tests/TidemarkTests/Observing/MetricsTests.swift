@@ -290,7 +290,7 @@ import TidemarkTesting
     #expect(observed.metrics.meters.count == count)
     try store.close()
     let other = Table("balances", key: .string, value: .string)
-    _ = storeError(.invalidArgument) {
+    _ = storeError(.schemaMismatch) {
       _ = try StateStore.open(
         directory("store"), tables: [other], changelog: try directory.log(), options: observed.options)
     }

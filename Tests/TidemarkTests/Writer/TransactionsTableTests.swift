@@ -11,9 +11,11 @@ import Tidemark
     try StateStore.open(directory("store"), tables: tables, changelog: try directory.log())
   }
 
-  func expectInvalid(_ tables: [any TableDefinition]) -> StoreError? {
+  func expectInvalid(
+    _ tables: [any TableDefinition], _ kind: StoreError.Kind = .invalidArgument
+  ) -> StoreError? {
     let error = #expect(throws: StoreError.self) { _ = try open(tables) }
-    #expect(error?.kind == .invalidArgument)
+    #expect(error?.kind == kind)
     return error
   }
 
@@ -45,9 +47,9 @@ import Tidemark
 
   @Test func anotherCodecAtOpenIsRefusedAndNamesBoth() throws {
     try open([balances]).close()
-    let keys = expectInvalid([Table("balances", key: .int64, value: .int64)])
+    let keys = expectInvalid([Table("balances", key: .int64, value: .int64)], .schemaMismatch)
     #expect(keys?.metadata.map(\.value) == ["balances", "string -> int64", "int64 -> int64"])
-    let values = expectInvalid([Table("balances", key: .string, value: .list(.string))])
+    let values = expectInvalid([Table("balances", key: .string, value: .list(.string))], .schemaMismatch)
     #expect(values?.metadata.map(\.value) == ["balances", "string -> int64", "string -> list(string)"])
     // The refused open gave both locks back and changed nothing.
     let store = try open([balances])
@@ -61,7 +63,7 @@ import Tidemark
     let other = Table("balances", key: .int64, value: .string)
     func expectRefused(_ body: () throws -> Void) {
       let error = #expect(throws: StoreError.self) { try body() }
-      #expect(error?.kind == .invalidArgument)
+      #expect(error?.kind == .schemaMismatch)
       #expect(error?.metadata.map(\.value) == ["balances", "string -> int64", "int64 -> string"])
     }
     var transaction = try store.begin()
@@ -157,7 +159,7 @@ import Tidemark
     try open([balances]).close()
   }
 
-  @Test func aValueOfAnotherShapeIsCorruptedAndTheNextRowsAreReadable() throws {
+  @Test func aValueOfAnotherShapeIsASchemaMismatchAndTheNextRowsAreReadable() throws {
     struct Small: Codable, Sendable, Equatable { var count: Int }
     struct Other: Codable, Sendable { var name: String }
     let small = Table("json", key: .string, value: .json(Small.self))
@@ -168,20 +170,20 @@ import Tidemark
       try transaction.put("b", Other(name: "b"), in: other)
       try transaction.put("c", Small(count: 3), in: small)
     }
-    func expectCorrupted(_ body: () throws -> Void) {
+    func expectMismatch(_ body: () throws -> Void) {
       let error = #expect(throws: StoreError.self) { try body() }
-      #expect(error?.kind == .corrupted)
+      #expect(error?.kind == .schemaMismatch)
     }
     let view = try store.snapshot()
-    expectCorrupted { _ = try view.get("b", in: small) }
-    expectCorrupted { _ = try view.multiGet(["a", "b"], in: small) }
+    expectMismatch { _ = try view.get("b", in: small) }
+    expectMismatch { _ = try view.multiGet(["a", "b"], in: small) }
     var cursor = try view.scan(small)
     #expect(try cursor.next()?.key == "a")
-    expectCorrupted { _ = try cursor.next() }
+    expectMismatch { _ = try cursor.next() }
     #expect(try cursor.next()?.key == "c")
     var transaction = try store.begin()
-    expectCorrupted { _ = try transaction.get("b", in: small) }
-    expectCorrupted { try transaction.update("b", in: small) { $0 = Small(count: 2) } }
+    expectMismatch { _ = try transaction.get("b", in: small) }
+    expectMismatch { try transaction.update("b", in: small) { $0 = Small(count: 2) } }
     #expect(try transaction.putIfAbsent("b", Small(count: 2), in: small) == false)
     #expect(transaction.uncommittedEntries == 0)
   }
