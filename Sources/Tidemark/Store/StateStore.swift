@@ -4,10 +4,13 @@ internal import RocksDB
 /// One directory, one RocksDB instance, one writer, one changelog partition: the state of a stream processor, always
 /// exactly the replay of its changelog up to the offset stored beside it.
 ///
-/// Calls block; any thread may make them. ``open(_:tables:changelog:options:progress:whileRestoring:)`` gets one.
+/// Calls block; any thread may make them. In tasks, `await` the async variants of `write`, `read` and `snapshot(atLeast:)`, which
+/// keep off the cooperative pool. ``open(_:tables:changelog:options:progress:whileRestoring:)`` gets one.
 public final class StateStore: Sendable {
   private let parts: Mutex<OpenStore?>
   private let watch = StoreWatch()
+  /// Where async writes run.
+  let actor = StoreActor()
 
   init(_ store: OpenStore) {
     parts = Mutex(store)
@@ -62,7 +65,8 @@ public final class StateStore: Sendable {
     let result: R
     do throws(E) { result = try body(&transaction) } catch { return .failure(error) }
     guard transaction.core === core else {
-      throw StoreError(.invalidArgument, "nothing is committed: the closure of a write put another transaction in its place")
+      throw StoreError(
+        .invalidArgument, "nothing is committed: the closure of a write put another transaction in its place")
     }
     try core.endClosure()
     try transaction.commit(position)
