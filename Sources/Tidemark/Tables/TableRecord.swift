@@ -93,6 +93,15 @@ package struct TableRecord: Sendable, Equatable {
     }
   }
 
+  /// Throws `invalidArgument` unless tables may be declared together.
+  static func validate(namesOf tables: [any TableDefinition]) throws(StoreError) {
+    for table in tables { try validate(name: table.name) }
+    guard Set(tables.map(\.name)).count == tables.count else {
+      throw StoreError(
+        .invalidArgument, "two tables have the same name", ["tables": tables.map(\.name).joined(separator: ", ")])
+    }
+  }
+
   /// Throws `invalidArgument` unless the name may name a table.
   static func validate(name: String) throws(StoreError) {
     do throws(StoreError) { try TopicPartition(name, 0).validate() } catch {
