@@ -3,7 +3,16 @@ public import Changelog
 /// The rows of a scan, one after the other; never an array.
 ///
 /// In a transaction each step sees the transaction as it then is: rows ahead that are written are seen, rows that are
-/// deleted are not. A cursor that came to its end stays there. Use it on the thread that uses the transaction.
+/// deleted are not. A cursor that came to its end stays there. Use it on the thread that uses the transaction; after that is
+/// over, or the store is closed, a step throws `closed`. After a commit or an abort the cursor goes on behind its last row.
+///
+/// In a snapshot all steps see one commit, also after the store is closed. A cursor can't be copied, so it is no `Sequence`:
+///
+/// ```swift
+/// try view.scan(balances).forEach { name, balance in … }
+/// var rows = try view.scan(balances)
+/// while let (name, balance) = try rows.next() { … }
+/// ```
 public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
   @usableFromInline let table: Table<Key, Value>
   @usableFromInline let rows: RowCursor
