@@ -11,7 +11,7 @@ extension Materializer {
       answer.wake()
     }
     let isAnswered = answer.wait(timeout: timeout, until: { $0 != nil }) { $0 != nil }
-    if !isAnswered { waiters.end(id, .failure(notReached(position))) }
+    if !isAnswered { waiters.end(id, reached(position)) }
     // Where another thread took the waiter out, it tells soon.
     try answer.wait(until: { $0 != nil }) { $0! }.get()
   }
@@ -27,7 +27,7 @@ extension Materializer {
       group.addTask { try await self.wait(for: position) }
       group.addTask {
         try await Task.sleep(for: time)
-        throw self.notReached(position)
+        try self.reached(position).get()
       }
       defer { group.cancelAll() }
       try await group.next()
@@ -56,14 +56,17 @@ extension Materializer {
     return id
   }
 
-  private func notReached(_ position: Position) -> StoreError {
+  /// What a wait that is over in time says: a commit may have come at the last moment.
+  private func reached(_ position: Position) -> Result<Void, StoreError> {
     let committed = state.position
+    let missing = committed.missing(of: position)
+    if missing.isEmpty { return .success(()) }
     var error = StoreError(.unavailable, "the store's commits haven't reached the position in time; try again")
-    for partition in committed.missing(of: position) {
+    for partition in missing {
       let (at, wanted) = (committed[partition]?.description ?? "none", position[partition] ?? .zero)
       error.metadata.append(StoreError.Entry(name: "\(partition)", value: "\(at) of \(wanted)"))
     }
-    return error
+    return .failure(error)
   }
 }
 

@@ -40,7 +40,8 @@ public struct StoreOptions: Sendable {
   public var createIfMissing = true
   /// For a store without a changelog: when an acknowledged commit survives a loss of power.
   ///
-  /// Such a store keeps a file log of its last commits in its own directory, whose segments go once table files have them.
+  /// Such a store keeps a file log of its last commits in its own directory, whose segments go once table files have them. An
+  /// interval of more than a day counts as a day.
   public var tailDurability: Durability = .sync
   /// At most how long a commit that is in the changelog waits for the database to take earlier ones.
   ///
