@@ -68,6 +68,8 @@ let package = Package(
       ],
       path: "Tests/BankProcess", swiftSettings: swiftSettings),
     .executableTarget(
+      name: "DatabaseProcess", dependencies: ["RocksDB"], path: "Tests/DatabaseProcess", swiftSettings: swiftSettings),
+    .executableTarget(
       name: "FixtureMaker", dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
       path: "Tests/FixtureMaker", swiftSettings: swiftSettings),
     .target(
@@ -87,7 +89,8 @@ let package = Package(
     .testTarget(name: "TidemarkBaseTests", dependencies: ["TidemarkBase"], swiftSettings: swiftSettings),
     .testTarget(
       name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
-    .testTarget(name: "RocksDBTests", dependencies: ["RocksDB", "SmallDisk"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "RocksDBTests", dependencies: ["RocksDB", "DatabaseProcess", "SmallDisk"], swiftSettings: swiftSettings),
     .testTarget(
       name: "TidemarkTests",
       dependencies: [

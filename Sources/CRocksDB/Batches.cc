@@ -3,6 +3,7 @@
 
 using rocksdb::Status;
 using rocksdb::WriteType;
+using shim::entered;
 using shim::guarded;
 using shim::slice;
 
@@ -17,6 +18,7 @@ rocksdb::WriteOptions writeOptions(int log) {
 
 template <class Batch>
 Status writeBatch(RDBDatabase* database, Batch& owner, rocksdb::WriteBatch* batch, int log) {
+  if (database->shared->takesFilesOnly) return Status::InvalidArgument("the database takes table files only");
   Status status = database->shared->refusal->status();
   if (status.ok()) status = owner.families.check(*database->shared);
   if (!status.ok()) return status;
@@ -79,7 +81,7 @@ size_t rdb_batch_count(const RDBBatch* batch) { return batch->batch.Count(); }
 size_t rdb_batch_byte_count(const RDBBatch* batch) { return batch->batch.GetDataSize(); }
 
 RDBStatus rdb_write(RDBDatabase* database, RDBBatch* batch, int log) {
-  return guarded([&] { return writeBatch(database, *batch, &batch->batch, log); });
+  return entered([&] { return writeBatch(database, *batch, &batch->batch, log); });
 }
 
 RDBStatus rdb_indexed_batch_create(size_t reserveBytes, RDBIndexedBatch** out) {
@@ -144,7 +146,7 @@ RDBStatus rdb_indexed_batch_pop_savepoint(RDBIndexedBatch* batch) {
 }
 
 RDBStatus rdb_write_indexed(RDBDatabase* database, RDBIndexedBatch* batch, int log) {
-  return guarded(
+  return entered(
       [&] { return writeBatch(database, *batch->shared, batch->shared->batch.GetWriteBatch(), log); });
 }
 

@@ -6,6 +6,7 @@
 #include "rocksdb/convenience.h"
 
 using rocksdb::Status;
+using shim::entered;
 using shim::guarded;
 
 namespace shim {
@@ -20,6 +21,16 @@ Database::~Database() {
   if (db) db->Close().PermitUncheckedError();
 }
 
+std::shared_ptr<Database> Database::make() {
+  return std::shared_ptr<Database>(new Database, [](Database* database) {
+    ExitGate::Pass pass;
+    // See ExitGate.cc.
+    if (!pass.isGranted()) return;
+    if (database->db) ExitGate::closing(*database->db);
+    delete database;
+  });
+}
+
 std::vector<std::shared_ptr<FamilyHandle>> Database::allFamilies() {
   std::lock_guard<std::mutex> lock(mutex);
   std::vector<std::shared_ptr<FamilyHandle>> all;
@@ -30,8 +41,12 @@ std::vector<std::shared_ptr<FamilyHandle>> Database::allFamilies() {
 }  // namespace shim
 
 RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, RDBDatabase** out) {
-  return guarded([&] {
-    auto shared = std::make_shared<shim::Database>();
+  return entered([&] {
+    shim::ExitGate::beforeOpen();
+    auto shared = shim::Database::make();
+    Status status = shared->openFiles.take();
+    if (!status.ok()) return status;
+    shared->takesFilesOnly = options->takesFilesOnly;
     rocksdb::DBOptions databaseOptions = options->database;
     shared->familyOptions = options->family;
     shared->fileSystem = shim::makeStoreFileSystem(options->fileSystem, path);
@@ -51,30 +66,33 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     for (const auto& name : options->families) descriptors.emplace_back(name, options->family);
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* db = nullptr;
-    Status status = readOnly ? rocksdb::DB::OpenForReadOnly(databaseOptions, path, descriptors, &handles, &db)
-                             : rocksdb::DB::Open(databaseOptions, path, descriptors, &handles, &db);
+    status = readOnly ? rocksdb::DB::OpenForReadOnly(databaseOptions, path, descriptors, &handles, &db)
+                      : rocksdb::DB::Open(databaseOptions, path, descriptors, &handles, &db);
     if (!status.ok()) return status;
     shared->db.reset(db);
+    if (!readOnly) shim::ExitGate::opened(*db);
     for (size_t i = 0; i < handles.size(); i++) {
       shared->families[options->families[i]] = std::make_shared<shim::FamilyHandle>(handles[i], shared->number);
     }
     for (const auto& family : shared->allFamilies()) {
       if (status.ok()) status = shim::checkBounds(*db, family->handle);
     }
+    // A log that was there is recovered to table files already, unless options by name say otherwise.
+    if (status.ok() && !readOnly && shared->takesFilesOnly) status = shim::flushIfNeeded(*shared);
     if (!status.ok()) return status;
     *out = new RDBDatabase{std::move(shared)};
     return Status::OK();
   });
 }
 
-void rdb_close(RDBDatabase* database) { delete database; }
+void rdb_close(RDBDatabase* database) { shim::destroy(database); }
 
 RDBStatus rdb_list_families(const char* path, const RDBFileSystem* fileSystem, RDBStrings** out) {
-  return guarded([&] {
+  return entered([&] {
     auto strings = std::make_unique<RDBStrings>();
     auto environment = rocksdb::NewCompositeEnv(
         shim::makeStoreFileSystem(
-            fileSystem ? fileSystem->fileSystem : rocksdb::FileSystem::Default(), path));
+            fileSystem ? fileSystem->fileSystem : shim::privateFileSystem(), path));
     rocksdb::DBOptions options;
     options.env = environment.get();
     Status status = rocksdb::DB::ListColumnFamilies(options, path, &strings->strings);
@@ -96,7 +114,7 @@ RDBFamily* rdb_family(RDBDatabase* database, const char* name) {
 }
 
 RDBStatus rdb_family_create(RDBDatabase* database, const char* name, RDBFamily** out) {
-  return guarded([&] {
+  return entered([&] {
     shim::Database& shared = *database->shared;
     Status status = shared.refusal->status();
     if (!status.ok()) return status;
@@ -105,14 +123,36 @@ RDBStatus rdb_family_create(RDBDatabase* database, const char* name, RDBFamily**
     if (!status.ok()) return status;
     auto family = std::make_shared<shim::FamilyHandle>(handle, shared.number);
     std::lock_guard<std::mutex> lock(shared.mutex);
+    shared.openFiles.addFamilies(1);
     shared.families[name] = family;
     *out = new RDBFamily{database->shared, std::move(family), name};
     return Status::OK();
   });
 }
 
+RDBStatus rdb_families_create(RDBDatabase* database, const char* names, size_t count) {
+  return entered([&] {
+    shim::Database& shared = *database->shared;
+    Status status = shared.refusal->status();
+    if (!status.ok()) return status;
+    std::vector<std::string> list;
+    for (size_t i = 0; i < count; i++) {
+      list.emplace_back(names);
+      names += list.back().size() + 1;
+    }
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    status = shared.db->CreateColumnFamilies(shared.familyOptions, list, &handles);
+    std::lock_guard<std::mutex> lock(shared.mutex);
+    shared.openFiles.addFamilies(handles.size());
+    for (size_t i = 0; i < handles.size(); i++) {
+      shared.families[list[i]] = std::make_shared<shim::FamilyHandle>(handles[i], shared.number);
+    }
+    return status;
+  });
+}
+
 RDBStatus rdb_family_drop(RDBDatabase* database, const RDBFamily* family) {
-  return guarded([&] {
+  return entered([&] {
     shim::Database& shared = *database->shared;
     Status status = shim::checkOwner(database, family, nullptr);
     if (status.ok()) status = shared.refusal->status();
@@ -128,7 +168,7 @@ RDBStatus rdb_family_drop(RDBDatabase* database, const RDBFamily* family) {
 
 uint32_t rdb_family_id(const RDBFamily* family) { return family->family->handle->GetID(); }
 RDBSlice rdb_family_name(const RDBFamily* family) { return RDBSlice{family->name.data(), family->name.size()}; }
-void rdb_family_destroy(RDBFamily* family) { delete family; }
+void rdb_family_destroy(RDBFamily* family) { shim::destroy(family); }
 
 namespace shim {
 
@@ -144,18 +184,27 @@ Status flushAll(Database& shared, bool wait) {
   return shared.db->Flush(options, handles);
 }
 
+Status flushIfNeeded(Database& shared) {
+  using Properties = rocksdb::DB::Properties;
+  for (const std::string& name : {Properties::kNumEntriesActiveMemTable, Properties::kNumEntriesImmMemTables}) {
+    uint64_t count = 0;
+    if (!shared.db->GetAggregatedIntProperty(name, &count) || count != 0) return flushAll(shared, true);
+  }
+  return shared.refusal->status();
+}
+
 }  // namespace shim
 
 RDBStatus rdb_flush(RDBDatabase* database, bool wait) {
-  return guarded([&] { return shim::flushAll(*database->shared, wait); });
+  return entered([&] { return shim::flushAll(*database->shared, wait); });
 }
 
 RDBStatus rdb_verify_checksums(RDBDatabase* database) {
-  return guarded([&] { return database->shared->db->VerifyChecksum(rocksdb::ReadOptions()); });
+  return entered([&] { return database->shared->db->VerifyChecksum(rocksdb::ReadOptions()); });
 }
 
 RDBStatus rdb_compact(RDBDatabase* database) {
-  return guarded([&] {
+  return entered([&] {
     shim::Database& shared = *database->shared;
     // CompactRange flushes what overlaps; after this there is nothing left for it to flush.
     Status status = shim::flushAll(shared, true);
@@ -168,7 +217,7 @@ RDBStatus rdb_compact(RDBDatabase* database) {
 }
 
 RDBStatus rdb_wait_for_compaction(RDBDatabase* database) {
-  return guarded([&] {
+  return entered([&] {
     shim::Database& shared = *database->shared;
     using Properties = rocksdb::DB::Properties;
     // RocksDB 7.8 can't wait for compactions (DB::WaitForCompact is public since 8.2), so its counters are polled.
@@ -187,13 +236,14 @@ RDBStatus rdb_wait_for_compaction(RDBDatabase* database) {
         }
       }
       if (!busy) return Status::OK();
+      if (shim::ExitGate::isExiting()) return shim::ExitGate::refused();
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   });
 }
 
 RDBStatus rdb_property(RDBDatabase* database, const RDBFamily* family, const char* name, RDBStrings** out) {
-  return guarded([&] {
+  return entered([&] {
     Status status = shim::checkOwner(database, family, nullptr);
     if (!status.ok()) return status;
     auto strings = std::make_unique<RDBStrings>();
@@ -208,7 +258,7 @@ RDBStatus rdb_property(RDBDatabase* database, const RDBFamily* family, const cha
 
 bool rdb_integer_property(RDBDatabase* database, const RDBFamily* family, const char* name, uint64_t* out) {
   bool found = false;
-  RDBStatus status = guarded([&] {
+  RDBStatus status = entered([&] {
     Status owner = shim::checkOwner(database, family, nullptr);
     if (owner.ok()) found = database->shared->db->GetIntProperty(family->family->handle, name, out);
     return owner;
@@ -219,7 +269,7 @@ bool rdb_integer_property(RDBDatabase* database, const RDBFamily* family, const 
 
 bool rdb_summed_property(RDBDatabase* database, const char* name, uint64_t* out) {
   bool found = false;
-  RDBStatus status = guarded([&] {
+  RDBStatus status = entered([&] {
     found = database->shared->db->GetAggregatedIntProperty(name, out);
     return Status::OK();
   });
@@ -240,6 +290,8 @@ RDBStatus rdb_snapshot_create(RDBDatabase* database, RDBSnapshot** out) {
 uint64_t rdb_snapshot_sequence_number(const RDBSnapshot* snapshot) { return snapshot->snapshot->GetSequenceNumber(); }
 
 void rdb_snapshot_destroy(RDBSnapshot* snapshot) {
+  shim::ExitGate::Pass pass;
+  if (!pass.isGranted()) return;
   snapshot->database->db->ReleaseSnapshot(snapshot->snapshot);
   delete snapshot;
 }

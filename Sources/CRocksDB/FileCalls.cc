@@ -199,7 +199,7 @@ class Directory final : public rocksdb::FSDirectoryWrapper {
 class ToldFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   explicit ToldFileSystem(std::shared_ptr<FileCalls> calls)
-      : FileSystemWrapper(rocksdb::FileSystem::Default()), calls_(std::move(calls)) {}
+      : FileSystemWrapper(privateFileSystem()), calls_(std::move(calls)) {}
 
   const char* Name() const override { return "TidemarkTold"; }
 

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "CRocksDB.h"
+#include "ExitGate.h"
+#include "OpenFiles.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
@@ -37,6 +39,21 @@ RDBStatus guarded(Body&& body) noexcept {
   } catch (...) {
     return rdb_status_make(rocksdb::Status::kAborted, 0, 0, "unknown C++ exception");
   }
+}
+
+/// As ``guarded``, for what calls RocksDB: refused once the process exits.
+template <class Body>
+RDBStatus entered(Body&& body) noexcept {
+  ExitGate::Pass pass;
+  if (!pass.isGranted()) return guarded([] { return ExitGate::refused(); });
+  return guarded(body);
+}
+
+/// Destroys a handle of RocksDB; leaks it once the process exits.
+template <class Handle>
+void destroy(Handle* handle) noexcept {
+  ExitGate::Pass pass;
+  if (pass.isGranted()) delete handle;
 }
 
 inline bool isTableFile(const std::string& path) {
@@ -114,8 +131,8 @@ class Refusal {
   rocksdb::Status status_;
 };
 
-/// Makes files for their owner alone, and refuses symbolic links in the place of files.
-std::shared_ptr<rocksdb::FileSystem> makePrivateFileSystem(std::shared_ptr<rocksdb::FileSystem> base);
+/// The operating system's file system: makes files for their owner alone, and refuses symbolic links in their place.
+std::shared_ptr<rocksdb::FileSystem> privateFileSystem();
 
 std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
                                                          const std::string& database);
@@ -148,6 +165,8 @@ struct FamilyHandle {
 /// An open database and all that must live as long as it does. Members are destroyed from the last to the first.
 struct Database {
   const uint64_t number = nextNumber();  // unlike an address, never used again
+  OpenFilesShare openFiles;  // changes under `mutex`
+  bool takesFilesOnly = false;
   std::shared_ptr<rocksdb::FileSystem> fileSystem;
   std::unique_ptr<rocksdb::Env> environment;
   std::shared_ptr<Refusal> refusal = std::make_shared<Refusal>();
@@ -157,12 +176,16 @@ struct Database {
   std::map<std::string, std::shared_ptr<FamilyHandle>> families;  // under `mutex`
 
   ~Database();
+  /// Closes with its last owner; unless the process exits, then it stays open.
+  static std::shared_ptr<Database> make();
   static uint64_t nextNumber();
   std::vector<std::shared_ptr<FamilyHandle>> allFamilies();
 };
 
 /// Flushes all column families, atomically.
 rocksdb::Status flushAll(Database& shared, bool wait);
+/// Flushes all column families, if a memtable holds something.
+rocksdb::Status flushIfNeeded(Database& shared);
 
 }  // namespace shim
 
@@ -184,7 +207,8 @@ struct RDBFileSystem {
 };
 
 struct RDBOptions {
-  std::shared_ptr<rocksdb::FileSystem> fileSystem = rocksdb::FileSystem::Default();
+  std::shared_ptr<rocksdb::FileSystem> fileSystem = shim::privateFileSystem();
+  bool takesFilesOnly = false;
   rocksdb::DBOptions database;
   rocksdb::ColumnFamilyOptions family;
   std::vector<std::string> families;

@@ -4,6 +4,7 @@
 #include "rocksdb/sst_file_writer.h"
 
 using rocksdb::Status;
+using shim::entered;
 using shim::guarded;
 using shim::slice;
 
@@ -53,7 +54,7 @@ struct RDBTableFile {
 };
 
 RDBStatus rdb_verify_table_file(const char* path, const RDBFileSystem* fileSystem) {
-  return guarded([&] {
+  return entered([&] {
     rocksdb::Options options;
     if (fileSystem) options.env = fileSystem->environment.get();
     rocksdb::SstFileReader reader{options};
@@ -63,7 +64,7 @@ RDBStatus rdb_verify_table_file(const char* path, const RDBFileSystem* fileSyste
 }
 
 RDBStatus rdb_table_file_create(RDBDatabase* database, const RDBFamily* family, const char* path, RDBTableFile** out) {
-  return guarded([&] {
+  return entered([&] {
     if (family->database != database->shared) {
       return Status::InvalidArgument("the column family belongs to another database", family->name);
     }
@@ -79,19 +80,19 @@ RDBStatus rdb_table_file_create(RDBDatabase* database, const RDBFamily* family, 
   });
 }
 
-void rdb_table_file_destroy(RDBTableFile* file) { delete file; }
+void rdb_table_file_destroy(RDBTableFile* file) { shim::destroy(file); }
 
 RDBStatus rdb_table_file_put(RDBTableFile* file, const void* key, size_t keyLength, const void* value,
                              size_t valueLength) {
-  return guarded([&] { return file->writer->Put(slice(key, keyLength), slice(value, valueLength)); });
+  return entered([&] { return file->writer->Put(slice(key, keyLength), slice(value, valueLength)); });
 }
 
 RDBStatus rdb_table_file_delete(RDBTableFile* file, const void* key, size_t keyLength) {
-  return guarded([&] { return file->writer->Delete(slice(key, keyLength)); });
+  return entered([&] { return file->writer->Delete(slice(key, keyLength)); });
 }
 
 RDBStatus rdb_table_file_finish(RDBTableFile* file) {
-  return guarded([&] {
+  return entered([&] {
     Status status = file->writer->Finish();
     if (status.ok()) file->writer.reset();
     return status;
@@ -115,7 +116,7 @@ RDBStatus rdb_ingestion_create(RDBDatabase* database, RDBIngestion** out) {
   });
 }
 
-void rdb_ingestion_destroy(RDBIngestion* ingestion) { delete ingestion; }
+void rdb_ingestion_destroy(RDBIngestion* ingestion) { shim::destroy(ingestion); }
 
 RDBStatus rdb_ingestion_add(RDBIngestion* ingestion, const RDBFamily* family, const char* path) {
   return guarded([&] {
@@ -134,7 +135,7 @@ RDBStatus rdb_ingestion_add(RDBIngestion* ingestion, const RDBFamily* family, co
 }
 
 RDBStatus rdb_ingestion_finish(RDBIngestion* ingestion) {
-  return guarded([&] {
+  return entered([&] {
     shim::Database& shared = *ingestion->database;
     Status status = shared.refusal->status();
     if (!status.ok()) return status;

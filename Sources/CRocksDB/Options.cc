@@ -1,6 +1,4 @@
 // Options that hold for every database, the memory that databases share, and overrides by name.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <unordered_map>
 
@@ -11,6 +9,7 @@
 #include "rocksdb/table.h"
 
 using rocksdb::Status;
+using shim::entered;
 using shim::guarded;
 
 RDBStatus rdb_cache_create(size_t capacityBytes, RDBCache** out) {
@@ -47,22 +46,19 @@ bool isSupported(rocksdb::CompressionType type) {
   return std::find(types.begin(), types.end(), type) != types.end();
 }
 
-/// How many table files may be open: not all that the process may have.
-int openFilesLimit() {
-  rlimit limit{};
-  const rlim_t most = 4096;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return most;
-  return static_cast<int>(std::min(most, limit.rlim_cur / 4));
-}
-
-rocksdb::DBOptions databaseDefaults() {
+rocksdb::DBOptions databaseDefaults(bool takesFilesOnly) {
   rocksdb::DBOptions options;
   options.create_missing_column_families = false;
-  options.atomic_flush = true;           // data and the offset beside it reach the disk together
+  // Data and the offset beside it reach the disk together; those of table files do in one ingestion.
+  options.atomic_flush = !takesFilesOnly;
+  options.avoid_flush_during_recovery = false;
   options.max_bgerror_resume_count = 0;  // a failed flush stays failed
   options.paranoid_checks = true;        // else RocksDB ignores errors of flushes
   options.avoid_flush_during_shutdown = true;
-  options.max_open_files = openFilesLimit();  // with -1 opening reads index and filter of each table file there is
+  options.fail_if_options_file_error = false;  // that file isn't written (StoreFileSystem.cc)
+  // Table files with a reader in memory; their descriptors are the process's (OpenFiles.cc). With -1 opening reads index and
+  // filter of each table file there is.
+  options.max_open_files = 4096;
   options.max_file_opening_threads = 2;  // for those few; making 16 threads takes longer
   // By default 4 MiB, which an open store takes of the disk, and where there is less, all that there is.
   options.manifest_preallocation_size = 64 << 10;
@@ -74,12 +70,12 @@ rocksdb::DBOptions databaseDefaults() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions familyDefaults(size_t writeBufferBytes, const RDBCache* cache) {
+rocksdb::ColumnFamilyOptions familyDefaults(bool takesFilesOnly, size_t writeBufferBytes, const RDBCache* cache) {
   rocksdb::ColumnFamilyOptions options;
   options.write_buffer_size = writeBufferBytes;
   options.level_compaction_dynamic_level_bytes = true;
   // One hint for all keys: in a batch in key order each insertion is a short search from the one before.
-  options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
+  if (!takesFilesOnly) options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
   options.compression =
       isSupported(rocksdb::kLZ4Compression) ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
 
@@ -112,27 +108,28 @@ Status naming(const Status& status, const char* name) {
 
 }  // namespace
 
-RDBStatus rdb_options_create(bool createIfMissing, size_t writeBufferBytes, int maxBackgroundJobs,
-                             const RDBCache* cache, const RDBWriteBufferManager* manager,
+RDBStatus rdb_options_create(bool createIfMissing, bool takesFilesOnly, size_t writeBufferBytes,
+                             int maxBackgroundJobs, const RDBCache* cache, const RDBWriteBufferManager* manager,
                              const RDBFileSystem* fileSystem, RDBHooks hooks, RDBOptions** out) {
-  return guarded([&] {
+  return entered([&] {
     // First of all the hooks, so that they are released whatever fails.
     auto shared = std::make_shared<shim::Hooks>(hooks);
     auto options = std::make_unique<RDBOptions>();
     options->hooks = std::move(shared);
-    options->database = databaseDefaults();
+    options->takesFilesOnly = takesFilesOnly;
+    options->database = databaseDefaults(takesFilesOnly);
     options->database.create_if_missing = createIfMissing;
     options->database.max_background_jobs = maxBackgroundJobs;
     if (fileSystem) options->fileSystem = fileSystem->fileSystem;
-    if (manager) options->database.write_buffer_manager = manager->manager;
-    options->family = familyDefaults(writeBufferBytes, cache);
+    if (manager && !takesFilesOnly) options->database.write_buffer_manager = manager->manager;
+    options->family = familyDefaults(takesFilesOnly, writeBufferBytes, cache);
     *out = options.release();
     return Status::OK();
   });
 }
 
 RDBStatus rdb_options_override_database(RDBOptions* options, const char* name, const char* value) {
-  return guarded([&] {
+  return entered([&] {
     rocksdb::DBOptions changed;
     Status status =
         rocksdb::GetDBOptionsFromMap(strictConfiguration(), options->database, {{name, value}}, &changed);
@@ -142,7 +139,7 @@ RDBStatus rdb_options_override_database(RDBOptions* options, const char* name, c
 }
 
 RDBStatus rdb_options_override_family(RDBOptions* options, const char* name, const char* value) {
-  return guarded([&] {
+  return entered([&] {
     rocksdb::ColumnFamilyOptions changed;
     Status status =
         rocksdb::GetColumnFamilyOptionsFromMap(strictConfiguration(), options->family, {{name, value}}, &changed);
@@ -161,7 +158,7 @@ RDBStatus rdb_options_add_family(RDBOptions* options, const char* name) {
 void rdb_options_destroy(RDBOptions* options) { delete options; }
 
 RDBStatus rdb_effective_options(RDBDatabase* database, RDBStrings** out) {
-  return guarded([&] {
+  return entered([&] {
     rocksdb::DB& db = *database->shared->db;
     std::string databaseText, familyText, tableText;
     std::unordered_map<std::string, std::string> databaseMap, familyMap, tableMap;

@@ -2,6 +2,7 @@
 #include "Handles.h"
 
 using rocksdb::Status;
+using shim::entered;
 using shim::guarded;
 using shim::slice;
 
@@ -63,6 +64,11 @@ void describe(const rocksdb::Iterator& iterator, RDBEntry* out) {
 /// Moves an iterator. RocksDB doesn't throw here but for want of memory, and then there is nothing to fall back on.
 template <class Move>
 void moved(RDBIterator* iterator, RDBEntry* out, Move&& move) noexcept {
+  shim::ExitGate::Pass pass;
+  if (!pass.isGranted()) {
+    *out = RDBEntry{};
+    return;
+  }
   move(*iterator->iterator);
   describe(*iterator->iterator, out);
 }
@@ -78,7 +84,7 @@ struct RDBValues {
 RDBStatus rdb_get(RDBDatabase* database, const RDBFamily* family, const RDBSnapshot* snapshot, int tier,
                   const void* key, size_t keyLength, RDBPinned* out) {
   *out = RDBPinned{};
-  return guarded([&] {
+  return entered([&] {
     Status status = shim::checkOwner(database, family, snapshot);
     if (!status.ok()) return status;
     struct GiveBack {
@@ -99,7 +105,7 @@ void rdb_unpin(void* pin) { pins.giveBack(static_cast<rocksdb::PinnableSlice*>(p
 
 RDBStatus rdb_multi_get(RDBDatabase* database, const RDBFamily* family, const RDBSnapshot* snapshot, int tier,
                         const void* keys, const size_t* ends, size_t count, RDBValues** out) {
-  return guarded([&] {
+  return entered([&] {
     Status status = shim::checkOwner(database, family, snapshot);
     if (!status.ok()) return status;
     std::vector<rocksdb::Slice> slices;
@@ -147,13 +153,16 @@ RDBStatus rdb_iterator_create(RDBDatabase* database, const RDBFamily* family, co
     auto result = std::make_unique<RDBIterator>();
     result->database = database->shared;
     result->family = family->family;
-    result->iterator.reset(database->shared->db->NewIterator(options, family->family->handle));
+    shim::ExitGate::Pass pass;
+    result->iterator.reset(pass.isGranted()
+                               ? database->shared->db->NewIterator(options, family->family->handle)
+                               : rocksdb::NewErrorIterator(shim::ExitGate::refused()));
     *out = result.release();
     return Status::OK();
   });
 }
 
-void rdb_iterator_destroy(RDBIterator* iterator) { delete iterator; }
+void rdb_iterator_destroy(RDBIterator* iterator) { shim::destroy(iterator); }
 
 void rdb_iterator_seek_to_first(RDBIterator* iterator, RDBEntry* out) {
   moved(iterator, out, [](rocksdb::Iterator& it) { it.SeekToFirst(); });
@@ -180,5 +189,6 @@ void rdb_iterator_previous(RDBIterator* iterator, RDBEntry* out) {
 }
 
 RDBStatus rdb_iterator_status(const RDBIterator* iterator) {
-  return guarded([&] { return iterator->iterator->status(); });
+  // One that was stopped by the end of the process looks as if it were at its end.
+  return entered([&] { return iterator->iterator->status(); });
 }

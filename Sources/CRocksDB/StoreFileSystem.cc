@@ -19,6 +19,9 @@ using rocksdb::Slice;
 
 std::string fileName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+/// RocksDB's record of its options.
+bool isOptionsFile(const std::string& path) { return fileName(path).compare(0, 8, "OPTIONS-") == 0; }
+
 bool isManifest(const std::string& path) { return fileName(path).compare(0, 9, "MANIFEST-") == 0; }
 
 /// Where the whole records of a MANIFEST end: at the first that is torn, if it is torn.
@@ -178,8 +181,11 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
   IOStatus NewRandomAccessFile(const std::string& path, const FileOptions& options,
                                std::unique_ptr<FSRandomAccessFile>* file, IODebugContext* debug) override {
     IOStatus status = FileSystemWrapper::NewRandomAccessFile(path, options, file, debug);
-    if (status.ok() && !isInDatabase(path)) {
+    if (!status.ok()) return status;
+    if (!isInDatabase(path)) {
       file->reset(new IngestedFile(std::move(*file), path, failedRead_));
+    } else if (isTableFile(path)) {
+      *file = makePooledFile(std::move(*file), target_, path, options);
     }
     return status;
   }
@@ -193,6 +199,9 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
 
   IOStatus NewWritableFile(const std::string& path, const FileOptions& options, std::unique_ptr<FSWritableFile>* file,
                            IODebugContext* debug) override {
+    // Nobody reads it, and writing it and reading it back is half of an open and most of making a column family. RocksDB
+    // goes on without it (`fail_if_options_file_error`).
+    if (isOptionsFile(path)) return IOStatus::NotSupported("options aren't recorded", path);
     if (isTableFile(path)) {
       // Never written over: it may be in the database under another name, where its first couldn't be removed.
       IOStatus status = FileSystemWrapper::DeleteFile(path, IOOptions(), debug);
@@ -255,7 +264,7 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
 
 std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
                                                          const std::string& database) {
-  return std::make_shared<StoreFileSystem>(makePrivateFileSystem(std::move(base)), database);
+  return std::make_shared<StoreFileSystem>(std::move(base), database);
 }
 
 }  // namespace shim

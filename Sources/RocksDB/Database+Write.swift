@@ -41,6 +41,6 @@ extension Database {
 
   /// Makes a copy of the database in a directory that doesn't exist yet, with hard links where that is possible.
   ///
-  /// It flushes first, so like ``flush(wait:)`` it must run alone.
+  /// If a memtable holds something it flushes first, so like ``flush(wait:)`` it must run alone.
   public func checkpoint(to path: String) throws(RocksDBError) { unsafe try check(rdb_checkpoint(handle, path)) }
 }

@@ -1,9 +1,12 @@
 internal import CRocksDB
 
-/// An open database, with atomic flush over all of its column families.
+/// An open database, with atomic flush over all of its column families, or without any flush.
 ///
 /// It may be used by many threads. Column families, snapshots and iterators keep it open: it closes, and its lock is
 /// released, when the last of them is gone. Closing doesn't flush.
+///
+/// From the moment that the process begins to exit, calls throw `shutdownInProgress`, and a database that isn't closed stays
+/// open. Exit waits for calls under way, half a minute at most, and for work in the background, which stops.
 ///
 /// After a flush or a write of the MANIFEST failed, every write, flush and checkpoint throws that first error until the
 /// database is opened again; reads go on.
@@ -17,7 +20,8 @@ public struct Database: ~Copyable {
 
   /// Opens a database for reading and writing, and locks it.
   ///
-  /// All column families that it has must be named; `default` is added if it is missing.
+  /// All column families that it has must be named; `default` is added if it is missing. Throws `busy` if the process may
+  /// have too few open files (``OpenFiles``).
   public static func open(
     _ path: String, options: DatabaseOptions, columnFamilies: [String]
   ) throws(RocksDBError) -> Database {
@@ -59,6 +63,17 @@ public struct Database: ~Copyable {
   /// Makes a column family; it is durable on return.
   public func createColumnFamily(_ name: String) throws(RocksDBError) -> ColumnFamily {
     unsafe ColumnFamily(taking: try makeHandle { out in unsafe rdb_family_create(handle, name, out) })
+  }
+
+  /// Makes column families, which takes less than one by one; they are durable on return.
+  ///
+  /// After a throw some of them may be there.
+  public func createColumnFamilies(_ names: [String]) throws(RocksDBError) {
+    if names.isEmpty { return }
+    var bytes = ContiguousArray<CChar>()
+    for name in names { bytes.append(contentsOf: name.utf8CString) }
+    // Proof: each name ends with its zero, and the shim copies them during the call.
+    unsafe try check(bytes.withUnsafeBufferPointer { unsafe rdb_families_create(handle, $0.baseAddress!, names.count) })
   }
 
   /// Drops a column family; its data goes when its last handle and iterator are gone.

@@ -4,12 +4,17 @@ internal import CRocksDB
 ///
 /// Fixed are: atomic flush over all column families; no automatic recovery from background errors; paranoid checks; no
 /// flush when it closes; a Bloom filter of 10 bits a key; XXH3 checksums; LZ4 where RocksDB has it; an insert hint for
-/// batches in key order; at most 4,096 open table files (fewer where the process may have
-/// few files), of which opening reads some.
+/// batches in key order; no OPTIONS file; readers of at most 4,096 table files in memory, of which opening makes some.
 public struct DatabaseOptions: Sendable {
   /// Whether a directory without a database becomes one.
   public var createIfMissing = true
-  /// The size of one column family's memtable before it is flushed, in bytes.
+  /// Whether table files are all that the database takes (``Database/makeIngestion()``): batches are refused.
+  ///
+  /// Opening it brings what RocksDB's log holds into table files. Then no memtable holds anything, and the log stays empty.
+  /// There is no atomic flush, no insert hint, and no part in ``writeBufferManager``.
+  public var writesOnlyByIngestion = false
+  /// The size of one column family's memtable before it is flushed, in bytes; with ``writesOnlyByIngestion``, of one that a
+  /// log is recovered to.
   public var writeBufferBytes = 64 << 20
   /// How many flushes and compactions run at the same time.
   public var maxBackgroundJobs = 2
@@ -19,9 +24,9 @@ public struct DatabaseOptions: Sendable {
   public var writeBufferManager: WriteBufferManager?
   /// The file system that the database is on; `nil`: the operating system's, and nobody looks on.
   public var fileSystem: ToldFileSystem?
-  /// Options of the database by RocksDB's names, as in its OPTIONS file.
+  /// Options of the database by RocksDB's names.
   public var overrides: [String: String] = [:]
-  /// Options of every column family by RocksDB's names, as in its OPTIONS file.
+  /// Options of every column family by RocksDB's names.
   public var columnFamilyOverrides: [String: String] = [:]
   /// Called before the sync of each SST file, of flushes and of compactions; an error makes that sync fail with it.
   ///
@@ -51,8 +56,9 @@ public struct DatabaseOptions: Sendable {
 
   /// Names that can't be overridden: what the promises of ``Database`` rest on, and what has a property of its own.
   static let fixedNames: Set<String> = [
-    "atomic_flush", "max_bgerror_resume_count", "paranoid_checks", "avoid_flush_during_shutdown", "create_if_missing",
-    "create_missing_column_families", "error_if_exists", "comparator",
+    "atomic_flush", "max_bgerror_resume_count", "paranoid_checks", "avoid_flush_during_recovery",
+    "avoid_flush_during_shutdown", "create_if_missing", "create_missing_column_families", "error_if_exists",
+    "comparator", "fail_if_options_file_error",
   ]
 
   /// Makes the shim's options for the column families named.
@@ -66,8 +72,8 @@ public struct DatabaseOptions: Sendable {
     let hooks = unsafe Hooks(self).handle
     let options = unsafe try makeHandle { out in
       unsafe rdb_options_create(
-        createIfMissing, max(0, writeBufferBytes), Int32(clamping: maxBackgroundJobs), blockCache?.handle,
-        writeBufferManager?.handle, fileSystem?.handle, hooks, out)
+        createIfMissing, writesOnlyByIngestion, max(0, writeBufferBytes), Int32(clamping: maxBackgroundJobs),
+        blockCache?.handle, writeBufferManager?.handle, fileSystem?.handle, hooks, out)
     }
     // Proof: the handle is used only up to here.
     defer { unsafe rdb_options_destroy(options) }

@@ -150,6 +150,22 @@ import Testing
     #expect(database.integerProperty("rocksdb.no-such-property", in: family) == nil)
   }
 
+  @Test func `no file of options is written, and one that is there doesn't matter`() throws {
+    let path = directory.child("db")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    try Data("no options".utf8).write(to: URL(fileURLWithPath: path + "/OPTIONS-000007"))
+    for open in 0..<2 {
+      let database = try Database.open(path, options: .init(), columnFamilies: open == 0 ? [] : ["table"])
+      if open == 0 { try database.createColumnFamilies(["table"]) }
+      let table = try database.family("table")
+      try database.put("a", "\(open)", in: table)
+      try database.checkpoint(to: directory.child("copy \(open)"))
+    }
+    #expect(directory.listing().filter { $0.contains("OPTIONS-") }.count == 1)
+    let copy = try Database.openReadOnly(directory.child("copy 1"), options: .init(), columnFamilies: ["table"])
+    #expect(try copy.get("a", in: try copy.family("table")) == "1")
+  }
+
   @Test func `databases share a cache and a limit of memtables`() throws {
     let cache = BlockCache(capacityBytes: 8 << 20)
     let manager = WriteBufferManager(bufferBytes: 4 << 20, cache: cache)

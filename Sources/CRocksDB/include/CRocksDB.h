@@ -120,6 +120,19 @@ RDBStatus rdb_file_system_create(RDBFileCallHandler handler, RDBFileSystem *_Nul
 /// What uses it goes on using it.
 void rdb_file_system_destroy(RDBFileSystem *_Nonnull file_system);
 
+// MARK: Open files
+
+/// The files that the databases of the process hold open.
+typedef struct RDBOpenFiles {
+  /// How many files the process may have (RLIMIT_NOFILE).
+  size_t limit;
+  size_t databases;
+  /// Open table files, and how many may be.
+  size_t table_files;
+  size_t table_file_capacity;
+} RDBOpenFiles;
+void rdb_open_files(RDBOpenFiles *_Nonnull out);
+
 // MARK: Options
 
 /// Whether a column family's writes wait for flushes and compactions; the numbers are those of
@@ -143,8 +156,9 @@ typedef struct RDBHooks {
 } RDBHooks;
 
 typedef struct RDBOptions RDBOptions;
+/// With `ingestion_only` the database takes table files and nothing else: batches are refused.
 RDBStatus rdb_options_create(
-    bool create_if_missing, size_t write_buffer_bytes, int max_background_jobs, const RDBCache *_Nullable cache,
+    bool create_if_missing, bool ingestion_only, size_t write_buffer_bytes, int max_background_jobs, const RDBCache *_Nullable cache,
     const RDBWriteBufferManager *_Nullable manager, const RDBFileSystem *_Nullable file_system, RDBHooks hooks,
     RDBOptions *_Nullable *_Nonnull out);
 /// Sets an option of the database by RocksDB's name.
@@ -177,6 +191,8 @@ RDBStatus rdb_list_families(
 RDBFamily *_Nullable rdb_family(RDBDatabase *_Nonnull database, const char *_Nonnull name);
 RDBStatus rdb_family_create(
     RDBDatabase *_Nonnull database, const char *_Nonnull name, RDBFamily *_Nullable *_Nonnull out);
+/// Makes several families; `names` holds `count` names, each ended by a zero. After a failure some may be there.
+RDBStatus rdb_families_create(RDBDatabase *_Nonnull database, const char *_Nonnull names, size_t count);
 RDBStatus rdb_family_drop(RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family);
 uint32_t rdb_family_id(const RDBFamily *_Nonnull family);
 /// Lives as long as the handle.
@@ -185,6 +201,7 @@ void rdb_family_destroy(RDBFamily *_Nonnull family);
 
 /// Flushes every column family, atomically.
 RDBStatus rdb_flush(RDBDatabase *_Nonnull database, bool wait);
+/// Flushes first, if a memtable holds something.
 RDBStatus rdb_checkpoint(RDBDatabase *_Nonnull database, const char *_Nonnull path);
 RDBStatus rdb_verify_checksums(RDBDatabase *_Nonnull database);
 RDBStatus rdb_compact(RDBDatabase *_Nonnull database);

@@ -56,8 +56,8 @@ import TidemarkTesting
   /// Seen to fail with: a request that stays until there is something to apply.
   @Test func whatWasAskedForIsDoneOnce() {
     var schedule = schedule()
-    let (first, second) = (schedule.request(), schedule.request())
-    #expect(first && !second)
+    let (isNews, isNewsAgain) = (schedule.request(), schedule.request())
+    #expect(isNews && !isNewsAgain)
     #expect(next(&schedule, 0) == .apply)
     #expect(next(&schedule, 0) == .wait(until: nil))
   }

@@ -45,7 +45,7 @@ import TidemarkTesting
     for name in ["store/HEAD", "store/db/CURRENT", "store/db/LOG", "store/db/LOCK", "store/db/IDENTITY"] {
       #expect(paths.contains(directory(name)))
     }
-    #expect(paths.contains { $0.hasSuffix(".sst") } && paths.contains { $0.contains("/db/OPTIONS-") })
+    #expect(paths.contains { $0.hasSuffix(".sst") } && paths.contains { $0.contains("/db/MANIFEST-") })
     for path in paths {
       let attributes = try FileManager.default.attributesOfItem(atPath: path)
       let mode = try #require(attributes[.posixPermissions] as? NSNumber).uint16Value
