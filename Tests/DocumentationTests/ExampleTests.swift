@@ -41,6 +41,35 @@ import TidemarkTesting
     #expect(try latestOrders(of: "anna", in: view, atMost: 2) == [order(99), order(96)])
   }
 
+  @Test func tasksWriteAndReadWhatTheyWrote() async throws {
+    let store = try openStore(in: directory.path)
+    #expect(try await add(5, to: "anna", next: 1, in: store) == 5)
+    async let sum = spent(by: "anna", upTo: 2, in: store)
+    #expect(try await add(6, to: "anna", next: 2, in: store) == 11)
+    #expect(try await sum == 11)
+  }
+
+  @Test func aReportReadsARangeAndTheNearestRow() throws {
+    let store = try openStore(in: directory.path)
+    try fill(store, 0..<10)
+    let report = try report("a"..<"b", "anna", before: 9, in: try store.snapshot())
+    #expect(report.cents == 18)
+    #expect(report.latest == order(6))
+    #expect(throws: StoreError.self) { try look(at: directory("store"), for: "anna") }
+    try store.close()
+  }
+
+  @Test func aClosedStoreIsLookedAt() throws {
+    do {
+      let store = try openStore(in: directory.path)
+      try fill(store, 0..<10)
+      try store.close()
+    }
+    let found = try look(at: directory("store"), for: "anna")
+    #expect(found.cents == 18)
+    #expect(try StateStore.storedOffset(at: directory("store"))?.offset == found.offset)
+  }
+
   @Test func aSavepointTakesAnOrderBack() throws {
     let store = try openStore(in: directory.path)
     var transaction = try store.begin()

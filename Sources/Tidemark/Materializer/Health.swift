@@ -38,7 +38,7 @@ final class Health: Sendable {
   func checkOpen() throws(StoreError) { if isClosed { throw Self.closedError() } }
 
   @inline(never)
-  private static func closedError() -> StoreError { StoreError(.closed, "the store is closed") }
+  static func closedError() -> StoreError { StoreError(.closed, "the store is closed") }
 
   /// Whether the store takes writes.
   var takesWrites: Bool { takesWritesFlag.load(ordering: .relaxed) }

@@ -14,6 +14,7 @@ struct Opening {
 
   /// Takes the directory's lock; throws `locked` while another has it.
   init(_ directory: StoreDirectory, _ changelog: (any Changelog)?, _ options: StoreOptions) throws(StoreError) {
+    let options = try options.validated()
     if !options.createIfMissing, try !directory.hasHead, try !directory.hasDatabase {
       throw StoreError(.invalidArgument, "there is no store", ["directory": directory.path])
     }
