@@ -85,6 +85,10 @@ let package = Package(
     .target(
       name: "FuzzTargets", dependencies: ["CChecksum", "Changelog", "RowInput", "Tidemark", "TidemarkTesting"],
       path: "Tests/FuzzTargets", swiftSettings: swiftSettings),
+    .target(name: "ProfileCounters", path: "Tests/ProfileCounters"),
+    .executableTarget(
+      name: "RecordPath", dependencies: ["Tidemark", "ProfileCounters", "QuietLogs"], path: "Tests/RecordPath",
+      exclude: ["run"], swiftSettings: swiftSettings),
     .target(name: "SmallDisk", path: "Tests/SmallDisk", swiftSettings: swiftSettings),
     .testTarget(name: "TidemarkBaseTests", dependencies: ["TidemarkBase"], swiftSettings: swiftSettings),
     .testTarget(
@@ -108,6 +112,7 @@ let package = Package(
         .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
       swiftSettings: swiftSettings),
+    .testTarget(name: "SourceLayoutTests", swiftSettings: swiftSettings),
     // What somebody outside of this package sees: the products alone, and nothing that is `package`.
     .testTarget(
       name: "PublicAPITests", dependencies: ["Tidemark", "TidemarkTesting"], packageAccess: false,

@@ -4,8 +4,8 @@
  * `Model/run` checks it, and that each variant (`#ifdef BREAK_…`) is refuted by the rule that it breaks.
  *
  * What stands for what
- *   Writer          the thread of the transaction: StateStore.open (Opening), then Engine.commit one after the other
- *   Applier         the store's own thread (Maintenance): Engine.apply, then Head.write
+ *   Writer          the thread of the transaction: StateStore.open (Opening), then StoreWriter.commit one after the other
+ *   Applier         a thread of the Scheduler: Materializer.apply, then Head.write
  *   init            fate: SIGKILL, loss of power, a failing sync, a flipped bit, a removed lock file
  *   seg, batch      the file log (FileLog, LogDirectory): segments by their base offset, commit batches by number
  *   recorded        recovery-point-offset-checkpoint and the last start in leader-epoch-checkpoint
@@ -629,7 +629,7 @@ inline restore() {
   d_step { from = 0; my.committed = my.end; my.open = true; checkView() }
 }
 
-/* ---- Committing (Engine.commit, FileLogWriter.append) ---- */
+/* ---- Committing (StoreWriter.commit, FileLogWriter.append) ---- */
 
 inline commit() {
   d_step {

@@ -1,3 +1,4 @@
+internal import CChecksum
 internal import Glibc
 
 extension [UInt8] {
@@ -46,5 +47,14 @@ extension RawSpan {
       }
     }
     return order != 0 ? order : byteCount - other.byteCount
+  }
+}
+
+/// Goes on with a CRC-32C over more bytes.
+package func crc32c(_ checksum: UInt32, _ bytes: RawSpan) -> UInt32 {
+  unsafe bytes.withUnsafeBytes { buffer in
+    // Proof: the pointer is valid for the count; without bytes nothing is read.
+    guard let start = buffer.baseAddress else { return checksum }
+    return unsafe tidemark_crc32c(checksum, start, buffer.count)
   }
 }

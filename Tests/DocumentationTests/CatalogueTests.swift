@@ -74,6 +74,19 @@ import Tidemark
     }
   }
 
+  /// Seen to fail with: a link to `../Store/Engine.swift`.
+  @Test func everyLinkToAFileLeadsToOne() throws {
+    var count = 0
+    for (name, text) in try Self.articles() {
+      for link in text.matches(of: /\]\((\.\.\/[^)#]+)\)/) {
+        count += 1
+        let file = Self.catalogue.appending(path: String(link.output.1)).standardizedFileURL
+        #expect(FileManager.default.fileExists(atPath: file.path), "\(name) links to \(link.output.1)")
+      }
+    }
+    #expect(count > 30)
+  }
+
   @Test func everyPictureIsThere() throws {
     for (name, text) in try Self.articles() {
       for link in text.matches(of: /!\[[^\]]+\]\(([a-z-]+)\)/) {

@@ -1,5 +1,6 @@
 internal import Changelog
 internal import Foundation
+internal import RocksDB
 
 /// The rows of the column family `offsets`.
 ///
@@ -59,5 +60,39 @@ extension OffsetsFamily {
     var id = UUID().uuid
     _ = unsafe withUnsafeMutableBytes(of: &id) { unsafe identity.prefix(16).copyBytes(to: $0) }
     return UUID(uuid: id)
+  }
+}
+
+/// Rows of `offsets` that are installed together.
+struct OffsetsRows {
+  /// By key; without a value a row is deleted.
+  private var rows: [[UInt8]: [UInt8]?] = [:]
+
+  /// Sets the row of a key.
+  mutating func set(_ key: [UInt8], _ encode: (inout ByteBuffer) -> Void) {
+    var value = ByteBuffer()
+    encode(&value)
+    rows[key] = .some(value.bytes.array)
+  }
+
+  /// Says that the changelog is the store's own tail log.
+  mutating func setTail() { set(OffsetsFamily.tailKey) { $0.append(1) } }
+
+  /// Deletes the row of a key.
+  mutating func delete(_ key: [UInt8]) { rows[key] = .some(nil) }
+
+  /// Sets the rows that every change comes with; `offsetKey` names the changelog's partition.
+  mutating func set(_ state: CommittedState, offsetKey: [UInt8]) {
+    set(offsetKey) { $0.append(bigEndian: state.offset.value) }
+    set(OffsetsFamily.commitKey) { OffsetsFamily.encode(state, into: &$0) }
+  }
+
+  /// Writes them to a table file, to be taken in.
+  func write(to path: String, for database: SharedDatabase) throws(RocksDBError) {
+    var file = try database.handle.makeTableFile(at: path, for: database.offsets)
+    for (key, value) in rows.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+      if let value { try file.put(key.rawSpan, value.rawSpan) } else { try file.delete(key.rawSpan) }
+    }
+    try file.finish()
   }
 }

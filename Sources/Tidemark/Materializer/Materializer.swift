@@ -34,7 +34,7 @@ final class Materializer: Sendable {
   private let head = Mutex<Head?>(nil)
   private let views: ViewRegistry
   /// Called with each offset that the database has for good.
-  private let stored: @Sendable (Offset) -> Void
+  private let stored: (@Sendable (Offset) -> Void)?
 
   private struct Committed: ~Copyable {
     var waiting: WaitingCommits
@@ -45,7 +45,7 @@ final class Materializer: Sendable {
 
   init(
     _ parts: OpenDatabase, _ waiting: consuming WaitingCommits, lagLimitBytes: Int,
-    stored: @escaping @Sendable (Offset) -> Void
+    stored: (@Sendable (Offset) -> Void)?
   ) {
     directory = parts.directory
     options = parts.options
@@ -242,7 +242,7 @@ final class Materializer: Sendable {
     }
     committed.wake()
     observer.metrics?.flushCompleted()
-    stored(application.state.offset)
+    stored?(application.state.offset)
     work.wake()
   }
 

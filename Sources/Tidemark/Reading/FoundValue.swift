@@ -1,4 +1,4 @@
-internal import Changelog
+public import Changelog
 internal import Glibc
 internal import RocksDB
 
@@ -91,4 +91,12 @@ struct FoundValue: ~Copyable {
   /// A method, as the caller would get this allocated if it were a variable there.
   @inlinable
   func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R? { isPresent ? try body(bytes) : nil }
+}
+
+extension FoundValue {
+  /// The value of a key; `nil` if there is none.
+  @inlinable
+  func decoded<K, V>(in table: Table<K, V>, _ key: K.Value) throws(StoreError) -> V.Value? {
+    isPresent ? try table.value(bytes, of: key) : nil
+  }
 }

@@ -34,19 +34,3 @@ extension Table {
     return error
   }
 }
-
-extension FoundValue {
-  /// The value of a key; `nil` if there is none.
-  @inlinable
-  func decoded<K, V>(in table: Table<K, V>, _ key: K.Value) throws(StoreError) -> V.Value? {
-    isPresent ? try table.value(bytes, of: key) : nil
-  }
-}
-
-extension String {
-  /// How much of a user's value an error shows.
-  static let shownCharacters = 100
-
-  /// The text, or its start and an ellipsis.
-  var shortened: String { count <= Self.shownCharacters ? self : prefix(Self.shownCharacters - 1) + "…" }
-}

@@ -46,14 +46,14 @@ private let c = HistoryKey("right", "c")
       .snapshot, process: process, begin: 0, end: 0, stamp: stamp, lists.map { .read($0.key, $0.value) })
   }
 
-  private func peek(_ key: HistoryKey, _ elements: [Int], _ ticks: ClosedRange<Int>, process: Int = 1) -> Operation {
+  func peek(_ key: HistoryKey, _ elements: [Int], _ ticks: ClosedRange<Int>, process: Int = 1) -> Operation {
     Operation(
       .uncommittedRead, process: process, begin: ticks.lowerBound, end: ticks.upperBound, [.read(key, elements)])
   }
 
   /// Checks that this is found, and nothing else.
   @discardableResult
-  private func expect(
+  func expect(
     _ kinds: [IsolationAnomaly.Kind], _ basis: IsolationAnomaly.Basis = .lists, in history: IsolationHistory,
     sourceLocation: SourceLocation = #_sourceLocation
   ) -> IsolationReport {
@@ -337,68 +337,6 @@ private let c = HistoryKey("right", "c")
     // An offset that goes back, without any list.
     expect(
       [.gSingle], .session, in: inTurn(write(offset: 3), write(offset: 5), view([:], .init(5)), view([:], .init(3))))
-  }
-
-  // MARK: Uncommitted reads
-
-  /// ```
-  /// tick  writer                  reader
-  ///  0    append 1, commit
-  ///  2    append 2
-  ///                               a: [1], [1, 2]
-  ///  4    savepoint: append 3
-  ///                               a: [1, 2, 3]
-  ///       roll back, append 4
-  ///  8    commit                  a: [1, 2], [1, 2, 4]
-  /// 10    append 5, abort at 12   a: [1, 2, 4], [1, 2, 4, 5]
-  /// ```
-  private var dirty: IsolationHistory {
-    IsolationHistory([
-      Operation(.transaction, process: 0, begin: 0, end: 1, [.append(1, to: a)]),
-      Operation(
-        .transaction, process: 0, begin: 2, end: 8,
-        [.append(2, to: a), .savepoint, .append(3, to: a), .rollBack, .append(4, to: a)]),
-      Operation(.transaction, process: 0, begin: 10, end: 12, outcome: .aborted, [.append(5, to: a)]),
-      Operation(.snapshot, process: 2, begin: 13, end: 14, [.read(a, [1, 2, 4])]),
-    ])
-  }
-
-  private func with(_ reads: Operation...) -> IsolationHistory {
-    IsolationHistory(dirty.operations + reads)
-  }
-
-  @Test func whatUncommittedReadersMaySeeIsClean() {
-    expect(
-      [],
-      in: with(
-        peek(a, [1], 2...3), peek(a, [1, 2], 4...4), peek(a, [1, 2, 3], 5...5), peek(a, [1, 2], 6...6),
-        peek(a, [1, 2, 4], 7...7), peek(a, [1, 2, 4, 5], 11...11), peek(a, [1, 2, 4], 12...15)))
-  }
-
-  @Test func whatUncommittedReadersMustNotSeeIsFound() {
-    // Without what was acknowledged; with what was gone; with what comes later.
-    expect([.uncommittedRead], .realTime, in: with(peek(a, [], 3...3)))
-    expect([.uncommittedRead], .realTime, in: with(peek(a, [1, 2], 9...9)))
-    expect([.uncommittedRead], .realTime, in: with(peek(a, [1, 2, 4, 5], 15...16)))
-    expect([.uncommittedRead], .realTime, in: with(peek(a, [1, 2, 4, 5], 5...6)))
-    expect([.uncommittedRead], .realTime, in: with(peek(a, [1, 2], 0...1)))
-    // Out of order, and back.
-    expect([.uncommittedRead], in: with(peek(a, [1, 4, 2], 3...5)))
-    expect([.uncommittedRead], .session, in: with(peek(a, [1, 2], 3...4), peek(a, [1], 5...6)))
-  }
-
-  /// A transaction whose commit is unknown goes with its store, and may be back once the log was restored.
-  ///
-  /// Seen to fail with: a reader that has to see again what it saw of such a transaction; one that never has to.
-  @Test func whatIsUnknownMayGoUntilSomebodyReadItAsCommitted() {
-    let operations = [
-      Operation(.transaction, process: 0, begin: 0, end: 1, [.append(1, to: a)]),
-      Operation(.transaction, process: 0, begin: 2, end: 0, outcome: .unknown, [.read(a, [1]), .append(2, to: a)]),
-      Operation(.snapshot, process: 2, begin: 7, end: 8, [.read(a, [1, 2])]),
-    ]
-    let dropped = [peek(a, [], 1...1), peek(a, [1, 2], 3...4), peek(a, [1], 5...6)]
-    expect([], in: IsolationHistory(operations + dropped + [peek(a, [1, 2], 9...10)]))
-    expect([.uncommittedRead], .realTime, in: IsolationHistory(operations + dropped + [peek(a, [1], 9...10)]))
   }
 
   // MARK: The history itself
