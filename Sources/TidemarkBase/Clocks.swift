@@ -1,9 +1,10 @@
 internal import Glibc
 
 extension Duration {
-  /// Whole nanoseconds.
+  /// Whole nanoseconds, 0 for a duration below zero; one of more than 290 years counts as that.
   package var nanoseconds: UInt64 {
-    UInt64(max(0, components.seconds)) * 1_000_000_000 + UInt64(max(0, components.attoseconds) / 1_000_000_000)
+    let (seconds, attoseconds) = min(max(self, .zero), .seconds(290 * 365 * 86_400)).components
+    return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
   }
 }
 

@@ -26,4 +26,21 @@ package final class FileLock: Sendable {
     try? file.writeAll(Array("\(getpid())".utf8).rawSpan, at: 0)
     self.file = file
   }
+
+  /// Shares the lock with others that only read, and keeps out whoever writes; `nil` without a file, which isn't made.
+  ///
+  /// Changes nothing. Throws `locked` while another has the lock for itself.
+  package init?(sharing path: String, _ what: String, remedy: String, _ storage: any Storage) throws(StoreError) {
+    guard let file = try storage.open(path, .read) else { return nil }
+    guard try file.tryLockShared() else {
+      let holder = (try? storage.contents(of: path)).flatMap { String(utf8: $0.rawSpan) } ?? ""
+      throw StoreError(
+        .locked, what + " is open for writing; " + remedy,
+        ["held by process": holder.isEmpty ? "unknown" : holder, "file": path])
+    }
+    guard try file.isStill(at: path) else {
+      throw StoreError(.locked, what + " was open in another process until now; try again", ["file": path])
+    }
+    self.file = file
+  }
 }

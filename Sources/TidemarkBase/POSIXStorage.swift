@@ -156,8 +156,12 @@ final class POSIXFile: StorageFile {
     return Int(status.st_size)
   }
 
-  func tryLock() throws(StoreError) -> Bool {
-    if setLock(F_WRLCK) {
+  func tryLock() throws(StoreError) -> Bool { try tryLock(F_WRLCK) }
+
+  func tryLockShared() throws(StoreError) -> Bool { try tryLock(F_RDLCK) }
+
+  private func tryLock(_ type: Int32) throws(StoreError) -> Bool {
+    if setLock(type) {
       isLocked.store(true, ordering: .relaxed)
       return true
     }

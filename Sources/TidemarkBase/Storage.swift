@@ -53,6 +53,10 @@ package protocol StorageFile: AnyObject, Sendable {
   func size() throws(StoreError) -> Int
   /// Takes the exclusive lock of the file, held as long as the file is open; `false` if another has it.
   func tryLock() throws(StoreError) -> Bool
+  /// Takes a lock that others may share and that keeps the exclusive lock away; `false` if another has that.
+  ///
+  /// The file may be open for reading alone.
+  func tryLockShared() throws(StoreError) -> Bool
   /// Whether the path still leads to this very file.
   func isStill(at path: String) throws(StoreError) -> Bool
   /// Maps eight of the file's bytes at an aligned position, in a file that may be written; it must not be cut meanwhile.
@@ -60,6 +64,8 @@ package protocol StorageFile: AnyObject, Sendable {
 }
 
 extension StorageFile {
+  package func tryLockShared() throws(StoreError) -> Bool { try tryLock() }
+
   /// Writes all bytes, in several calls if need be.
   package func writeAll(_ bytes: RawSpan, at position: Int) throws(StoreError) {
     var done = 0

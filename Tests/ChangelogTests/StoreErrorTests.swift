@@ -24,7 +24,7 @@ import Testing
 
   @Test func allKindsAreListed() throws {
     let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    let file = here.appending(path: "../../Sources/Changelog/StoreError.swift")
+    let file = here.appending(path: "../../Sources/TidemarkBase/StoreError.swift")
     let source = try String(contentsOf: file, encoding: .utf8)
     let declared = source.matches(of: /public static let (\w+) = Self\(rawValue: "(\w+)"\)/)
     #expect(declared.allSatisfy { $0.output.1 == $0.output.2 })

@@ -44,6 +44,20 @@ actor OrderProcessor {
   }
 }
 
+/// Adds an amount to what a customer has spent, from any task; answers the sum.
+func add(_ cents: Int64, to customer: String, next: Offset, in store: StateStore) async throws -> Int64 {
+  try await store.write([input: next]) { transaction in
+    try transaction.update(customer, in: spent, default: 0) { $0 += cents }
+  }
+  return try await store.read { view in try view.get(customer, in: spent) ?? 0 }
+}
+
+/// What a customer has spent, with the order that the caller sent: the record of the input before `next`.
+func spent(by customer: String, upTo next: Offset, in store: StateStore) async throws -> Int64 {
+  let view = try await store.snapshot(atLeast: [input: next], timeout: .seconds(2))
+  return try view.get(customer, in: spent) ?? 0
+}
+
 /// Takes an order only if the customer's limit allows it; otherwise nothing of it stays in the transaction.
 func take(_ order: Order, limit: Int64, in transaction: inout Transaction) throws -> Bool {
   struct OverLimit: Error {}
@@ -73,6 +87,16 @@ func page(of view: Snapshot, after: ScanContinuation?) throws -> (names: [String
   var names: [String] = []
   while names.count < 100, let row = try rows.next() { names.append(row.key) }
   return (names, names.count == 100 ? rows.continuation : nil)
+}
+
+/// What the customers with certain names have spent, and the latest order of one before a time.
+func report(
+  _ names: Range<String>, _ customer: String, before time: Timestamp, in view: Snapshot
+) throws -> (cents: Int64, latest: Order?) {
+  var cents: Int64 = 0
+  try view.scan(spent, names).forEach { _, sum in cents += sum }
+  let latest = try view.last(in: orders, .between((customer, 0), (customer, time)))
+  return (cents, latest?.value)
 }
 
 /// What a customer has spent until now, with what the transaction in progress has added.

@@ -94,7 +94,7 @@ final class IsolationWriter {
   private func commit(_ transaction: inout Transaction, _ operation: inout HistoryOperation) throws -> Bool {
     lastInput += 1
     // Each record has an offset, and each commit one more.
-    let length = hasChangelog ? Int64(transaction.uncommittedEntries) + 1 : 1
+    let length = Int64(transaction.uncommittedEntries) + 1
     let next = HistoryOperation.Stamp(
       stamp.offset.advanced(by: length), [IsolationLists.input: Offset(lastInput)], streamTime: streamTime)
     operation.stamp = next

@@ -43,7 +43,7 @@ final class ActiveSegment: Sendable {
   }
 
   /// Up to how many bytes a segment is copied, so that a writer goes on in it.
-  private static let copiedBytes = 256 << 10
+  private static let copiedBytes = 64 << 10
 
   /// Gives a writer a file that nobody else has open: the last segment's copy if that is small, else an empty one.
   ///
@@ -75,7 +75,7 @@ final class ActiveSegment: Sendable {
     var window = FileWindow(byteCount)
     guard try window.load(0..<byteCount, of: former) else { return nil }
     let bytes = window.bytes(0..<byteCount)
-    guard isWhole(bytes, base: Offset(base), log) else { return nil }
+    guard let batches = batches(of: bytes, base: Offset(base), log) else { return nil }
     guard let file = try storage.open(temporary, .replace) else {
       throw StoreError(.inputOutput, "a segment can't be created", ["file": temporary])
     }
@@ -85,17 +85,20 @@ final class ActiveSegment: Sendable {
     // Whichever of the two files a loss of power leaves: both hold the same commits, and are synced.
     try storage.syncDirectory(directory.path)
     let index = SegmentIndex(directory, base: base, intervalBytes: options.indexIntervalBytes)
-    _ = RecordBatch.forEach(in: bytes) { batch, position in index.add(batch.header, at: position) }
+    for batch in batches { index.add(batch.header, at: batch.position) }
     index.flush(closing: true)
     return ActiveSegment(base: Offset(base), path: path, file: file, index: index)
   }
 
-  /// Whether bytes are commits that follow each other, up to the end of the log.
-  private static func isWhole(_ bytes: RawSpan, base: Offset, _ log: RecoveredLog) -> Bool {
+  /// The batches of bytes that are commits, each of which follows the one before, up to the end of the log; else `nil`.
+  private static func batches(
+    of bytes: RawSpan, base: Offset, _ log: RecoveredLog
+  ) -> [(header: RecordBatchHeader, position: Int)]? {
+    var batches: [(header: RecordBatchHeader, position: Int)] = []
     var end = base
     var receipt: Receipt?
     var follows = true
-    let (byteCount, _) = RecordBatch.forEach(in: bytes) { batch, _ in
+    let (byteCount, _) = RecordBatch.forEach(in: bytes) { batch, position in
       guard let commit = try? CommitBatch(batch), commit.baseOffset == end,
         receipt == nil || receipt == commit.previousReceipt
       else {
@@ -104,7 +107,9 @@ final class ActiveSegment: Sendable {
       }
       end = commit.endOffset
       receipt = commit.receipt
+      batches.append((commit.header, position))
     }
-    return follows && byteCount == bytes.byteCount && end == log.endOffset && receipt == log.lastReceipt
+    let isWhole = follows && byteCount == bytes.byteCount && end == log.endOffset && receipt == log.lastReceipt
+    return isWhole ? batches : nil
   }
 }

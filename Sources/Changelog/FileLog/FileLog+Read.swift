@@ -159,10 +159,10 @@ extension FileLog {
   }
 
   /// The greatest offset that is durable as far as the directory's files tell.
-  func knownDurable(_ segments: [Int64]) throws(StoreError) -> Offset {
+  func knownDurable(_ segments: [Int64], _ epochs: [EpochStart]? = nil) throws(StoreError) -> Offset {
     let recoveryPoint = try directory.recoveryPoint() ?? 0
-    let lastStart = try directory.epochs().last?.startOffset ?? 0
-    return Offset(max(recoveryPoint, lastStart, segments.last ?? 0))
+    let lastStart = if let epochs { epochs.last?.startOffset } else { try directory.epochs().last?.startOffset }
+    return Offset(max(recoveryPoint, lastStart ?? 0, segments.last ?? 0))
   }
 
   /// Throws unless the first segment is where the log was cut on purpose, or at 0.

@@ -15,7 +15,7 @@ extension FileLog {
   /// How many segments below the recovery point are looked at when a writer opens.
   ///
   /// Those before were looked at when they were among the last. What is missing or damaged there is found when it is read.
-  private static var probedSegments: Int { 4 }
+  private static var probedSegments: Int { 2 }
 
   /// Checks the log from its recovery point on, cuts a torn end, and makes the rest durable.
   ///
@@ -23,7 +23,7 @@ extension FileLog {
   func recover(_ epochs: [EpochStart]) throws(StoreError) -> RecoveredLog {
     let files = try directory.files()
     let segments = files.segments
-    let boundary = try knownDurable(segments)
+    let boundary = try knownDurable(segments, epochs)
     try checkNothingIsMissing(first: segments.first)
     guard let first = segments.first else {
       let path = directory.path(0, "log")

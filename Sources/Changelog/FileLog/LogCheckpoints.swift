@@ -15,7 +15,7 @@ extension LogDirectory {
   /// How many writers are recorded, at most.
   ///
   /// Recovery and readers ask only for the last one; those before tell people who wrote which commits.
-  static var keptEpochs: Int { 100 }
+  static var keptEpochs: Int { 20 }
 
   /// The latest writers; empty if the file is missing.
   package func epochs() throws(StoreError) -> [EpochStart] {

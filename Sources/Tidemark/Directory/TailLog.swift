@@ -43,9 +43,6 @@ enum TailLog {
   static func adopt(_ directory: StoreDirectory, _ options: StoreOptions) throws(StoreError) {
     let database = try SharedDatabase(
       try directory.openDatabase(directory.databaseOptions(options), "the database can't be opened"))
-    try mappingErrors(to: "commits of RocksDB's log can't be written to table files") { () throws(RocksDBError) in
-      try database.handle.flush(wait: true)
-    }
     guard let state = try database.state() else { return }
     let id = OffsetsFamily.newID()
     try begin(in: directory, after: StoredState(state: state, identity: id, hasTailLog: true))

@@ -38,7 +38,7 @@ final class Health: Sendable {
   func checkOpen() throws(StoreError) { if isClosed { throw Self.closedError() } }
 
   @inline(never)
-  private static func closedError() -> StoreError { StoreError(.closed, "the store is closed") }
+  static func closedError() -> StoreError { StoreError(.closed, "the store is closed") }
 
   /// Whether the store takes writes.
   var takesWrites: Bool { takesWritesFlag.load(ordering: .relaxed) }
@@ -55,7 +55,7 @@ final class Health: Sendable {
   func fail(_ error: StoreError) {
     let failure =
       switch error.kind {
-      case .commitUnknown, .fenced: error
+      case .commitUnknown, .fenced, .failed: error
       default:
         StoreError(
           .failed, "the store takes no more writes; mend the cause and reopen it: what was acknowledged is in the log",

@@ -23,6 +23,8 @@ final class Materializer: Sendable {
   let observer: StoreObserver
   let health: Health
   let usage = StoreUsage()
+  /// Told of each commit, once it can be read.
+  let waiters = CommitWaiters()
   private let barrier: LogBarrier
   /// Brings runs into the database and writes `HEAD`, on threads that all stores share.
   private let work = Scheduler.Job(on: .work)
@@ -79,6 +81,7 @@ final class Materializer: Sendable {
       return wakes
     }
     if wakes { work.wake() }
+    waiters.published(state.position)
   }
 
   /// Takes into account that so many bytes of commits were restored and wait.
@@ -257,12 +260,14 @@ final class Materializer: Sendable {
   func fail(_ error: StoreError) {
     health.fail(error)
     wakeCommits()
+    waiters.endAll(health.failure ?? error)
   }
 
   /// Stops everything, for good.
   func close() {
     health.close()
     wakeCommits()
+    waiters.endAll(Health.closedError())
   }
 
   /// Makes commits that wait for the database look at the store's health.

@@ -29,10 +29,10 @@ public final class MemoryBudget: Sendable {
     weak var store: (any BudgetedStore)?
   }
 
-  /// Sets a budget; at least 8 MiB make sense.
+  /// Sets a budget; at least 8 MiB make sense, and a store refuses one without a byte when it is opened.
   public init(bytes: Int) {
     self.bytes = bytes
-    cache = RocksDB.BlockCache(capacityBytes: bytes)
+    cache = RocksDB.BlockCache(capacityBytes: max(bytes, 0))
   }
 
   /// What transactions and cached blocks take at the moment, in bytes.

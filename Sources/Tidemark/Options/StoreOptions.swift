@@ -4,7 +4,9 @@ public import Logging
 
 /// How a store behaves.
 ///
-/// The same options are to be used at each open.
+/// The same options are to be used at each open, which throws `invalidArgument` for one out of range: byte counts and durations
+/// below zero, a memory budget or a hard limit of 0 bytes. A duration of a hundred years or more, as
+/// `.seconds(Int64.max)`, never passes.
 public struct StoreOptions: Sendable {
   /// The memory that this store shares with the others of the process.
   public var budget: MemoryBudget = .shared
@@ -38,7 +40,8 @@ public struct StoreOptions: Sendable {
   public var createIfMissing = true
   /// For a store without a changelog: when an acknowledged commit survives a loss of power.
   ///
-  /// Such a store keeps a file log of its last commits in its own directory, whose segments go once table files have them.
+  /// Such a store keeps a file log of its last commits in its own directory, whose segments go once table files have them. An
+  /// interval of more than a day counts as a day.
   public var tailDurability: Durability = .sync
   /// At most how long a commit that is in the changelog waits for the database to take earlier ones.
   ///

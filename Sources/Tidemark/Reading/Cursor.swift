@@ -3,7 +3,16 @@ public import Changelog
 /// The rows of a scan, one after the other; never an array.
 ///
 /// In a transaction each step sees the transaction as it then is: rows ahead that are written are seen, rows that are
-/// deleted are not. A cursor that came to its end stays there. Use it on the thread that uses the transaction.
+/// deleted are not. A cursor that came to its end stays there. Use it on the thread that uses the transaction; after that is
+/// over, or the store is closed, a step throws `closed`. After a commit or an abort the cursor goes on behind its last row.
+///
+/// In a snapshot all steps see one commit, also after the store is closed. A cursor can't be copied, so it is no `Sequence`:
+///
+/// ```swift
+/// try view.scan(balances).forEach { name, balance in … }
+/// var rows = try view.scan(balances)
+/// while let (name, balance) = try rows.next() { … }
+/// ```
 public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
   @usableFromInline let table: Table<Key, Value>
   @usableFromInline let rows: RowCursor
@@ -24,6 +33,65 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
   @inlinable
   public mutating func withNext<R>(_ body: (_ key: RawSpan, _ value: RawSpan) throws -> R) throws -> R? {
     try rows.next() ? try body(rows.key, rows.value) : nil
+  }
+
+  /// Calls `body` with the bytes of the next row, and throws `StoreError` alone; `nil` at the end.
+  @inlinable
+  public mutating func withNext<R>(
+    _ body: (_ key: RawSpan, _ value: RawSpan) throws(StoreError) -> R
+  ) throws(StoreError) -> R? {
+    try rows.next() ? try body(rows.key, rows.value) : nil
+  }
+
+  // MARK: All rows
+
+  /// Calls `body` with each row that is left.
+  ///
+  /// ```swift
+  /// try view.scan(balances).forEach { name, balance in print(name, balance) }
+  /// ```
+  @inlinable
+  public func forEach(_ body: (_ key: Key.Value, _ value: Value.Value) throws -> Void) throws {
+    try attemptForEach { (key, value, _) in try body(key, value) }.get()
+  }
+
+  /// Calls `body` with each row that is left, and throws `StoreError` alone.
+  @inlinable
+  public func forEach(
+    _ body: (_ key: Key.Value, _ value: Value.Value) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    try attemptForEach { (key, value, _) throws(StoreError) in try body(key, value) }.get()
+  }
+
+  /// Calls `body` with each row that is left, until it sets `stop`.
+  ///
+  /// The row with which it did is the last that was given out: ``continuation`` goes on after it.
+  @inlinable
+  public func forEach(
+    _ body: (_ key: Key.Value, _ value: Value.Value, _ stop: inout Bool) throws -> Void
+  ) throws {
+    try attemptForEach(body).get()
+  }
+
+  /// Calls `body` with each row that is left, until it sets `stop`, and throws `StoreError` alone.
+  @inlinable
+  public func forEach(
+    _ body: (_ key: Key.Value, _ value: Value.Value, _ stop: inout Bool) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    try attemptForEach(body).get()
+  }
+
+  /// Answers what `body` threw; throws what the store says.
+  @inlinable
+  func attemptForEach<E: Error>(
+    _ body: (_ key: Key.Value, _ value: Value.Value, _ stop: inout Bool) throws(E) -> Void
+  ) throws(StoreError) -> Result<Void, E> {
+    var stop = false
+    while !stop, try rows.next() {
+      let (key, value) = try table.row(rows.key, rows.value)
+      do throws(E) { try body(key, value, &stop) } catch { return .failure(error) }
+    }
+    return .success(())
   }
 
   /// Where the scan stands, to go on from in another call or another process; `nil` before the first row.

@@ -90,7 +90,7 @@ struct FoundValue: ~Copyable {
   ///
   /// A method, as the caller would get this allocated if it were a variable there.
   @inlinable
-  func withBytes<R>(_ body: (RawSpan) throws -> R) rethrows -> R? { isPresent ? try body(bytes) : nil }
+  func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R? { isPresent ? try body(bytes) : nil }
 }
 
 extension FoundValue {

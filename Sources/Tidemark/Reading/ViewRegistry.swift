@@ -15,7 +15,7 @@ final class ViewRegistry: Sendable {
   private let expiry: Duration?
   private let state = Mutex(State())
 
-  init(expiry: Duration?) { self.expiry = expiry.map { min(max($0, .zero), .seconds(365 * 86_400)) } }
+  init(expiry: Duration?) { self.expiry = expiry }
 
   /// Makes a view, and remembers it if it may expire.
   func makeView(

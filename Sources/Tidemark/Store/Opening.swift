@@ -14,6 +14,7 @@ struct Opening {
 
   /// Takes the directory's lock; throws `locked` while another has it.
   init(_ directory: StoreDirectory, _ changelog: (any Changelog)?, _ options: StoreOptions) throws(StoreError) {
+    let options = try options.validated()
     if !options.createIfMissing, try !directory.hasHead, try !directory.hasDatabase {
       throw StoreError(.invalidArgument, "there is no store", ["directory": directory.path])
     }
@@ -35,15 +36,16 @@ struct Opening {
       try TailLog.adopt(directory, options)
       stored = try checks.storedState()
     }
-    let changelog: any Changelog
-    if let given { changelog = given } else { changelog = try TailLog.open(in: directory, options, stored) }
+    let tail = given == nil ? try TailLog.open(in: directory, options, stored) : nil
+    // Proof of `!`: there is the one or the other.
+    let changelog: any Changelog = given ?? tail!
     try checks.check(changelog, isThatOf: stored)
     let writer = try changelog.openWriter()
     // Not before: whoever has the writer has the name that metrics go by.
     let observer = StoreObserver(options, directory, given?.identity)
     observer.recovered(writer.recovery)
     do throws(StoreError) {
-      return try open(tables, changelog, writer, observer, whileRestoring, progress)
+      return try open(tables, changelog, tail, writer, observer, whileRestoring, progress)
     } catch {
       observer.metrics?.close()
       try? writer.close()
@@ -52,7 +54,7 @@ struct Opening {
   }
 
   private func open(
-    _ declared: [any TableDefinition], _ changelog: any Changelog, _ writer: any ChangelogWriter,
+    _ declared: [any TableDefinition], _ changelog: any Changelog, _ tail: FileLog?, _ writer: any ChangelogWriter,
     _ observer: StoreObserver, _ whileRestoring: ((Snapshot) -> Void)?,
     _ progress: (OpenProgress) throws(StoreError) -> Void
   ) throws(StoreError) -> OpenStore {
@@ -62,7 +64,7 @@ struct Opening {
       directory, options, observer, barrier, identity.topicPartition, keeping: lock)
     let state = try parts.state(
       startingAt: CommittedState(offset: .zero, receipt: Receipt(startOf: identity)), of: identity,
-      hasTailLog: given == nil)
+      hasTailLog: tail != nil)
     var waiting = WaitingCommits(parts.database, options, state)
     // Before the changelog is replayed, and again after it: the changelog may define more.
     _ = try parts.tables(declared: declared)
@@ -76,14 +78,14 @@ struct Opening {
     let tables = try matchTables(parts, declared)
     var trimmed: (@Sendable (Offset) -> Void)?
     // What can't be deleted is deleted the next time.
-    if given == nil { trimmed = { _ = try? changelog.deleteCommits(below: $0) } }
+    if let tail { trimmed = { _ = try? tail.deleteCommits(below: $0, keepsLastCommit: false) } }
     let materializer = Materializer(
       parts, waiting, lagLimitBytes: options.lagLimitBytes(rate), stored: trimmed)
     // What waits lags like what is committed.
     if restoredBytes > 0 { materializer.restored(byteCount: restoredBytes) }
     let store = OpenStore(
       materializer: materializer, writer: StoreWriter(materializer, writer, tables.open), changelog: changelog,
-      hasTailLog: given == nil, replayRate: rate)
+      hasTailLog: tail != nil, replayRate: rate)
     try store.writer.change(define: tables.missing)
     try materializer.writeHead()
     options.budget.join(materializer)

@@ -39,11 +39,25 @@ public struct Reader: Sendable {
     try find(key, in: table).decoded(in: table, key)
   }
 
+  /// Whether a key has a value at this moment.
+  @inlinable
+  public func contains<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> Bool {
+    try find(key, in: table).isPresent
+  }
+
   /// Calls `body` with the bytes of the value that a key has at this moment; `nil` if there is none.
   @inlinable
   public func withBytes<K, V, R>(
     _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
   ) throws -> R? {
+    try find(key, in: table).withBytes(body)
+  }
+
+  /// Calls `body` with the bytes of a key's value, without a copy, and throws `StoreError` alone; `nil` if there is none.
+  @inlinable
+  public func withBytes<K, V, R>(
+    _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws(StoreError) -> R
+  ) throws(StoreError) -> R? {
     try find(key, in: table).withBytes(body)
   }
 
@@ -85,5 +99,42 @@ public struct Reader: Sendable {
       case .readUncommitted: try writer.makeView(withUncommitted: rest, of: open)
       }
     return Cursor(table, try RowCursor(view, open, range: bounds, order: order, after: after, isLive: false))
+  }
+
+  /// Scans the rows whose keys lie in a Swift range, as `"a"..<"b"`, `1...9` or `key...`, in order, lazily.
+  public func scan<K, V, Bounds: KeyBounds>(
+    _ table: Table<K, V>, _ range: Bounds, _ order: ScanOrder = .ascending, after: ScanContinuation? = nil
+  ) throws(StoreError) -> Cursor<K, V> where Bounds.Bound == K.Value {
+    try scan(table, .range(range), order, after: after)
+  }
+
+  /// The row with the smallest key of a range; `nil` if there is none.
+  public func first<K, V>(
+    in table: Table<K, V>, _ range: ScanRange<K> = .all
+  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
+    var rows = try scan(table, range)
+    return try rows.next()
+  }
+
+  /// The row with the smallest key that is `key` or greater; `nil` if there is none.
+  public func first<K, V>(
+    in table: Table<K, V>, from key: K.Value
+  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
+    try first(in: table, .from(key))
+  }
+
+  /// The row with the greatest key of a range; `nil` if there is none.
+  public func last<K, V>(
+    in table: Table<K, V>, _ range: ScanRange<K> = .all
+  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
+    var rows = try scan(table, range, .descending)
+    return try rows.next()
+  }
+
+  /// The row with the greatest key that is `key` or smaller; `nil` if there is none.
+  public func last<K, V>(
+    in table: Table<K, V>, through key: K.Value
+  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
+    try last(in: table, .through(key))
   }
 }

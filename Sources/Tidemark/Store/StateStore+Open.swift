@@ -31,11 +31,7 @@ extension StateStore {
     progress: (OpenProgress) throws -> Void = { _ in
     }, whileRestoring: ((Snapshot) -> Void)? = nil
   ) throws(StoreError) -> StateStore {
-    for table in tables { try TableRecord.validate(name: table.name) }
-    guard Set(tables.map(\.name)).count == tables.count else {
-      throw StoreError(
-        .invalidArgument, "two tables have the same name", ["tables": tables.map(\.name).joined(separator: ", ")])
-    }
+    try TableRecord.validate(namesOf: tables)
     let opening = try Opening(StoreDirectory(path: path, options.fileSystem), changelog, options)
     return StateStore(
       try opening.run(tables, whileRestoring) { (step) throws(StoreError) in try step.report(orCancelFor: progress) })

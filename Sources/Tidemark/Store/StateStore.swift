@@ -4,10 +4,13 @@ internal import RocksDB
 /// One directory, one RocksDB instance, one writer, one changelog partition: the state of a stream processor, always
 /// exactly the replay of its changelog up to the offset stored beside it.
 ///
-/// Calls block; any thread may make them. ``open(_:tables:changelog:options:progress:whileRestoring:)`` gets one.
+/// Calls block; any thread may make them. In tasks, `await` the async variants of `write`, `read` and `snapshot(atLeast:)`, which
+/// keep off the cooperative pool. ``open(_:tables:changelog:options:progress:whileRestoring:)`` gets one.
 public final class StateStore: Sendable {
   private let parts: Mutex<OpenStore?>
   private let watch = StoreWatch()
+  /// Where async writes run.
+  let actor = StoreActor()
 
   init(_ store: OpenStore) {
     parts = Mutex(store)
@@ -35,12 +38,39 @@ public final class StateStore: Sendable {
   }
 
   /// Runs `body` in a transaction of its own, commits when it returns and aborts when it throws.
+  ///
+  /// The closure says what is changed, not when that is committed: ``Transaction/commit(_:)`` throws `invalidArgument` there, and
+  /// a closure that returns after ``Transaction/abort()`` commits nothing and makes the write throw `invalidArgument`. Throws
+  /// `locked` while another transaction of the store is alive, and what a commit throws.
   @discardableResult
   public func write<R>(_ position: Position = [:], _ body: (inout Transaction) throws -> R) throws -> R {
+    try attemptWrite(position, body).get()
+  }
+
+  /// Runs `body` in a transaction of its own, commits when it returns and aborts when it throws; throws `StoreError` alone.
+  @discardableResult
+  public func write<R>(
+    _ position: Position = [:], _ body: (inout Transaction) throws(StoreError) -> R
+  ) throws(StoreError) -> R {
+    try attemptWrite(position, body).get()
+  }
+
+  /// Answers what `body` returned, committed, or threw; throws what the store says.
+  private func attemptWrite<R, E: Error>(
+    _ position: Position, _ body: (inout Transaction) throws(E) -> R
+  ) throws(StoreError) -> Result<R, E> {
     var transaction = try begin()
-    let result = try body(&transaction)
+    let core = transaction.core
+    core.beginClosure()
+    let result: R
+    do throws(E) { result = try body(&transaction) } catch { return .failure(error) }
+    guard transaction.core === core else {
+      throw StoreError(
+        .invalidArgument, "nothing is committed: the closure of a write put another transaction in its place")
+    }
+    try core.endClosure()
     try transaction.commit(position)
-    return result
+    return .success(result)
   }
 
   /// A view of the last commit.

@@ -50,18 +50,24 @@ public struct StoreInfo: Sendable {
   public let effectiveOptions: [String: String]
 }
 
+extension StoreInfo.TableInfo {
+  init(_ table: OpenTable, _ database: SharedDatabase) {
+    name = table.name
+    id = table.id
+    keyFormat = table.record.keyFormat
+    valueFormat = table.record.valueFormat
+    estimatedRows = database.integerProperty("rocksdb.estimate-num-keys", in: table.family)
+    tableFileBytes = database.integerProperty("rocksdb.live-sst-files-size", in: table.family)
+  }
+}
+
 extension StateStore {
   /// What the store holds at the moment.
   public func info() throws(StoreError) -> StoreInfo {
     let store = try opened()
     let committed = store.committed
     let database = store.database
-    let tables = store.tables.all.map { table in
-      func number(_ name: String) -> Int { database.integerProperty(name, in: table.family) }
-      return StoreInfo.TableInfo(
-        name: table.name, id: table.id, keyFormat: table.record.keyFormat, valueFormat: table.record.valueFormat,
-        estimatedRows: number("rocksdb.estimate-num-keys"), tableFileBytes: number("rocksdb.live-sst-files-size"))
-    }
+    let tables = store.tables.all.map { StoreInfo.TableInfo($0, database) }
     let stored = store.materializer.storedOffset
     let effective = try mappingErrors(to: "the effective options can't be read") { () throws(RocksDBError) in
       try database.handle.effectiveOptions()

@@ -13,15 +13,33 @@ public struct ScanRange<Key: KeyCodec> {
     Self { codec throws(StoreError) in KeyRange(lower: try codec.bytes(lower)) }
   }
 
+  /// Rows after a key: without its own.
+  public static func after(_ lower: Key.Value) -> Self {
+    Self { codec throws(StoreError) in KeyRange(lower: try codec.successor(lower)) }
+  }
+
   /// Rows before a key.
   public static func upTo(_ upper: Key.Value) -> Self {
     Self { codec throws(StoreError) in KeyRange(upper: try codec.bytes(upper)) }
   }
 
-  /// Rows from a key on and before another.
+  /// Rows up to a key, with its own.
+  public static func through(_ upper: Key.Value) -> Self {
+    Self { codec throws(StoreError) in KeyRange(upper: try codec.successor(upper)) }
+  }
+
+  /// Rows from a key on and before another; none if the other isn't greater.
   public static func between(_ lower: Key.Value, _ upper: Key.Value) -> Self {
     Self { codec throws(StoreError) in KeyRange(lower: try codec.bytes(lower), upper: try codec.bytes(upper)) }
   }
+
+  /// Rows from a key on and up to another, with its own; none if the other is smaller.
+  public static func between(_ lower: Key.Value, through upper: Key.Value) -> Self {
+    Self { codec throws(StoreError) in KeyRange(lower: try codec.bytes(lower), upper: try codec.successor(upper)) }
+  }
+
+  /// Rows whose keys lie in a Swift range: `a..<b`, `a...b`, `a...`, `..<b` or `...b`.
+  public static func range(_ bounds: some KeyBounds<Key.Value>) -> Self { bounds.scanRange() }
 
   /// Rows whose key, a tuple, starts with the given parts.
   ///
@@ -93,9 +111,10 @@ struct KeyRange: Sendable, Equatable {
   /// The first key beyond the range; `nil` without an end.
   var upper: [UInt8]?
 
+  /// From `lower` on and before `upper`; empty if that comes first.
   init(lower: [UInt8] = [], upper: [UInt8]? = nil) {
     self.lower = lower
-    self.upper = upper
+    self.upper = upper.map { max($0, lower, by: lexicographic) }
   }
 
   /// All keys that start with `prefix`.
@@ -135,4 +154,7 @@ extension Codec {
     try encode(value, into: &buffer)
     return buffer.bytes.array
   }
+
+  /// The smallest bytes that are greater than those of one value.
+  func successor(_ value: Value) throws(StoreError) -> [UInt8] { try bytes(value) + [0] }
 }

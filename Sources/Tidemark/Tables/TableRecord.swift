@@ -22,4 +22,13 @@ extension TableDescriptor {
         ])
     }
   }
+
+  /// Throws `invalidArgument` unless tables may be declared together.
+  static func validate(namesOf tables: [any TableDefinition]) throws(StoreError) {
+    for table in tables { try validate(name: table.name) }
+    guard Set(tables.map(\.name)).count == tables.count else {
+      throw StoreError(
+        .invalidArgument, "two tables have the same name", ["tables": tables.map(\.name).joined(separator: ", ")])
+    }
+  }
 }

@@ -107,8 +107,8 @@ final class StoreWriter: Sendable {
 
   /// Appends the sealed commit and publishes its changes.
   ///
-  /// On return `changes` is a fresh batch (a run kept the original), or the same one. After a throw of `commitUnknown` or
-  /// `fenced` the store takes no more writes.
+  /// On return `changes` is a fresh batch (a run kept the original), or the same one. After a throw of `commitUnknown`,
+  /// `fenced` or `failed` the store takes no more writes.
   private func append(
     _ pipeline: inout CommitPipeline, _ changes: inout IndexedBatch
   ) throws(StoreError) -> CommittedState {
@@ -117,7 +117,7 @@ final class StoreWriter: Sendable {
       appended = try log.append(pipeline.commit)
     } catch {
       let outcome = Self.outcome(of: error)
-      if outcome.kind == .commitUnknown || outcome.kind == .fenced { materializer.fail(outcome) }
+      if [.commitUnknown, .fenced, .failed].contains(outcome.kind) { materializer.fail(outcome) }
       throw outcome
     }
     let state = pipeline.state(after: appended)
@@ -131,7 +131,7 @@ final class StoreWriter: Sendable {
   /// the append, from a sync or a check of the lock.
   private static func outcome(of error: StoreError) -> StoreError {
     switch error.kind {
-    case .unavailable, .outOfSpace, .tooLarge, .fenced, .commitUnknown, .unsupported: return error
+    case .unavailable, .outOfSpace, .tooLarge, .fenced, .commitUnknown, .failed, .unsupported: return error
     default:
       return StoreError(
         .commitUnknown, "the changelog failed in a way that doesn't tell whether it holds the commit; reopen the store",

@@ -21,6 +21,12 @@ public struct Transaction: ~Copyable, Sendable {
     try find(key, in: table).decoded(in: table, key)
   }
 
+  /// Whether a key has a value.
+  @inlinable
+  public func contains<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> Bool {
+    try find(key, in: table).isPresent
+  }
+
   /// Calls `body` with the bytes of a key's value, without a copy; `nil` if there is none.
   ///
   /// `body` may read other keys.
@@ -28,6 +34,14 @@ public struct Transaction: ~Copyable, Sendable {
   public func withBytes<K, V, R>(
     _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
   ) throws -> R? {
+    try find(key, in: table).withBytes(body)
+  }
+
+  /// Calls `body` with the bytes of a key's value, without a copy, and throws `StoreError` alone; `nil` if there is none.
+  @inlinable
+  public func withBytes<K, V, R>(
+    _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws(StoreError) -> R
+  ) throws(StoreError) -> R? {
     try find(key, in: table).withBytes(body)
   }
 
@@ -59,6 +73,43 @@ public struct Transaction: ~Copyable, Sendable {
       try RowCursor(
         core, try core.tables.table(table), range: try range.bounds(table.key), order: order, after: after,
         isLive: true))
+  }
+
+  /// Scans the rows whose keys lie in a Swift range, as `"a"..<"b"`, `1...9` or `key...`, in order, lazily.
+  public func scan<K, V, Bounds: KeyBounds>(
+    _ table: Table<K, V>, _ range: Bounds, _ order: ScanOrder = .ascending, after: ScanContinuation? = nil
+  ) throws(StoreError) -> Cursor<K, V> where Bounds.Bound == K.Value {
+    try scan(table, .range(range), order, after: after)
+  }
+
+  /// The row with the smallest key of a range; `nil` if there is none.
+  public func first<K, V>(
+    in table: Table<K, V>, _ range: ScanRange<K> = .all
+  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
+    var rows = try scan(table, range)
+    return try rows.next()
+  }
+
+  /// The row with the smallest key that is `key` or greater; `nil` if there is none.
+  public func first<K, V>(
+    in table: Table<K, V>, from key: K.Value
+  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
+    try first(in: table, .from(key))
+  }
+
+  /// The row with the greatest key of a range; `nil` if there is none.
+  public func last<K, V>(
+    in table: Table<K, V>, _ range: ScanRange<K> = .all
+  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
+    var rows = try scan(table, range, .descending)
+    return try rows.next()
+  }
+
+  /// The row with the greatest key that is `key` or smaller; `nil` if there is none.
+  public func last<K, V>(
+    in table: Table<K, V>, through key: K.Value
+  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
+    try last(in: table, .through(key))
   }
 
   // MARK: Writing
@@ -93,17 +144,65 @@ public struct Transaction: ~Copyable, Sendable {
   public mutating func update<K, V>(
     _ key: K.Value, in table: Table<K, V>, _ change: (inout V.Value?) throws -> Void
   ) throws {
+    try attemptUpdate(key, in: table, change).get()
+  }
+
+  /// Changes the value of a key in place, and throws `StoreError` alone.
+  @inlinable
+  public mutating func update<K, V>(
+    _ key: K.Value, in table: Table<K, V>, _ change: (inout V.Value?) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    try attemptUpdate(key, in: table, change).get()
+  }
+
+  /// Changes the value of a key in place, as a dictionary does: `change` gets the value, or `defaultValue` where there is
+  /// none, and what it leaves is set.
+  ///
+  /// ```swift
+  /// try transaction.update("anna", in: balances, default: 0) { $0 += 10 }
+  /// ```
+  @inlinable
+  public mutating func update<K, V>(
+    _ key: K.Value, in table: Table<K, V>, default defaultValue: @autoclosure () -> V.Value,
+    _ change: (inout V.Value) throws -> Void
+  ) throws {
+    try update(key, in: table) { value in
+      var changed = value ?? defaultValue()
+      try change(&changed)
+      value = changed
+    }
+  }
+
+  /// Changes the value of a key in place, from `defaultValue` where there is none, and throws `StoreError` alone.
+  @inlinable
+  public mutating func update<K, V>(
+    _ key: K.Value, in table: Table<K, V>, default defaultValue: @autoclosure () -> V.Value,
+    _ change: (inout V.Value) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    try update(key, in: table) { (value) throws(StoreError) in
+      var changed = value ?? defaultValue()
+      try change(&changed)
+      value = changed
+    }
+  }
+
+  /// Answers what `change` threw; throws what the store says.
+  @inlinable
+  mutating func attemptUpdate<K, V, E: Error>(
+    _ key: K.Value, in table: Table<K, V>, _ change: (inout V.Value?) throws(E) -> Void
+  ) throws(StoreError) -> Result<Void, E> {
     try core.select(table)
     try core.encodeKey(key, with: table.key)
     var value = try core.find().decoded(in: table, key)
     let existed = value != nil
-    try change(&value)
+    do throws(E) { try change(&value) } catch { return .failure(error) }
     if let value {
       try core.encodeValue(value, with: table.value)
       try core.put()
     } else if existed {
       try core.delete()
     }
+    return .success(())
   }
 
   /// Deletes a key, whether or not it has a value.
@@ -133,6 +232,23 @@ public struct Transaction: ~Copyable, Sendable {
     }
   }
 
+  /// Deletes the rows whose keys lie in a Swift range, as the transaction sees them; answers how many there were.
+  @discardableResult
+  public mutating func deleteRange<K, V, Bounds: KeyBounds>(
+    _ range: Bounds, in table: Table<K, V>
+  ) throws(StoreError) -> Int where Bounds.Bound == K.Value {
+    try deleteRange(.range(range), in: table)
+  }
+
+  /// Deletes all rows of a table, as the transaction sees them; answers how many there were.
+  ///
+  /// O(rows), as `deleteRange(_:in:)` is: a table that is larger than a transaction may be is emptied in
+  /// several commits, or dropped (``StateStore/drop(_:)``).
+  @discardableResult
+  public mutating func removeAll<K, V>(in table: Table<K, V>) throws(StoreError) -> Int {
+    try deleteRange(.all, in: table)
+  }
+
   private func deleteRows(_ bounds: KeyRange, in open: OpenTable) throws(StoreError) -> Int {
     var deleted = 0
     var after: ScanContinuation?
@@ -159,15 +275,29 @@ public struct Transaction: ~Copyable, Sendable {
   /// Savepoints nest. ``commit(_:)`` throws `invalidArgument` inside of one; ``abort()`` drops everything, also what was
   /// changed before the savepoint.
   public mutating func savepoint<R>(_ body: (inout Transaction) throws -> R) throws -> R {
+    try attemptSavepoint(body).get()
+  }
+
+  /// Runs `body`, with what it changed rolled back if it throws; throws `StoreError` alone.
+  public mutating func savepoint<R>(
+    _ body: (inout Transaction) throws(StoreError) -> R
+  ) throws(StoreError) -> R {
+    try attemptSavepoint(body).get()
+  }
+
+  /// Answers what `body` returned or threw; throws what the store says.
+  private mutating func attemptSavepoint<R, E: Error>(
+    _ body: (inout Transaction) throws(E) -> R
+  ) throws(StoreError) -> Result<R, E> {
     try core.checkWritable()
     let savepoint = core.setSavepoint()
-    do {
+    do throws(E) {
       let result = try body(&self)
       core.release(savepoint)
-      return result
+      return .success(result)
     } catch {
       core.rollBack(to: savepoint)
-      throw error
+      return .failure(error)
     }
   }
 
@@ -189,8 +319,13 @@ public struct Transaction: ~Copyable, Sendable {
   /// Throws `unavailable`, `outOfSpace` or `tooLarge` when it is *not committed*: all stays staged, to be tried again or
   /// aborted. Throws `commitUnknown` when that can't be told: the store then refuses writes until it is reopened, and
   /// restore decides by what the changelog holds.
+  ///
+  /// Throws `invalidArgument` in a savepoint, and in the closure of a write, which commits when the closure returns.
   public mutating func commit(_ position: Position = [:]) throws(StoreError) { try core.commit(position) }
 
   /// Drops all uncommitted changes.
-  public mutating func abort() { core.clear() }
+  ///
+  /// In the closure of a write, throw an error instead: a write whose closure returns after an abort commits nothing, and throws
+  /// `invalidArgument`.
+  public mutating func abort() { core.abort() }
 }

@@ -29,6 +29,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
   @safe @exclusivity(unchecked) @usableFromInline var keyBuffer = ByteBuffer()
   @safe @exclusivity(unchecked) @usableFromInline var valueBuffer = ByteBuffer()
   private var savepointDepth = 0
+  private var closure = ClosurePhase.none
   private(set) var streamTime: Timestamp?
   @safe @exclusivity(unchecked) private var firstChangeAt: UInt64?
   @safe @exclusivity(unchecked) private var reservedBytes = 0
@@ -216,9 +217,38 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
     fileprivate let generation: UInt64
   }
 
+  /// Where it is in the closure of a write, which alone says what is committed, and when.
+  private enum ClosurePhase {
+    case none
+    case running
+    /// What the closure changed first is gone, so the rest must not be committed.
+    case aborted
+  }
+
+  /// Begins the closure of a write.
+  func beginClosure() { closure = .running }
+
+  /// Ends the closure of a write; throws if it aborted the transaction.
+  func endClosure() throws(StoreError) {
+    let wasAborted = closure == .aborted
+    closure = .none
+    guard wasAborted else { return }
+    throw StoreError(
+      .invalidArgument, "nothing is committed: the closure of a write aborted its transaction; throw an error instead")
+  }
+
+  /// Drops the uncommitted changes.
+  func abort() {
+    clear()
+    if closure == .running { closure = .aborted }
+  }
+
   /// Commits and empties it; after a throw all is staged as it was.
   func commit(_ position: Position) throws(StoreError) {
     try checkWritable()
+    guard closure == .none else {
+      throw StoreError(.invalidArgument, "the transaction of a write is committed when its closure returns")
+    }
     guard savepointDepth == 0 else {
       throw StoreError(.invalidArgument, "a commit inside of a savepoint can't be rolled back; commit after it")
     }

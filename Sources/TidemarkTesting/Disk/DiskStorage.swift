@@ -178,6 +178,7 @@ private final class DiskFile: StorageFile {
 
   func size() throws(StoreError) -> Int { try base.size() }
   func tryLock() throws(StoreError) -> Bool { try base.tryLock() }
+  func tryLockShared() throws(StoreError) -> Bool { try base.tryLockShared() }
   func isStill(at path: String) throws(StoreError) -> Bool { try base.isStill(at: path) }
 
   /// What changes there isn't recorded: a loss of power leaves what was written.

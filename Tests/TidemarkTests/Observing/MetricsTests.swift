@@ -211,17 +211,17 @@ import TidemarkTesting
     let store = try directory.store(changelog, options)
     try #require(try eventually { try observed.gauge("write-stalled-tables") == 0 })
     // Compactions wait, and each flush adds a file to level 0.
-    func flush(until message: String) throws {
-      var number = 0
-      while observed.messages(message).isEmpty, number < 20 { try flush(&number) }
-    }
     func flush(_ number: inout Int) throws {
       try commit(number..<number + 1, to: store)
       try store.flush()
       number += 1
     }
-    // Files without common keys are moved down without passing the gate, which would end a stall: that is over before.
     var number = 0
+    func flush(until message: String) throws {
+      let last = number + 20
+      while observed.messages(message).isEmpty, number < last { try flush(&number) }
+    }
+    // Files without common keys are moved down without passing the gate, which would end a stall: that is over before.
     for _ in 0..<4 { try flush(&number) }
     try #require(eventually { gate.hasArrivals })
     try flush(until: "writes are slowed down")

@@ -33,7 +33,8 @@ import TidemarkTesting
     _ log: any Changelog, commits: Int, _ random: inout SeededGenerator
   ) throws -> [String: Int64] {
     let store = try directory.store(log, .lazy, "writer")
-    for number in 0..<commits {
+    let begin = Int(try store.snapshot().position[TopicPartition("in", 0)]?.value ?? 0)
+    for number in begin..<begin + commits {
       try store.write([TopicPartition("in", 0): Offset(Int64(number))]) { transaction in
         for _ in 0..<40 {
           let key = Int64.random(in: 0..<5000, using: &random)

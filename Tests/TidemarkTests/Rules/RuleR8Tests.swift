@@ -267,32 +267,4 @@ import TidemarkTesting
     try commit(41..<42)
     #expect(try StoredImage(of: directory("store")).isReplay(of: try directory.log()))
   }
-
-  /// Without a changelog, and with a write-ahead log that isn't synced, a loss of power costs the log's end.
-  ///
-  /// Seen to fail with: `HEAD` that tells of what only the write-ahead log holds.
-  @Test func headTellsOnlyOfTableFiles() throws {
-    var options = StoreOptions.lazy
-    options.tailDurability = .os
-    func open(_ name: String) throws -> StateStore {
-      try StateStore.open(directory(name), tables: [balances], options: options)
-    }
-    let store = try open("store")
-    for (number, name) in [(0, "empty"), (1, "flushed")] {
-      try directory.copy("store", to: name)
-      let database = directory(name + "/db/")
-      let names = try FileManager.default.contentsOfDirectory(atPath: database)
-      for log in names where log.hasSuffix(".log") { #expect(unsafe truncate(database + log, 0) == 0) }
-      let survivor = try open(name)
-      #expect(try survivor.snapshot().allBalances() == (number == 0 ? [:] : ["a": 1]))
-      try survivor.close()
-
-      try store.write { try $0.put("a", 1, in: balances) }
-      try store.flush()
-      #expect(try store.info().storedOffset == store.info().committedOffset)
-      try store.write { try $0.put("b", 2, in: balances) }
-      #expect(try store.info().storedOffset < store.info().committedOffset)
-    }
-    try store.close()
-  }
 }

@@ -36,11 +36,16 @@ import Tidemark
 
   /// The store shows the manifest, is verified, takes a commit, and shows that after it was opened again.
   private func expect(_ manifest: Manifest, in path: String, hasChangelog: Bool) throws {
-    var expected = manifest
     var store = try open(path, hasChangelog: hasChangelog)
-    #expect(try Manifest(of: store, storedOffset: manifest.storedOffset) == manifest)
+    var expected = manifest
+    if !hasChangelog {
+      // The log that it goes on with begins with a commit of its own, which changes nothing.
+      expected.offset += 1
+      expected.receipt = try store.info().receipt.description
+    }
+    #expect(try Manifest(of: store, storedOffset: manifest.storedOffset) == expected)
     try verify(store, hasChangelog: hasChangelog)
-    #expect(try Manifest(of: store, storedOffset: manifest.storedOffset) == manifest)
+    #expect(try Manifest(of: store, storedOffset: manifest.storedOffset) == expected)
 
     try store.write([TopicPartition("events", 0): 1_000_000]) { transaction in
       try transaction.put("added", 77, in: FixtureTables.names)
@@ -86,7 +91,8 @@ import Tidemark
     #expect(!logs.isEmpty)
     for log in logs { try Data().write(to: URL(fileURLWithPath: database + log)) }
     let without = try open(store, hasChangelog: false)
-    #expect(try without.snapshot().offset.value == manifest.offset - 12)
+    // The log that it goes on with begins with a commit of its own.
+    #expect(try without.snapshot().offset.value == manifest.offset - 12 + 1)
     try without.close()
   }
 

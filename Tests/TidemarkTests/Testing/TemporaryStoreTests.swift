@@ -25,7 +25,7 @@ import TidemarkTesting
   @MainActor private func onMainActor() async throws -> Int64? {
     try await withTemporaryStore(tables: [balances]) { store in
       MainActor.assertIsolated()
-      try store.write { try $0.put("anna", 5, in: balances) }
+      try await store.write { try $0.put("anna", 5, in: balances) }
       await Task.yield()
       MainActor.assertIsolated()
       return try store.snapshot().get("anna", in: balances)

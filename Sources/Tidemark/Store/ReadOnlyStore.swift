@@ -1,0 +1,139 @@
+public import Changelog
+internal import RocksDB
+
+/// A store that is only looked at: its state at the stored offset, of which nothing changes for as long as it is open.
+///
+/// Several may look at one store; nobody can open it for writing meanwhile. ``StateStore/openReadOnly(_:tables:options:)`` gets
+/// one.
+public final class ReadOnlyStore: Sendable {
+  /// The store's directory.
+  public let directory: String
+  /// The stored offset: commits behind it are in the changelog, and aren't shown.
+  public let offset: Offset
+  /// How far each input partition was consumed up to there.
+  public let position: Position
+  /// The greatest event timestamp seen up to there.
+  public let streamTime: Timestamp?
+  /// All tables that the state has, also those that weren't declared.
+  public let tables: [StoreInfo.TableInfo]
+  private let view: Mutex<View?>
+
+  fileprivate init(_ directory: StoreDirectory, _ view: View, _ tables: [StoreInfo.TableInfo]) {
+    self.directory = directory.path
+    offset = view.state.offset
+    position = view.state.position
+    streamTime = view.state.streamTime
+    self.tables = tables
+    self.view = Mutex(view)
+  }
+
+  /// A view of the state; all are of the same.
+  public func snapshot() throws(StoreError) -> Snapshot {
+    guard let view = view.withLock({ $0 }) else { throw Health.closedError() }
+    return Snapshot(view: view)
+  }
+
+  /// Closes the store; its directory is free once the last snapshot and cursor are gone as well.
+  public func close() { _ = view.withLock { $0.take() } }
+}
+
+extension StateStore {
+  /// Opens a store to look at it: shows its state at the stored offset, and changes nothing in its directory, which may lie on a
+  /// file system that is mounted read-only.
+  ///
+  /// Commits behind the stored offset are in the changelog, and aren't shown: a store that was closed has none. A checkpoint can
+  /// be opened like this, too.
+  ///
+  /// - Parameters:
+  ///   - path: the store's directory.
+  ///   - tables: the tables to use. One that the state doesn't have throws `invalidArgument` where it is read.
+  ///   - options: those that the store is opened with; the memory budget, and RocksDB's options, matter here.
+  /// - Returns: the store, until its last user is gone.
+  /// - Throws: `locked` while the store is open for writing, in this process or another: read there, or take a checkpoint
+  ///   there and open that. `invalidArgument` if there is no store, or nothing is stored in it; `schemaMismatch` if a table was
+  ///   made with other codecs; `corrupted` if files are damaged.
+  public static func openReadOnly(
+    _ path: String, tables: [any TableDefinition], options: StoreOptions = StoreOptions()
+  ) throws(StoreError) -> ReadOnlyStore {
+    try TableRecord.validate(namesOf: tables)
+    let options = try options.validated()
+    let directory = StoreDirectory(path: path, options.fileSystem)
+    let lock = try FileLock(
+      sharing: directory.lock, "the store", remedy: "read there, or take a checkpoint there and open that",
+      directory.storage)
+    guard try look(at: directory, options) != nil else {
+      throw StoreError(.invalidArgument, "there is no store, or nothing is stored in it", ["directory": path])
+    }
+    let handle = try mappingErrors(
+      to: "the database can't be read; nothing was changed", ["directory": path]
+    ) { () throws(RocksDBError) in
+      try RocksDB.Database.openReadOnly(
+        directory.database, options: directory.databaseOptions(options),
+        columnFamilies: try directory.columnFamilyNames())
+    }
+    let database = try SharedDatabase(handle)
+    guard let state = try database.state() else {
+      throw StoreError(.corrupted, "the database has no stored offset; nothing was changed", ["directory": path])
+    }
+    let found = try database.openTables()
+    try TableRecord.checkFormats(of: tables, found.map(\.record))
+    var open: [OpenTable] = []
+    for table in found {
+      guard let declared = tables.first(where: { $0.name == table.name }) else { continue }
+      open.append(
+        OpenTable(
+          record: table.record, family: try database.family(table.record.familyName), codecTypes: declared.codecTypes))
+    }
+    let layers = ReadLayers(runs: [], version: DatabaseVersion(database: database), keeping: lock)
+    let view = View(OpenTables(open), state, layers, StoreUsage(), canExpire: false)
+    return ReadOnlyStore(directory, view, found.map { StoreInfo.TableInfo($0, database) })
+  }
+
+  /// How far a store is, without opening it: it may be closed, or open elsewhere.
+  ///
+  /// Takes no lock, and changes nothing. Where the store is open, it tells what table files held at some moment during the
+  /// call; its commits are further.
+  ///
+  /// - Returns: `nil` if there is no store, or nothing is stored in it.
+  /// - Throws: `corrupted` if files are damaged, `unsupported` for a store of a newer version.
+  public static func storedOffset(at path: String) throws(StoreError) -> StoredOffset? {
+    try storedOffset(at: path, FileSystem())
+  }
+
+  package static func storedOffset(at path: String, _ fileSystem: FileSystem) throws(StoreError) -> StoredOffset? {
+    let directory = StoreDirectory(path: path, fileSystem)
+    var options = StoreOptions.forOneLook
+    options.fileSystem = fileSystem
+    var tries = 1
+    while true {
+      do throws(StoreError) {
+        guard let state = try look(at: directory, options)?.state else { return nil }
+        return StoredOffset(offset: state.offset, position: state.position, streamTime: state.streamTime)
+      } catch {
+        // Whoever has it open may have removed files between two steps.
+        if tries == greatestTries || error.kind == .unsupported { throw error }
+        tries += 1
+      }
+    }
+  }
+
+  private static var greatestTries: Int { 5 }
+
+  /// What is stored, compared with `HEAD`; `nil` if nothing is.
+  private static func look(at directory: StoreDirectory, _ options: StoreOptions) throws(StoreError) -> StoredState? {
+    // Where there is neither, the checks would make a `HEAD`.
+    let (hasHead, hasDatabase) = (try directory.hasHead, try directory.hasDatabase)
+    guard hasHead || hasDatabase else { return nil }
+    return try OpeningChecks(directory: directory, options: options).storedState()
+  }
+}
+
+/// How far the table files of a store are.
+public struct StoredOffset: Sendable, Hashable {
+  /// The next changelog record to apply.
+  public let offset: Offset
+  /// How far each input partition was consumed up to there.
+  public let position: Position
+  /// The greatest event timestamp seen up to there.
+  public let streamTime: Timestamp?
+}
