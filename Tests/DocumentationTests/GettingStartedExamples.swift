@@ -104,7 +104,7 @@ func spentUntilNow(by customer: String, in store: StateStore) throws -> Int64 {
   try store.reader(.readUncommitted).get(customer, in: spent) ?? 0
 }
 
-/// Without a changelog, RocksDB's write-ahead log keeps the commits.
+/// Without a changelog, the store keeps its last commits in a log of its own.
 func count(_ word: String, in directory: String) throws -> Int64 {
   let words = Table("words", key: .string, value: .int64)
   let store = try StateStore.open(directory, tables: [words])

@@ -74,6 +74,15 @@ private enum Names {
   typealias Name65 = UUIDCodec
   typealias Name66 = VerifyReport
   typealias Name67 = VoidCodec
+  typealias Name68 = TableDescriptor
+  typealias Name69 = ChangelogRecovery
+  typealias Name70 = CommitSummary
+  typealias Name71 = ChangelogCapabilities
+  typealias Name72 = LogSegment
+  typealias Name73 = OutputRecord
+  typealias Name74 = GroupOffsets
+  typealias Name75 = CopyProgress
+  typealias Name76 = CommitMetadata
 }
 
 /// What `import Tidemark` brings collides with nothing that Foundation brings.

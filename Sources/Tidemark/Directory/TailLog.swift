@@ -43,8 +43,12 @@ enum TailLog {
   static func adopt(_ directory: StoreDirectory, _ options: StoreOptions) throws(StoreError) {
     let database = try SharedDatabase(
       try directory.openDatabase(directory.databaseOptions(options), "the database can't be opened"))
-    guard let state = try database.state() else { return }
+    guard var state = try database.state() else { return }
     let id = OffsetsFamily.newID()
+    // A log without a commit has the receipt of its identity.
+    if state.offset == .zero, let uuid = OffsetsFamily.id(in: id) {
+      state.receipt = Receipt(startOf: ChangelogIdentity(id: uuid, topicPartition: partition))
+    }
     try begin(in: directory, after: StoredState(state: state, identity: id, hasTailLog: true))
     var rows = OffsetsRows()
     rows.set(OffsetsFamily.identityKey) { $0.append((id + Array(partition.description.utf8)).rawSpan) }

@@ -91,8 +91,12 @@ import Tidemark
     #expect(!logs.isEmpty)
     for log in logs { try Data().write(to: URL(fileURLWithPath: database + log)) }
     let without = try open(store, hasChangelog: false)
-    // The log that it goes on with begins with a commit of its own.
-    #expect(try without.snapshot().offset.value == manifest.offset - 12 + 1)
+    if name == "local-killed" {
+      // The log that it goes on with begins with a commit of its own.
+      #expect(try without.snapshot().offset.value == manifest.offset - 12 + 1)
+    } else {
+      #expect(try Manifest(of: without, storedOffset: nil).tables.values.allSatisfy(\.isEmpty))
+    }
     try without.close()
   }
 
