@@ -132,7 +132,7 @@ final class Applier: Sendable {
   /// What failed leaves nothing in the directory of files on their way.
   private func cleaningUp(_ body: () throws(RocksDBError) -> Void) throws(StoreError) {
     do throws(RocksDBError) { try body() } catch {
-      try? directory.emptyIngestion()
+      try? directory.removeIngestionFiles()
       throw StoreError(error, "table files can't be written", ["directory": directory.ingestion])
     }
   }
