@@ -72,6 +72,7 @@ import TidemarkTesting
     for number in 0..<rows { try commit(number, to: store) }
     try store.flush()
     let stored = try store.info().storedOffset
+    try disk.sync()
     try disk.fill(leaving: 8_000)
     // Half of what is the most: none waits.
     while rows < 80 {
@@ -119,6 +120,7 @@ import TidemarkTesting
     var options = observed.options
     options.waitingBytes = 64 << 10
     let store = try directory.store(try directory.log(), options, "disk/store")
+    try disk.sync()
     try disk.fill(leaving: 0)
     let rows = try commitUntilFull(store, from: 0)
     try disk.makeRoom()
@@ -143,6 +145,7 @@ import TidemarkTesting
     for kibibytes in [300, 500, 700, 900] {
       do {
         let store = try directory.store(log, options, "disk/store")
+        try disk.sync()
         try disk.fill(leaving: kibibytes << 10)
         var failure: StoreError?
         let first = rows
