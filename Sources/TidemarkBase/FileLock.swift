@@ -9,7 +9,8 @@ package final class FileLock: Sendable {
   /// Takes the lock; throws `locked` while another has it.
   package init(_ path: String, _ what: String, _ storage: any Storage) throws(StoreError) {
     guard let file = try storage.open(path, .openOrCreate) else {
-      throw StoreError(.inputOutput, "a lock file can't be opened", ["file": path])
+      // Whoever had it was just done with the directory, which has another name, or is gone.
+      throw StoreError(.locked, what + " was open in another process until now; try again", ["file": path])
     }
     guard try file.tryLock() else {
       let holder = (try? storage.contents(of: path)).flatMap { String(utf8: $0.rawSpan) } ?? ""

@@ -102,7 +102,8 @@ package final class SmallDisk: Sendable {
     try sync()
   }
 
-  private func sync() throws {
+  /// Writes the journal, after which the space of files that were removed is free.
+  package func sync() throws {
     let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Failure(description: "\(path) can't be opened: errno \(errno)") }
     defer { close(descriptor) }

@@ -13,7 +13,7 @@ internal import RocksDB
 /// | `tidemark:format` | the version of this layout, a varint |
 /// | `tidemark:identity` | the changelog's id, 16 bytes, then its `topic-partition` |
 /// | `tidemark:tail` | 1, if the changelog is the store's own tail log |
-/// | `tidemark:table:` and an id in decimal | a ``TableRecord`` |
+/// | `tidemark:table:` and an id in decimal | a ``TableRecord``; empty: the table was dropped |
 ///
 /// A colon is no character of a topic, so the store's own keys can't meet a partition's.
 enum OffsetsFamily {

@@ -52,8 +52,11 @@ final class SharedDatabase: Sendable {
   }
 
   /// The definitions of the tables that were applied.
-  func tableRecords() throws(StoreError) -> [TableRecord] {
-    var records: [TableRecord] = []
+  func tableRecords() throws(StoreError) -> [TableRecord] { try tableRows().compactMap(\.record) }
+
+  /// The tables that were ever defined, as far as that was applied; those that were dropped have no record.
+  func tableRows() throws(StoreError) -> [(id: TableID, record: TableRecord?)] {
+    var records: [(TableID, TableRecord?)] = []
     let prefix = OffsetsFamily.tablePrefix
     var rows = handle.makeIterator(in: offsets)
     rows.seek(to: prefix.rawSpan)
@@ -62,20 +65,11 @@ final class SharedDatabase: Sendable {
       guard let id = UInt32(digits) else {
         throw StoreError(.corrupted, "a table's row has an impossible key; rebuild the store from its changelog")
       }
-      records.append(try TableRecord(id: TableID(id), value: rows.value))
+      records.append((TableID(id), rows.value.byteCount == 0 ? nil : try TableRecord(id: TableID(id), value: rows.value)))
       rows.next()
     }
     try mappingErrors(to: "the tables' rows can't be read") { () throws(RocksDBError) in try rows.checkStatus() }
     return records
-  }
-
-  /// The tables that were applied, open.
-  func openTables() throws(StoreError) -> [OpenTable] {
-    var tables: [OpenTable] = []
-    for record in try tableRecords() {
-      tables.append(OpenTable(record: record, family: try family(record.familyName)))
-    }
-    return tables
   }
 
   /// A number that RocksDB tells of a family; 0 where it tells none.

@@ -11,6 +11,7 @@ internal import RocksDB
 /// DIR/ingest/      table files on their way into the database
 /// DIR/log/         the tail log of a store without a changelog (``TailLog``)
 /// DIR/restore/     sorted runs of a restore under way (``SortedRuns``)
+/// DIR/checkpoint-N.partial/   a checkpoint for another file system, while it is taken (``makeStaging()``)
 /// ```
 struct StoreDirectory: Sendable {
   let path: String
@@ -62,6 +63,11 @@ struct StoreDirectory: Sendable {
     try storage.removeTree(ingestion)
     // Its name isn't synced: what is in it counts for nothing.
     _ = try storage.createDirectory(ingestion)
+  }
+
+  /// Removes what an application that failed left of its files; the directory stays, as there may be no space for another.
+  func removeIngestionFiles() throws(StoreError) {
+    for name in try storage.list(ingestion) ?? [] { try storage.unlink(ingestion + "/" + name) }
   }
 
   /// Throws `invalidArgument` if there is something under its name.
@@ -171,7 +177,7 @@ struct StoreDirectory: Sendable {
         try body(partial)
         try partial.rename(to: self)
       } catch {
-        try? storage.removeTree(partial.path)
+        try? partial.removeLocked()
         throw error
       }
     }
@@ -183,19 +189,42 @@ struct StoreDirectory: Sendable {
     let partial = partial
     try partial.create()
     let lock = try partial.takeLock(for: "what becomes \(path)")
-    return try withExtendedLifetime(lock) { () throws(StoreError) in try body(partial) }
+    return try withExtendedLifetime(lock) { () throws(StoreError) in
+      // Whoever had the lock before may have made it.
+      do throws(StoreError) { try checkIsMissing() } catch {
+        try? partial.removeLocked()
+        throw error
+      }
+      return try body(partial)
+    }
   }
 
   /// Removes all but the lock; `HEAD` first, without which the rest isn't taken for a store.
   func removeContents() throws(StoreError) {
-    for file in [head, database, base, ingestion, restore, tail] { try storage.removeTree(file) }
+    try storage.removeTree(head)
+    for name in try storage.list(path) ?? [] where path + "/" + name != lock {
+      try storage.removeTree(path + "/" + name)
+    }
   }
 
-  /// Gives it another name, for good; its lock, which the caller holds, stays behind.
-  func rename(to target: StoreDirectory) throws(StoreError) {
+  /// Removes the directory, whose lock the caller holds, unless another takes it meanwhile.
+  ///
+  /// The lock goes last: until then nobody else puts anything into the directory, and afterwards nothing is removed that is
+  /// somebody else's.
+  func removeLocked() throws(StoreError) {
+    try removeContents()
     try storage.unlink(lock)
+    try storage.removeDirectory(path)
+  }
+
+  /// Gives it another name, for good; the caller holds its lock, which is gone afterwards.
+  ///
+  /// The lock moves along: without it another could take the directory, and empty it, before it has its name.
+  func rename(to target: StoreDirectory) throws(StoreError) {
     try storage.rename(path, to: target.path)
     try storage.syncDirectory(storage.parent(of: target.path))
+    // Left behind it would be a file without meaning.
+    try? storage.unlink(target.lock)
   }
 
   /// Moves the database and `HEAD` to a directory `damaged-N` beside them, which is returned.

@@ -29,7 +29,17 @@ final class Applier: Sendable {
     self.database = database
     self.directory = directory
     offsetKey = OffsetsFamily.offsetKey(partition)
-    for table in try database.openTables() { set(.defined(table), table.id) }
+    for (id, record) in try database.tableRows() {
+      if let record {
+        set(.defined(OpenTable(record: record, family: try database.family(record.familyName))), id)
+      } else {
+        // A crash came between: without its family it is gone for good.
+        if let family = database.handle.columnFamily(TableRecord.familyName(id)) {
+          try? database.handle.dropColumnFamily(family)
+        }
+        set(.dropped(nil), id)
+      }
+    }
     try directory.emptyIngestion()
   }
 
@@ -73,6 +83,8 @@ final class Applier: Sendable {
       guard case .undefined = slot(record.id) else { return }
       set(.defined(OpenTable(record: record, family: try database.family(record.familyName))), record.id)
     case .drop(let id):
+      // Its family is remembered from the first time on.
+      if isDropped(id) { return }
       set(.dropped(table(id)), id)
     }
   }
@@ -132,7 +144,7 @@ final class Applier: Sendable {
   /// What failed leaves nothing in the directory of files on their way.
   private func cleaningUp(_ body: () throws(RocksDBError) -> Void) throws(StoreError) {
     do throws(RocksDBError) { try body() } catch {
-      try? directory.emptyIngestion()
+      try? directory.removeIngestionFiles()
       throw StoreError(error, "table files can't be written", ["directory": directory.ingestion])
     }
   }
@@ -147,7 +159,7 @@ final class Applier: Sendable {
     dropFamilies()
   }
 
-  /// Drops the column families of dropped tables, which no row of `offsets` names any more.
+  /// Drops the column families of dropped tables, which `offsets` tells to be dropped.
   ///
   /// One that can't be dropped takes room, and no more: the next open drops it.
   private func dropFamilies() {
@@ -189,7 +201,8 @@ final class Applier: Sendable {
     for change in system {
       switch change {
       case .define(let record): rows.set(OffsetsFamily.tableKey(record.id)) { record.encodeValue(into: &$0) }
-      case .drop(let id): rows.delete(OffsetsFamily.tableKey(id))
+      // The row stays, so that the id isn't used again.
+      case .drop(let id): rows.set(OffsetsFamily.tableKey(id)) { _ in }
       }
     }
     try rows.write(to: offsetsPath, for: database)

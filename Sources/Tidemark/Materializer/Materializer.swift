@@ -93,7 +93,8 @@ final class Materializer: Sendable {
     let delay = committed.withLock { $0.waiting.delay(byteCount) }
     if delay == .zero { return }
     committed.wait(timeout: min(delay ?? options.commitPatience, options.commitPatience)) { committed in
-      guard health.takesWrites else { return true }
+      // Without room for table files there is nothing to wait for: the next commit is told so (``checkRoom()``).
+      guard health.takesWrites, committed.schedule.failureCount == 0 else { return true }
       guard let now = committed.waiting.delay(byteCount) else { return false }
       return delay.map { now < $0 } ?? true
     } _: { _ in
@@ -119,15 +120,15 @@ final class Materializer: Sendable {
   // MARK: Reading
 
   /// A view of the last commit, over the tables given.
-  func makeView(of tables: OpenTables) throws(StoreError) -> View {
+  func makeView(of tables: OpenTables, canExpire: Bool = true) throws(StoreError) -> View {
     try health.checkOpen()
     let (state, layers) = committed.withLock { ($0.waiting.state, $0.waiting.view()) }
-    return makeView(of: tables, state, layers)
+    return makeView(of: tables, state, layers, canExpire: canExpire)
   }
 
   /// A view of a commit, with layers that may have more over them.
-  func makeView(of tables: OpenTables, _ state: CommittedState, _ layers: ReadLayers) -> View {
-    views.makeView(of: tables, state, layers, usage)
+  func makeView(of tables: OpenTables, _ state: CommittedState, _ layers: ReadLayers, canExpire: Bool = true) -> View {
+    views.makeView(of: tables, state, layers, usage, canExpire: canExpire)
   }
 
   /// Runs `body` with a view of the last commit while none comes or goes.
@@ -226,6 +227,7 @@ final class Materializer: Sendable {
         committed.waiting.cancel(application)
         committed.schedule.applicationFailed(at: .now)
       }
+      committed.wake()
       if canTryAgain, error.kind == .outOfSpace {
         observer.postponed(error)
         throw error

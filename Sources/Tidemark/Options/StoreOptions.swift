@@ -45,8 +45,8 @@ public struct StoreOptions: Sendable {
   public var tailDurability: Durability = .sync
   /// At most how long a commit that is in the changelog waits for the database to take earlier ones.
   ///
-  /// Where the database takes nothing, for lack of space say, commits go on after this time for as long as the memory budget
-  /// has room.
+  /// Where the database takes nothing, commits go on after this time for as long as the memory budget has room. Where there
+  /// is no space for table files none waits, and the next throws `outOfSpace` once four times ``waitingBytes`` are waiting.
   public var commitPatience: Duration = .seconds(30)
   /// Where the store logs what happens beside commits: opening, failures, stalls.
   ///

@@ -25,9 +25,9 @@ final class View: ReadSource, @unchecked Sendable {
   // Proof: see above.
   private nonisolated(unsafe) var layers: ReadLayers?
 
-  /// A cursor takes itself out before it is gone.
+  /// A cursor takes itself out when it goes; until it has, it may be on its way.
   private struct Parked {
-    unowned let cursor: RowCursor
+    weak var cursor: RowCursor?
   }
 
   init(_ tables: OpenTables, _ state: CommittedState, _ layers: ReadLayers, _ usage: StoreUsage, canExpire: Bool) {
@@ -74,7 +74,13 @@ final class View: ReadSource, @unchecked Sendable {
   }
 
   override func add(_ cursor: RowCursor) {
-    cursors.withLock { $0[ObjectIdentifier(cursor)] = Parked(cursor: cursor) }
+    let isLate = cursors.withLock { cursors in
+      if isReleased.load(ordering: .relaxed) { return true }
+      cursors[ObjectIdentifier(cursor)] = Parked(cursor: cursor)
+      return false
+    }
+    // It expired after the cursor's rows were made.
+    if isLate { cursor.letGo() }
   }
 
   override func remove(_ cursor: RowCursor) {
@@ -102,11 +108,13 @@ final class View: ReadSource, @unchecked Sendable {
     // Each `read` that came too late brings the count back to the bare flag, also while another thread is here.
     if isReleased.exchange(true, ordering: .relaxed) { return }
     changed()
-    // Under the lock, so that none is gone meanwhile; none reads, as each step is a read of the view.
-    cursors.withLock { cursors in
-      for parked in cursors.values { parked.cursor.letGo() }
-      cursors.removeAll()
+    // Outside the lock: the reference taken here may become a cursor's last, and its `deinit` takes the lock. None reads, as
+    // each step is a read of the view.
+    let parked = cursors.withLock { cursors in
+      defer { cursors.removeAll() }
+      return cursors.values.compactMap(\.cursor)
     }
+    for cursor in parked { cursor.letGo() }
     unsafe layers = nil
   }
 }

@@ -4,8 +4,26 @@ internal import Changelog
 final class ViewRegistry: Sendable {
   private struct State {
     var views: [WeakView] = []
+    /// From this many on those that are gone are taken out.
+    var pruneCount = ViewRegistry.leastPruneCount
     var onFirst: (@Sendable () -> Void)?
+    /// Whether somebody will look before the next view expires.
+    var isWatched = false
+    /// Whether a view was made since somebody looked.
+    var hasMore = false
+
+    mutating func add(_ view: View) {
+      if let last = views.last, last.view == nil { views.removeLast() }
+      if views.count >= pruneCount {
+        views.removeAll { $0.view == nil }
+        pruneCount = max(ViewRegistry.leastPruneCount, 2 * views.count)
+      }
+      views.append(WeakView(view: view))
+      hasMore = true
+    }
   }
+
+  private static let leastPruneCount = 64
 
   private struct WeakView {
     weak var view: View?
@@ -17,32 +35,38 @@ final class ViewRegistry: Sendable {
 
   init(expiry: Duration?) { self.expiry = expiry }
 
-  /// Makes a view, and remembers it if it may expire.
+  /// Makes a view, and remembers it if it may expire: if there is an expiry, and the store's own work doesn't need it.
   func makeView(
-    of tables: OpenTables, _ state: CommittedState, _ layers: ReadLayers, _ usage: StoreUsage
+    of tables: OpenTables, _ state: CommittedState, _ layers: ReadLayers, _ usage: StoreUsage, canExpire: Bool = true
   ) -> View {
-    let view = View(tables, state, layers, usage, canExpire: expiry != nil)
-    guard expiry != nil else { return view }
-    let onFirst = self.state.withLock { state in
-      if let last = state.views.last, last.view == nil { state.views.removeLast() }
-      state.views.append(WeakView(view: view))
+    let canExpire = canExpire && expiry != nil
+    let view = View(tables, state, layers, usage, canExpire: canExpire)
+    guard canExpire else { return view }
+    let onFirst: (@Sendable () -> Void)? = self.state.withLock { state in
+      state.add(view)
       // All live equally long, so whoever waits for an earlier one will find this one.
-      return state.views.count == 1 ? state.onFirst : nil
+      if state.isWatched { return nil }
+      state.isWatched = state.onFirst != nil
+      return state.onFirst
     }
     onFirst?()
     return view
   }
 
-  /// Calls `body` whenever there is a view after there was none.
+  /// Calls `body` when a view is made and ``expire(at:_:)`` named no time to call it again.
   func onFirst(_ body: @escaping @Sendable () -> Void) {
     let hasViews = state.withLock { state in
       state.onFirst = body
-      return !state.views.isEmpty
+      state.isWatched = !state.views.isEmpty
+      return state.isWatched
     }
     if hasViews { body() }
   }
 
-  /// Ends the views that are too old, and tells of each; answers when the next one will be.
+  /// Ends the views that are too old, and tells of each; answers when to call it again.
+  ///
+  /// That is when the next one will be too old. After views that lived shortly it is an expiry later, so that those that
+  /// follow need not wake anybody; `nil` once there were none for so long.
   func expire(
     at now: ContinuousClock.Instant, _ tell: (View, _ age: Duration) -> Void
   ) -> ContinuousClock.Instant? {
@@ -57,6 +81,9 @@ final class ViewRegistry: Sendable {
         if end <= now { old.append(view) } else { next = min(next ?? end, end) }
       }
       state.views.removeAll { $0.view.map { $0.takenAt.advanced(by: expiry) <= now } ?? true }
+      if next == nil, state.hasMore { next = now.advanced(by: expiry) }
+      state.hasMore = false
+      state.isWatched = next != nil
       return (old, next)
     }
     for view in old {

@@ -20,6 +20,8 @@ struct Opening {
     }
     try directory.create()
     lock = try directory.takeLock()
+    // What can't be removed takes room, and no more.
+    try? directory.removeDeadStagings(ownsStore: true)
     self.directory = directory
     given = changelog
     self.options = options

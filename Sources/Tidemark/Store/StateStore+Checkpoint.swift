@@ -26,9 +26,12 @@ extension StateStore {
         checkpoint = try Checkpoint.verified(partial)
         return
       }
-      let staging = StoreDirectory(path: store.directory.path + "/checkpoint.partial", fileSystem)
-      try staging.storage.removeTree(staging.path)
-      defer { try? staging.storage.removeTree(staging.path) }
+      try store.directory.removeDeadStagings()
+      let (staging, lock) = try store.directory.makeStaging()
+      defer {
+        try? staging.removeLocked()
+        withExtendedLifetime(lock) {}
+      }
       try stageCheckpoint(store, staging)
       // What isn't whole may not be synced, or not verified.
       let others = earlier.map { StoreDirectory(path: $0, fileSystem) }.filter {

@@ -64,7 +64,8 @@ extension StateStore {
       throw StoreError(.invalidArgument, "the scratch directory is there already", ["directory": scratch])
     }
     defer { try? directory.storage.removeTree(scratch) }
-    let view = try store.makeView()
+    // However long the replay takes.
+    let view = try store.materializer.makeView(of: store.tables, canExpire: false)
     var start = CommittedState(offset: .zero, receipt: Receipt(startOf: changelog.identity))
     if try changelog.offsets().start > .zero {
       guard let checkpoint = try store.directory.baseCheckpoint(of: changelog) else {

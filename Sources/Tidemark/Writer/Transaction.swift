@@ -216,6 +216,10 @@ public struct Transaction: ~Copyable, Sendable {
   /// Deletes the rows of a range, as the transaction sees them; answers how many there were.
   ///
   /// O(rows): the changelog records each deleted key. Throws `overBudget` with nothing changed, as ``put(_:_:in:)`` does.
+  ///
+  /// Until compactions have dropped them, scans step over deleted rows one by one: a scan that begins before many deleted
+  /// rows takes as long as one over as many rows. A queue that is emptied at its front should remember where its front is, and
+  /// scan from there.
   @discardableResult
   public mutating func deleteRange<K, V>(_ range: ScanRange<K>, in table: Table<K, V>) throws(StoreError) -> Int {
     let open = try core.tables.table(table)

@@ -8,8 +8,9 @@ internal import struct Synchronization.Atomic
 /// Proof of `@unchecked Sendable`: the one thread that uses the transaction changes both, and reads the runs, as the owner
 /// of `lock`; other threads are visitors. It reads the changes without the lock, as nobody else changes them.
 final class TransactionLayers: @unchecked Sendable {
-  /// How many changes are copied in one visit.
+  /// How many changes, and from how many bytes on no more, are copied in one visit.
   private static let visitCount = 16
+  private static let visitBytes = 64 << 10
 
   private let lock = OwnerLock()
   // Unchecked here and below. Proof: as above, and whoever changes them can't get at them in another way meanwhile.
@@ -139,6 +140,7 @@ final class TransactionLayers: @unchecked Sendable {
   /// Copies the first changes of a range; answers the last key, and `nil` at the end of the range.
   private func copySome(_ range: KeyRange, of table: TableID, to run: Run, isWhole: inout Bool) -> [UInt8]? {
     var position = changes.first(in: table, from: range.lower.rawSpan)
+    var bytes = 0
     for count in 1... {
       guard let current = position else { break }
       let entry = current.entry
@@ -146,7 +148,8 @@ final class TransactionLayers: @unchecked Sendable {
       let key = unsafe RawSpan(_unsafeBytes: entry.key)
       if let upper = range.upper, key.compare(upper.rawSpan) >= 0 { break }
       unsafe run.add(key, entry.state == .deleted ? nil : RawSpan(_unsafeBytes: entry.value), in: table)
-      if count == Self.visitCount { return key.array }
+      bytes += unsafe key.byteCount + (entry.state == .deleted ? 0 : entry.value.count)
+      if count == Self.visitCount || bytes >= Self.visitBytes { return key.array }
       position = current.next
     }
     isWhole = true

@@ -36,6 +36,31 @@ import TidemarkTesting
     #expect(begin.duration(to: .now) < .seconds(10))
   }
 
+  /// Seen to fail with: a wait that ends only where there is room, or where the store has failed.
+  @Test func aCommitWaitsNoLongerThanItsPatienceWhateverBecomesOfTheApplication() throws {
+    let log = RecordingChangelog(try directory.log())
+    var options = StoreOptions.lazy
+    options.waitingBytes = 1000
+    options.commitPatience = .milliseconds(20)
+    let store = try directory.store(log, options)
+    let gate = Gate()
+    defer { gate.open() }
+    var faults = RecordingChangelog.Faults()
+    faults.willSync = { gate.pass() }
+    log.setFaults(faults)
+    let begin = ContinuousClock.now
+    for number in Int64(0)..<10 {
+      try store.write { try $0.put(("a", number), String(repeating: "x", count: 10_000), in: orders) }
+      try #require(eventually { gate.hasArrivals })
+    }
+    #expect(begin.duration(to: .now) >= .milliseconds(20 * 9), "they wait at four times the limit")
+    #expect(begin.duration(to: .now) < .seconds(20), "the gate opens by itself after half a minute")
+    gate.open()
+    log.setFaults(RecordingChangelog.Faults())
+    try store.flush()
+    try store.close()
+  }
+
   /// Seen to fail with: a rate that applications of nothing lower each time.
   @Test func applicationsOfNothingDoNotSlowCommitsDown() throws {
     var options = StoreOptions.lazy

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
-import Tidemark
+
+@testable import Tidemark
 
 /// Snapshots that grow too old: they throw, and let go what they held.
 @Suite struct SnapshotsExpiryTests {
@@ -96,6 +97,80 @@ import Tidemark
         #expect(error?.kind == .snapshotExpired)
       }
     }
+    try store.close()
+  }
+
+  /// Seen to fail with: a parked cursor that keeps its iterator and its runs; one that goes on.
+  @Test(arguments: [ScanOrder.ascending, .descending]) func aParkedCursorHoldsNothingOnceItsSnapshotHasExpired(
+    _ order: ScanOrder
+  ) throws {
+    let budget = MemoryBudget(bytes: 64 << 20)
+    var options = StoreOptions.lazy
+    options.snapshotExpiry = .milliseconds(300)
+    options.budget = budget
+    options.cleanBytes = 0
+    options.columnFamilyOptions = ["disable_auto_compactions": "true"]
+    let store = try directory.store(try directory.log(), options)
+    let open = try store.opened()
+    func property(_ name: String) -> Int { open.database.integerProperty(name, in: open.tables.all[0].family) }
+    func write(_ value: Int64) throws {
+      try store.write { for number in 100..<200 { try $0.put("key\(number)", value, in: balances) } }
+    }
+    try write(1)
+    try store.flush()
+    try write(2)
+    let before = property("rocksdb.num-live-versions")
+    weak var run: Run?
+    // The snapshot alone may go meanwhile: the cursor keeps its view.
+    var cursor = try store.snapshot().scan(balances, .all, order)
+    run = open.materializer.withViewLocked { $1.runs.first }
+    let row = try cursor.next()
+    #expect(row?.key == (order == .ascending ? "key100" : "key199") && row?.value == 2)
+    // From here on the store itself has neither the run nor that version of the database.
+    try store.flush()
+    #expect(eventually { property("rocksdb.num-snapshots") == 0 && run == nil && budget.heldByTransactions == 0 })
+    #expect(eventually { property("rocksdb.num-live-versions") <= before })
+    let error = #expect(throws: StoreError.self) { _ = try cursor.next() }
+    #expect(error?.kind == .snapshotExpired)
+    // What it stood on stays where the caller left it.
+    #expect(cursor.continuation != nil)
+    try store.close()
+  }
+
+  /// Seen to fail with: an expiry that has the last reference to a cursor, whose `deinit` waits for the lock that the expiry holds.
+  @Test func cursorsThatMeetTheExpiryGoOnInOrderOrSayThatTheyCannot() throws {
+    var options = StoreOptions.tiny
+    options.snapshotExpiry = .milliseconds(1)
+    let store = try directory.store(try directory.log(), options)
+    let count = 500
+    for value in Int64(0)..<2 {
+      try store.write { for number in 0..<count { try $0.put("key\(number + 1000)", value, in: balances) } }
+      if value == 0 { try store.flush() }
+    }
+    let expiredCount = Mutex(0)
+    DispatchQueue.concurrentPerform(iterations: 4) { thread in
+      for _ in 0..<150 {
+        do throws(StoreError) {
+          let view = try store.snapshot()
+          var (last, rows) = ("", 0)
+          // Again and again, until it expires.
+          for _ in 0..<1000 {
+            var cursor = try view.scan(balances)
+            (last, rows) = ("", 0)
+            while let (key, value) = try cursor.next() {
+              #expect(key > last && value == 1)
+              last = key
+              rows += 1
+            }
+            #expect(rows == count, "a scan that was cut short never looks like one that ended")
+          }
+        } catch {
+          #expect(error.kind == .snapshotExpired)
+          expiredCount.withLock { $0 += 1 }
+        }
+      }
+    }
+    #expect(expiredCount.withLock { $0 } > 0)
     try store.close()
   }
 }

@@ -60,10 +60,10 @@ import TidemarkTesting
 
   private func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: directory(name)) }
 
-  /// Table files are written in the background, and stop the store; the changelog has what was acknowledged.
+  /// Table files are written in the background; the changelog has what was acknowledged.
   ///
   /// Seen to fail with: an application that is taken for done when it throws.
-  @Test func aRunThatCannotBeAppliedStopsTheStoreAndIsRestored() throws {
+  @Test func aRunThatCannotBeAppliedIsRestored() throws {
     let log = try directory.log()
     var rows = 0
     for kibibytes in [160, 240, 320] {
@@ -76,9 +76,9 @@ import TidemarkTesting
             rows += 1
           }
         }
-        #expect(error?.kind == .failed && error?.causeKind == .outOfSpace, "\(error.map { "\($0)" } ?? "nothing")")
+        #expect(error.map(saysFull) == true, "\(error.map { "\($0)" } ?? "nothing")")
         try check(store, rows: rows)
-        #expect(throws: StoreError.self) { try store.close() }
+        // As if it were killed.
       }
       try disk.makeRoom()
       let store = try directory.store(log, .tiny, "disk/store")
@@ -109,7 +109,7 @@ import TidemarkTesting
         failures += 1
       }
       #expect(!isThere("disk/checkpoint") && !isThere("disk/checkpoint.partial"))
-      #expect(!isThere(name + "/checkpoint.partial"))
+      #expect(try !FileManager.default.contentsOfDirectory(atPath: directory(name)).contains { $0.hasSuffix(".partial") })
       // Into the log alone, which has room.
       try commit(rows, to: store)
       rows += 1

@@ -66,7 +66,7 @@ import TidemarkTesting
     try next.close()
   }
 
-  /// Seen to fail with: a store that goes on after a flush failed.
+  /// Seen to fail with: an application that is taken for done when it throws.
   @Test func aFlushForWhichThereIsNoRoomLosesNothing() throws {
     let log = try directory.log()
     let stored: Offset
@@ -79,9 +79,8 @@ import TidemarkTesting
       for number in 20..<200 { try commit(number, to: store) }
       _ = storeError(.outOfSpace) { try store.flush() }
       #expect(try store.info().storedOffset == stored)
-      #expect(storeError(.failed) { try commit(200, to: store) }?.causeKind == .outOfSpace)
       try check(store, rows: 200)
-      #expect(throws: StoreError.self) { try store.close() }
+      _ = storeError(.outOfSpace) { try store.close() }
     }
     // While there is no room it may or may not open, and nothing changes.
     _ = try? directory.store(log, .lazy, "disk/store").close()
