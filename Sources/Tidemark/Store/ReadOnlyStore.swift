@@ -75,15 +75,15 @@ extension StateStore {
     guard let state = try database.state() else {
       throw StoreError(.corrupted, "the database has no stored offset; nothing was changed", ["directory": path])
     }
-    let found = try database.openTables()
-    try TableRecord.checkFormats(of: tables, found.map(\.record))
-    var open: [OpenTable] = []
-    for table in found {
-      guard let declared = tables.first(where: { $0.name == table.name }) else { continue }
-      open.append(
-        OpenTable(
-          record: table.record, family: try database.family(table.record.familyName), codecTypes: declared.codecTypes))
+    let records = try database.tableRecords()
+    try TableRecord.checkFormats(of: tables, records)
+    var found: [OpenTable] = []
+    for record in records {
+      let declared = tables.first { $0.name == record.name }
+      found.append(
+        OpenTable(record: record, family: try database.family(record.familyName), codecTypes: declared?.codecTypes))
     }
+    let open = found.filter { $0.codecTypes != nil }
     let layers = ReadLayers(runs: [], version: DatabaseVersion(database: database), keeping: lock)
     let view = View(OpenTables(open), state, layers, StoreUsage(), canExpire: false)
     return ReadOnlyStore(directory, view, found.map { StoreInfo.TableInfo($0, database) })
