@@ -69,7 +69,9 @@ import TidemarkTesting
     #expect(next(&schedule, 0.95, .delayed) == .wait(until: at(1)))
     #expect(next(&schedule, 1, .delayed) == .apply)
     schedule.request()
-    #expect(next(&schedule, 10, .delayed) == .wait(until: at(10).advanced(by: .milliseconds(100))), "each has a patience of its own")
+    #expect(
+      next(&schedule, 10, .delayed) == .wait(until: at(10).advanced(by: .milliseconds(100))),
+      "each has a patience of its own")
     #expect(next(&schedule, 10.05, .none) == .apply)
   }
 
@@ -78,7 +80,8 @@ import TidemarkTesting
     var schedule = schedule()
     schedule.request()
     for second in 0..<100 {
-      #expect(next(&schedule, Double(second), .stopped) == .wait(until: at(Double(second)).advanced(by: .milliseconds(100))))
+      #expect(
+        next(&schedule, Double(second), .stopped) == .wait(until: at(Double(second)).advanced(by: .milliseconds(100))))
     }
     #expect(next(&schedule, 100, .delayed) == .apply)
   }
