@@ -65,7 +65,8 @@ final class SharedDatabase: Sendable {
       guard let id = UInt32(digits) else {
         throw StoreError(.corrupted, "a table's row has an impossible key; rebuild the store from its changelog")
       }
-      records.append((TableID(id), rows.value.byteCount == 0 ? nil : try TableRecord(id: TableID(id), value: rows.value)))
+      let isDropped = rows.value.byteCount == 0
+      records.append((TableID(id), isDropped ? nil : try TableRecord(id: TableID(id), value: rows.value)))
       rows.next()
     }
     try mappingErrors(to: "the tables' rows can't be read") { () throws(RocksDBError) in try rows.checkStatus() }

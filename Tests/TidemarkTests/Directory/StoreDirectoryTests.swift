@@ -46,10 +46,12 @@ import Testing
     let isFirst = Mutex(true)
     let storage = CreateHook { path in
       // Between the first look and the lock.
-      let makes = path.hasSuffix(".partial") && isFirst.withLock { isFirst in
-        defer { isFirst = false }
-        return isFirst
-      }
+      let makes =
+        path.hasSuffix(".partial")
+        && isFirst.withLock { isFirst in
+          defer { isFirst = false }
+          return isFirst
+        }
       if makes { try? make([1]) }
     }
     _ = storeError(.invalidArgument) { try make([2], storage) }
@@ -71,7 +73,7 @@ import Testing
     }
   }
 
-  /// Seen to fail with: one name for all that are staged.
+  /// Meant to fail with: one name for all that are staged.
   @Test func checkpointsForAnotherFileSystemAreTakenAtOnce() throws {
     let elsewhere = otherFileSystem + "/tidemark-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: elsewhere) }

@@ -70,7 +70,7 @@ import TidemarkTesting
     return rows
   }
 
-  /// Seen to fail with: a store that stops when an application fails; commits that wait for room however long that takes.
+  /// Meant to fail with: a store that stops when an application fails; commits that wait for room however long that takes.
   @Test func anApplicationIsTriedAgainUntilThereIsRoom() throws {
     let log = try directory.log()
     var options = observed.options
@@ -124,7 +124,7 @@ import TidemarkTesting
 
   /// Without another commit, and without a call.
   ///
-  /// Seen to fail with: a store that stops when an application fails.
+  /// Meant to fail with: a store that stops when an application fails.
   @Test func theStoredOffsetCatchesUpByItself() throws {
     var options = observed.options
     options.waitingBytes = 64 << 10
@@ -147,7 +147,8 @@ import TidemarkTesting
     options.waitingBytes = 32 << 10
     options.commitPatience = .milliseconds(500)
     options.columnFamilyOptions = [
-      "level0_file_num_compaction_trigger": "2", "level0_slowdown_writes_trigger": "4", "level0_stop_writes_trigger": "6",
+      "level0_file_num_compaction_trigger": "2", "level0_slowdown_writes_trigger": "4",
+      "level0_stop_writes_trigger": "6",
     ]
     var rows = 0
     for kibibytes in [300, 500, 700, 900] {

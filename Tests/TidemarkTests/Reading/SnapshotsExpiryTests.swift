@@ -137,7 +137,7 @@ import Testing
     try store.close()
   }
 
-  /// Seen to fail with: an expiry that has the last reference to a cursor, whose `deinit` waits for the lock that the expiry holds.
+  /// Seen to fail with: an expiry with the last reference to a cursor, whose `deinit` needs the lock that the expiry holds.
   @Test func cursorsThatMeetTheExpiryGoOnInOrderOrSayThatTheyCannot() throws {
     var options = StoreOptions.tiny
     options.snapshotExpiry = .milliseconds(1)

@@ -127,7 +127,7 @@ private let notes = Table("notes", key: .string, value: .string)
     try store.close()
   }
 
-  /// Seen to fail with: a family that goes while a view has it.
+  /// Meant to fail with: a family that goes while a view has it.
   @Test func aSnapshotKeepsADroppedTable() throws {
     let log = try directory.log()
     var store = try open(log, [balances, notes])

@@ -11,7 +11,7 @@ import TidemarkTesting
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Seen to fail with: snapshots that expire, and gauges that are published, on the thread that applies.
+  /// Meant to fail with: snapshots that expire, and gauges that are published, on the thread that applies.
   @Test func snapshotsExpireAndGaugesArePublishedWhileAnApplicationHangs() throws {
     let log = RecordingChangelog(try directory.log())
     var options = observed.options
@@ -42,7 +42,7 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// Seen to fail with: a call for each snapshot; for each after one that is gone.
+  /// Meant to fail with: a call for each snapshot; for each after one that is gone.
   @Test(arguments: [true, false]) func snapshotsWakeNobodyWhereSomebodyWillLook(_ areKept: Bool) throws {
     let store = try directory.store(try directory.log())
     let open = try store.opened()
