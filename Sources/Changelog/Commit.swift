@@ -29,11 +29,11 @@ public struct Commit: ~Copyable, Sendable {
 }
 
 /// Encodes position and stream time as ``CommitMetadata`` says.
-package func encodeMetadata(position: Position, streamTime: Timestamp?, into buffer: inout ByteBuffer) {
+package func encodeMetadata(position: Position, streamTime: Timestamp?, into buffer: inout ByteWriter) {
   CommitMetadata(position: position, streamTime: streamTime).encode(into: &buffer)
 }
 
-extension ByteBuffer {
+extension ByteWriter {
   /// The number of offsets, then each, in order.
   mutating func append(position: Position) {
     append(varint: UInt64(position.offsets.count))

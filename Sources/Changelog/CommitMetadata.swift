@@ -31,7 +31,7 @@ public struct CommitMetadata: Sendable, Hashable {
   }
 
   /// Appends the canonical bytes.
-  public func encode(into buffer: inout ByteBuffer) {
+  public func encode(into buffer: inout ByteWriter) {
     buffer.append((streamTime == nil ? 0 : Flags.streamTime) | (outputsDigest == nil ? 0 : Flags.digest))
     buffer.append(bigEndian: streamTime ?? 0)
     buffer.append(position: position)

@@ -72,7 +72,7 @@ extension Commit {
   /// the length + 1, and the bytes. The membership of a group is left out: it says who committed, not what.
   public var outputsDigest: UInt64? {
     if isStateAlone { return nil }
-    var buffer = ByteBuffer()
+    var buffer = ByteWriter()
     buffer.append(varint: UInt64(outputs.count))
     for output in outputs {
       buffer.append(text: output.topic)
@@ -96,7 +96,7 @@ extension Commit {
   }
 }
 
-extension ByteBuffer {
+extension ByteWriter {
   /// A varint length and UTF-8.
   mutating func append(text: String) {
     append(varint: UInt64(text.utf8.count))

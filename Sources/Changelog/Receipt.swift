@@ -22,7 +22,7 @@ public struct Receipt: Hashable, Sendable, CustomStringConvertible {
 
   /// The receipt of a commit that follows this one.
   public func followed(by commit: borrowing Commit) -> Receipt {
-    var metadata = ByteBuffer()
+    var metadata = ByteWriter()
     CommitMetadata(of: commit).encode(into: &metadata)
     return followed(byMetadata: metadata.bytes, records: commit.records.bytes)
   }
@@ -30,7 +30,7 @@ public struct Receipt: Hashable, Sendable, CustomStringConvertible {
   /// The receipt of a commit that follows this one, computed from what was read of it: equal to its
   /// ``LoggedCommit/receipt`` if it is what was appended.
   public func followed(by commit: LoggedCommit) -> Receipt {
-    var metadata = ByteBuffer()
+    var metadata = ByteWriter()
     CommitMetadata(position: commit.position, streamTime: commit.streamTime, outputsDigest: commit.outputsDigest)
       .encode(into: &metadata)
     return followed(byMetadata: metadata.bytes, records: commit.records.bytes)

@@ -32,7 +32,7 @@ public struct TableID: Hashable, Comparable, Sendable, CustomStringConvertible {
 /// Source: Kafka's message format (KIP-98).
 public struct RecordBuffer: ~Copyable, Sendable {
   /// The encoded records.
-  package private(set) var buffer = ByteBuffer(capacity: 4096)
+  package private(set) var buffer = ByteWriter(capacity: 4096)
   /// How many records it holds.
   public private(set) var count = 0
 

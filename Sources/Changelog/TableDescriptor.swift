@@ -35,16 +35,16 @@ public struct TableDescriptor: Sendable, Hashable {
   }
 
   /// Appends the key of the record.
-  public func encodeKey(into buffer: inout ByteBuffer) { Self.encodeKey(of: id, into: &buffer) }
+  public func encodeKey(into buffer: inout ByteWriter) { Self.encodeKey(of: id, into: &buffer) }
 
   /// Appends the key of the record of a table.
-  public static func encodeKey(of id: TableID, into buffer: inout ByteBuffer) {
+  public static func encodeKey(of id: TableID, into buffer: inout ByteWriter) {
     buffer.append(kind)
     buffer.append(varint: UInt64(id.value))
   }
 
   /// Appends the value of the record.
-  public func encodeValue(into buffer: inout ByteBuffer) {
+  public func encodeValue(into buffer: inout ByteWriter) {
     buffer.append(1)
     for text in [name, keyFormat, valueFormat] { buffer.append(text: text) }
   }

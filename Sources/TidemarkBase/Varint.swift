@@ -1,7 +1,7 @@
 // Variable-length integers: 7 bits a byte, least significant group first, the high bit marks that more follow
 // (Protocol Buffers' encoding; Kafka's records use it with zigzag for signed values).
 
-extension ByteBuffer {
+extension ByteWriter {
   /// Appends an unsigned varint: 1 to 10 bytes.
   @inlinable
   public mutating func append(varint value: UInt64) {

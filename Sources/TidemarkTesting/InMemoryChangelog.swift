@@ -232,7 +232,7 @@ final class InMemoryWriter: ChangelogWriter {
   func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit {
     try commit.checkCarried(by: changelog.capabilities)
     let metadata = CommitMetadata(of: commit)
-    var encoded = ByteBuffer()
+    var encoded = ByteWriter()
     metadata.encode(into: &encoded)
     let byteCount = encoded.count + commit.records.byteCount
     guard byteCount <= changelog.maxCommitBytes else {

@@ -42,7 +42,7 @@ import TidemarkTesting
     var values: [UInt64] = [0, 1, 127, 128, 16_383, 16_384, UInt64.max, UInt64.max - 1, 1 << 63]
     for _ in 0..<500 { values.append(UInt64.random(in: 0...UInt64.max, using: &random) >> UInt64.random(in: 0..<64)) }
     for value in values {
-      var buffer = ByteBuffer()
+      var buffer = ByteWriter()
       buffer.append(varint: value)
       #expect(buffer.count == varintLength(value))
       buffer.append(zigzag: Int64(bitPattern: value))
@@ -65,7 +65,7 @@ import TidemarkTesting
   @Test func metadataComesBack() {
     let position: Position = [TopicPartition("b", 1): 7, TopicPartition("a", 9): 8, TopicPartition("ü", 0): -1]
     for streamTime: Timestamp? in [nil, 0, -5, .max] {
-      var buffer = ByteBuffer()
+      var buffer = ByteWriter()
       encodeMetadata(position: position, streamTime: streamTime, into: &buffer)
       let decoded = decodeMetadata(buffer.bytes)
       #expect(decoded?.position == position)

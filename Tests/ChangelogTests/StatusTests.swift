@@ -191,7 +191,7 @@ import TidemarkTesting
   /// Seen to fail with: unknown flags left out.
   @Test func metadataOfALaterVersionIsRefusedAsSuch() throws {
     let metadata = CommitMetadata(position: [TopicPartition("in", 1): 5], streamTime: 3, outputsDigest: 0x0102)
-    var buffer = ByteBuffer()
+    var buffer = ByteWriter()
     metadata.encode(into: &buffer)
     #expect(try CommitMetadata(buffer.bytes) == metadata)
     #expect(
@@ -207,8 +207,8 @@ import TidemarkTesting
 
   @Test func tableDescriptorsComeBack() throws {
     let table = TableDescriptor(id: TableID(300), name: "totals", keyFormat: "string", valueFormat: "int64")
-    var key = ByteBuffer()
-    var value = ByteBuffer()
+    var key = ByteWriter()
+    var value = ByteWriter()
     table.encodeKey(into: &key)
     table.encodeValue(into: &value)
     #expect(key.bytes.array == [1, 0xAC, 2])

@@ -134,8 +134,8 @@ import TidemarkTesting
   /// Each row of the article's examples, encoded.
   @Test func keysAreEncodedAsTheArticleSays() throws {
     let article = try CatalogueTests.article("Formats")
-    func row(_ name: String, _ shown: String, _ encode: (inout ByteBuffer) throws -> Void) throws {
-      var buffer = ByteBuffer()
+    func row(_ name: String, _ shown: String, _ encode: (inout ByteWriter) throws -> Void) throws {
+      var buffer = ByteWriter()
       try encode(&buffer)
       var hex: [String] = []
       var reader = ByteReader(buffer.bytes)

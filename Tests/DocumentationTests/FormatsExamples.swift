@@ -28,7 +28,7 @@ func batches(ofSegment bytes: [UInt8]) -> (lines: [String], damage: String?) {
 struct WeekdayCodec: KeyCodec {
   var name: String { "weekday" }
 
-  func encode(_ value: Int, into bytes: inout ByteBuffer) throws(StoreError) {
+  func encode(_ value: Int, into bytes: inout ByteWriter) throws(StoreError) {
     guard (1...7).contains(value) else { throw StoreError(.invalidArgument, "a weekday is 1 to 7", ["value": value]) }
     bytes.append(UInt8(value))
   }

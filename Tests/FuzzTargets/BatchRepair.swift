@@ -22,7 +22,7 @@ struct BatchRepair: OptionSet, Sendable {
   private static let valueBytes = 29
 
   /// Repairs batches, of which the first follows `receipt`.
-  func apply(to bytes: inout ByteBuffer, after receipt: Receipt? = nil) {
+  func apply(to bytes: inout ByteWriter, after receipt: Receipt? = nil) {
     var position = 0
     var expected: Int64?
     var receipt = receipt
@@ -48,7 +48,7 @@ struct BatchRepair: OptionSet, Sendable {
   }
 
   private func repairCommit(
-    in bytes: inout ByteBuffer, _ range: Range<Int>, _ header: RecordBatchHeader, base: Int64, _ receipt: Receipt?
+    in bytes: inout ByteWriter, _ range: Range<Int>, _ header: RecordBatchHeader, base: Int64, _ receipt: Receipt?
   ) {
     guard let start = commitValueStart(bytes.bytes.extracting(range)) else { return }
     let value = range.lowerBound + start

@@ -9,7 +9,7 @@ extension FuzzTarget {
   /// control batch is refused as unsupported; a commit that decodes encodes to a batch that decodes to the same.
   static let batch = FuzzTarget("batch", greatestBytes: 4096, seeds: batchSeeds) { input in
     guard input.byteCount > 0 else { return }
-    var bytes = ByteBuffer(capacity: input.byteCount)
+    var bytes = ByteWriter(capacity: input.byteCount)
     bytes.append(input.extracting(1...))
     BatchRepair(rawValue: input.byte(at: 0)).apply(to: &bytes)
     let count = bytes.count

@@ -101,13 +101,13 @@ private func keys<C: KeyCodec>(
 }
 
 private func bytes<C: Codec>(of value: C.Value, _ codec: C) throws -> [UInt8] {
-  var buffer = ByteBuffer()
+  var buffer = ByteWriter()
   try codec.encode(value, into: &buffer)
   return buffer.bytes.array
 }
 
 private func part<C: KeyCodec>(of value: C.Value, _ codec: C) throws -> [UInt8] {
-  var buffer = ByteBuffer()
+  var buffer = ByteWriter()
   try codec.encodeComponent(value, into: &buffer)
   return buffer.bytes.array
 }

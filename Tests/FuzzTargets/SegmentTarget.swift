@@ -8,7 +8,7 @@ extension FuzzTarget {
   /// what was written, and leaves all segments alone; or what could be read before can be read afterwards, and is a log.
   static let segment = FuzzTarget("segment", greatestBytes: 4096, seeds: segmentSeeds) { input in
     guard input.byteCount >= 2 else { return }
-    var bytes = ByteBuffer(capacity: input.byteCount)
+    var bytes = ByteWriter(capacity: input.byteCount)
     bytes.append(input.extracting(2...))
     let layout = SegmentLayout(rawValue: input.byte(at: 1))
     let isWhole = layout.isDisjoint(with: .startsLater) || bytes.count < 8

@@ -217,7 +217,7 @@ extension SingleFileWriter {
   func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit {
     // A changelog has neither outputs nor offsets of groups unless its capabilities say so.
     try commit.checkCarried(by: [])
-    var metadata = ByteBuffer()
+    var metadata = ByteWriter()
     CommitMetadata(of: commit).encode(into: &metadata)
     let contentBytes = metadata.count + commit.records.byteCount
     guard contentBytes <= maxCommitBytes else {
@@ -228,7 +228,7 @@ extension SingleFileWriter {
     // An offset for the commit itself, and one for each record.
     let end = start.advanced(by: Int64(commit.records.count) + 1)
     let receipt = former.followed(byMetadata: metadata.bytes, records: commit.records.bytes)
-    var frame = ByteBuffer()
+    var frame = ByteWriter()
     frame.append(bigEndian: UInt32(8 + 8 + 4 + 8 + 8 + 4 + 4 + contentBytes))
     frame.append(bigEndian: start.value)
     frame.append(bigEndian: end.value)

@@ -168,7 +168,7 @@ import TidemarkTesting
   @Test func classesEncodeWhatTheyInherit() throws {
     let dog = Dog()
     (dog.name, dog.age) = ("Rex", 4)
-    var buffer = ByteBuffer()
+    var buffer = ByteWriter()
     try CompactCodec<SendableDog>().encode(SendableDog(dog: dog), into: &buffer)
     let again = try CompactCodec<SendableDog>().decode(buffer.bytes).dog
     #expect(again.name == "Rex" && again.age == 4)
@@ -200,7 +200,7 @@ import TidemarkTesting
       var text = "a"
       func encode(to encoder: any Encoder) throws { throw CocoaError(.coderInvalidValue) }
     }
-    var buffer = ByteBuffer()
+    var buffer = ByteWriter()
     buffer.append(7)
     let error = #expect(throws: StoreError.self) { try CompactCodec<Failing>().encode(Failing(), into: &buffer) }
     #expect(error?.kind == .invalidArgument && buffer.count == 1)

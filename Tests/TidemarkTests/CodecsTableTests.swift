@@ -127,6 +127,6 @@ private let compact = Table("compact", key: .tuple(.string, .int), value: .compa
 /// Bytes under any name.
 private struct RawBytesCodec: KeyCodec {
   let name: String
-  func encode(_ value: [UInt8], into bytes: inout ByteBuffer) { bytes.append(value.rawSpan) }
+  func encode(_ value: [UInt8], into bytes: inout ByteWriter) { bytes.append(value.rawSpan) }
   func decode(_ bytes: RawSpan) -> [UInt8] { bytes.copied }
 }

@@ -21,7 +21,7 @@ import TidemarkTesting
     var keys: [(String, Int64)] = []
     for _ in 0..<120 { keys.append((randomText(&generator), Int64.random(in: -3...3, using: &generator))) }
     for key in keys {
-      var buffer = ByteBuffer()
+      var buffer = ByteWriter()
       try pack.encode(key, into: &buffer)
       #expect(try pair.encoded(key) == buffer.bytes.copied)
       let (text, number) = try pack.decode(buffer.bytes)
@@ -47,7 +47,7 @@ import TidemarkTesting
         ))
     }
     for key in keys {
-      var buffer = ByteBuffer()
+      var buffer = ByteWriter()
       try pack.encode(key, into: &buffer)
       #expect(try triple.encoded(key) == buffer.bytes.copied)
     }

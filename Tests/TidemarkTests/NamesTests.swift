@@ -8,7 +8,7 @@ private enum Names {
 
   typealias Name0 = AppendedCommit
   typealias Name1 = BoolCodec
-  typealias Name2 = ByteBuffer
+  typealias Name2 = ByteWriter
   typealias Name3 = ByteReader
   typealias Name4 = BytesCodec
   typealias Name5 = any Changelog

@@ -90,8 +90,8 @@ package struct CommitPlacement: Sendable {
 
 /// Encodes batches into storage that it uses again.
 package struct CommitEncoder: ~Copyable {
-  private var metadata = ByteBuffer(capacity: 256)
-  private var head = ByteBuffer(capacity: 512)
+  private var metadata = ByteWriter(capacity: 256)
+  private var head = ByteWriter(capacity: 512)
 
   package init() {}
 
@@ -155,7 +155,7 @@ package struct CommitEncoder: ~Copyable {
     try file.write(head.bytes, records, at: position)
   }
 
-  private static func append(_ bytes: borrowing ByteBuffer, to buffer: inout ByteBuffer) { buffer.append(bytes.bytes) }
+  private static func append(_ bytes: borrowing ByteWriter, to buffer: inout ByteWriter) { buffer.append(bytes.bytes) }
 
   private static let fixedValueBytes = 1 + 8 + 8 + 4 + 8
 

@@ -89,7 +89,7 @@ public final class FileLog: Changelog, Sendable {
     }
     try storage.syncName(of: directory.path)
     try lock.truncate(to: 0)
-    var processID = ByteBuffer()
+    var processID = ByteWriter()
     processID.append(utf8: "\(ProcessInfo.processInfo.processIdentifier)\n")
     try lock.writeAll(processID.bytes, at: 0)
 

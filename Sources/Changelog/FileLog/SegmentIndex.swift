@@ -7,8 +7,8 @@ final class SegmentIndex: Sendable {
     var times: (any StorageFile)?
     var offsetBytes = 0
     var timeBytes = 0
-    var pendingOffsets = ByteBuffer(capacity: SegmentIndex.bufferBytes + 64)
-    var pendingTimes = ByteBuffer(capacity: SegmentIndex.bufferBytes + 64)
+    var pendingOffsets = ByteWriter(capacity: SegmentIndex.bufferBytes + 64)
+    var pendingTimes = ByteWriter(capacity: SegmentIndex.bufferBytes + 64)
     var bytesSinceEntry = 0
     var greatestTimestamp = Timestamp.min
     var offsetOfGreatest: Int64 = 0
@@ -192,7 +192,7 @@ extension LogDirectory {
   private func indexEntry(
     _ number: Int, of index: any StorageFile
   ) throws(StoreError) -> (offset: Int32, position: Int32)? {
-    var buffer = ByteBuffer(capacity: 16)
+    var buffer = ByteWriter(capacity: 16)
     unsafe try buffer.append(upTo: SegmentIndex.entryBytes) { (room) throws(StoreError) in
       unsafe try index.read(
         into: UnsafeMutableRawBufferPointer(rebasing: room[..<SegmentIndex.entryBytes]),

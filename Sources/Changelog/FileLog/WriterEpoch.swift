@@ -134,8 +134,8 @@ final class WriterEpoch: Sendable {
     }
   }
 
-  private static var head: ByteBuffer {
-    var head = ByteBuffer(capacity: byteCount)
+  private static var head: ByteWriter {
+    var head = ByteWriter(capacity: byteCount)
     head.append(utf8: "TMWE")
     head.append(bigEndian: Int32(1))
     return head

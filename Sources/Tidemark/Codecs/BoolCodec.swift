@@ -7,7 +7,7 @@ public struct BoolCodec: KeyCodec {
 
   /// Appends the byte.
   @inlinable
-  public func encode(_ value: Bool, into bytes: inout ByteBuffer) { bytes.append(value ? 1 : 0) }
+  public func encode(_ value: Bool, into bytes: inout ByteWriter) { bytes.append(value ? 1 : 0) }
 
   /// Reads the byte.
   @inlinable
@@ -18,7 +18,7 @@ public struct BoolCodec: KeyCodec {
 
   /// Appends the byte.
   @inlinable
-  public func encodeComponent(_ value: Bool, into bytes: inout ByteBuffer) { encode(value, into: &bytes) }
+  public func encodeComponent(_ value: Bool, into bytes: inout ByteWriter) { encode(value, into: &bytes) }
 
   /// Reads the byte.
   @inlinable

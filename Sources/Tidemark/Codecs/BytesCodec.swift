@@ -7,7 +7,7 @@ public struct BytesCodec: KeyCodec {
 
   /// Appends the bytes.
   @inlinable
-  public func encode(_ value: [UInt8], into bytes: inout ByteBuffer) { bytes.append(value.rawSpan) }
+  public func encode(_ value: [UInt8], into bytes: inout ByteWriter) { bytes.append(value.rawSpan) }
 
   /// Copies the bytes.
   @inlinable

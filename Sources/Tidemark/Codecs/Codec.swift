@@ -12,7 +12,7 @@ public protocol Codec<Value>: Sendable {
   var name: String { get }
 
   /// Appends the bytes of a value: the same bytes for the same value, in every process.
-  func encode(_ value: Value, into bytes: inout ByteBuffer) throws(StoreError)
+  func encode(_ value: Value, into bytes: inout ByteWriter) throws(StoreError)
 
   /// The value of bytes that ``encode(_:into:)`` wrote.
   ///
@@ -24,7 +24,7 @@ public protocol Codec<Value>: Sendable {
 /// A codec whose bytes sort (lexicographically, unsigned) as its values do, so that a range of values is a range of keys.
 public protocol KeyCodec<Value>: Codec {
   /// Appends the bytes of a value so that more may follow: fixed in length, or escaped and terminated.
-  func encodeComponent(_ value: Value, into bytes: inout ByteBuffer) throws(StoreError)
+  func encodeComponent(_ value: Value, into bytes: inout ByteWriter) throws(StoreError)
 
   /// Reads what ``encodeComponent(_:into:)`` wrote and leaves the reader behind it.
   func decodeComponent(_ reader: inout ByteReader) throws(StoreError) -> Value
@@ -35,7 +35,7 @@ public protocol KeyCodec<Value>: Codec {
 extension KeyCodec {
   /// Appends the value's bytes escaped and terminated: right for every codec.
   @inlinable
-  public func encodeComponent(_ value: Value, into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encodeComponent(_ value: Value, into bytes: inout ByteWriter) throws(StoreError) {
     let start = bytes.count
     try encode(value, into: &bytes)
     endEscapedPart(&bytes, from: start)
@@ -53,14 +53,14 @@ extension KeyCodec {
 
 /// Escapes the bytes from `start` on and terminates them.
 @inlinable
-func endEscapedPart(_ bytes: inout ByteBuffer, from start: Int) {
+func endEscapedPart(_ bytes: inout ByteWriter, from start: Int) {
   let hasZero = bytes.withBytes { firstZero(in: $0, from: start) != nil }
   if hasZero { escape(&bytes, from: start) }
   bytes.append(bigEndian: UInt16(0x0001))
 }
 
 @usableFromInline @inline(never)
-func escape(_ bytes: inout ByteBuffer, from start: Int) {
+func escape(_ bytes: inout ByteWriter, from start: Int) {
   let plain = bytes.withBytes { $0.extracting(start...).array }
   bytes.truncate(to: start)
   for byte in plain {
@@ -103,8 +103,8 @@ func firstZero(in bytes: RawSpan, from start: Int) -> Int? {
 }
 
 @usableFromInline
-func unescape(_ reader: inout ByteReader) throws(StoreError) -> ByteBuffer {
-  var plain = ByteBuffer()
+func unescape(_ reader: inout ByteReader) throws(StoreError) -> ByteWriter {
+  var plain = ByteWriter()
   while let byte = reader.integer(UInt8.self) {
     guard byte == 0 else {
       plain.append(byte)

@@ -24,7 +24,7 @@ public struct CompactCodec<Value: Codable & Sendable>: Codec {
   public var name: String { "compact" }
 
   /// Appends the value; throws `invalidArgument` if it can't be encoded.
-  public func encode(_ value: Value, into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encode(_ value: Value, into bytes: inout ByteWriter) throws(StoreError) {
     let start = bytes.count
     let writer = CompactWriter()
     do {

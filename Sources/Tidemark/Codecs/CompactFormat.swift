@@ -68,7 +68,7 @@ enum CompactFormat {
   }
 }
 
-extension ByteBuffer {
+extension ByteWriter {
   /// Appends the start of an integer, of bytes or of text.
   @inline(__always)
   mutating func append(item kind: UInt8, _ argument: UInt64) {

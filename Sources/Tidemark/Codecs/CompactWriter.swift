@@ -9,7 +9,7 @@ internal import Foundation
 final class CompactWriter {
   // Unchecked here and below. Proof: `Encoder` isn't `Sendable`, so one thread at a time uses a writer, and no method calls
   // a user's code while it has a property to itself.
-  @safe @exclusivity(unchecked) var bytes = ByteBuffer(capacity: 16)
+  @safe @exclusivity(unchecked) var bytes = ByteWriter(capacity: 16)
   @safe @exclusivity(unchecked) private var frames: [Frame] = []
   @safe @exclusivity(unchecked) private var nested: [(position: Int, writer: CompactWriter)] = []
   @safe @exclusivity(unchecked) private var lastID: UInt32 = 0
@@ -148,7 +148,7 @@ final class CompactWriter {
 
   private func putNestedInPlace(from start: Int) throws(StoreError) {
     guard let first = nested.firstIndex(where: { $0.position >= start }) else { return }
-    var whole = ByteBuffer()
+    var whole = ByteWriter()
     var position = start
     for (next, writer) in nested[first...] {
       whole.append(bytes.bytes.extracting(position..<next))

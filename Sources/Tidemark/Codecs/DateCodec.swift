@@ -12,7 +12,7 @@ public struct DateCodec: KeyCodec {
 
   /// Appends the seconds; throws `invalidArgument` if they are not a number.
   @inlinable
-  public func encode(_ value: Date, into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encode(_ value: Date, into bytes: inout ByteWriter) throws(StoreError) {
     let seconds = value.timeIntervalSinceReferenceDate
     guard !seconds.isNaN else { throw StoreError(.invalidArgument, "a date is not a number") }
     // The sum of -0 and 0 is 0: one date has one encoding.
@@ -28,7 +28,7 @@ public struct DateCodec: KeyCodec {
 
   /// Appends the seconds.
   @inlinable
-  public func encodeComponent(_ value: Date, into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encodeComponent(_ value: Date, into bytes: inout ByteWriter) throws(StoreError) {
     try encode(value, into: &bytes)
   }
 

@@ -11,7 +11,7 @@ public struct DoubleCodec: KeyCodec {
 
   /// Appends the number.
   @inlinable
-  public func encode(_ value: Double, into bytes: inout ByteBuffer) {
+  public func encode(_ value: Double, into bytes: inout ByteWriter) {
     let bits = value.bitPattern
     bytes.append(bigEndian: bits >> 63 == 1 ? ~bits : bits | 1 << 63)
   }
@@ -25,7 +25,7 @@ public struct DoubleCodec: KeyCodec {
 
   /// Appends the number.
   @inlinable
-  public func encodeComponent(_ value: Double, into bytes: inout ByteBuffer) { encode(value, into: &bytes) }
+  public func encodeComponent(_ value: Double, into bytes: inout ByteWriter) { encode(value, into: &bytes) }
 
   /// Reads the number.
   @inlinable

@@ -13,7 +13,7 @@ public struct IntegerCodec<Value: FixedWidthInteger & BitwiseCopyable & Sendable
 
   /// Appends the integer.
   @inlinable
-  public func encode(_ value: Value, into bytes: inout ByteBuffer) { bytes.append(bigEndian: value ^ flip) }
+  public func encode(_ value: Value, into bytes: inout ByteWriter) { bytes.append(bigEndian: value ^ flip) }
 
   /// Reads the integer.
   @inlinable
@@ -24,7 +24,7 @@ public struct IntegerCodec<Value: FixedWidthInteger & BitwiseCopyable & Sendable
 
   /// Appends the integer.
   @inlinable
-  public func encodeComponent(_ value: Value, into bytes: inout ByteBuffer) { encode(value, into: &bytes) }
+  public func encodeComponent(_ value: Value, into bytes: inout ByteWriter) { encode(value, into: &bytes) }
 
   /// Reads the integer.
   @inlinable

@@ -13,7 +13,7 @@ public struct JSONCodec<Value: Codable & Sendable>: Codec {
   public var name: String { "json" }
 
   /// Appends the JSON text.
-  public func encode(_ value: Value, into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encode(_ value: Value, into bytes: inout ByteWriter) throws(StoreError) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     do {

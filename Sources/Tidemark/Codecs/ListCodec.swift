@@ -16,7 +16,7 @@ public struct ListCodec<Element: KeyCodec>: KeyCodec {
 
   /// Appends the elements.
   @inlinable
-  public func encode(_ value: [Element.Value], into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encode(_ value: [Element.Value], into bytes: inout ByteWriter) throws(StoreError) {
     for part in value {
       bytes.append(1)
       try element.encodeComponent(part, into: &bytes)
@@ -33,7 +33,7 @@ public struct ListCodec<Element: KeyCodec>: KeyCodec {
 
   /// Appends the elements: the list ends itself.
   @inlinable
-  public func encodeComponent(_ value: [Element.Value], into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encodeComponent(_ value: [Element.Value], into bytes: inout ByteWriter) throws(StoreError) {
     try encode(value, into: &bytes)
   }
 

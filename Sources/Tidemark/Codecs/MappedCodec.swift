@@ -33,7 +33,7 @@ public struct MappedCodec<Base: Codec, Value>: Codec {
   ///
   /// Throws `invalidArgument` if the closure throws; a `StoreError` of the closure comes out as it is.
   @inlinable
-  public func encode(_ value: Value, into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encode(_ value: Value, into bytes: inout ByteWriter) throws(StoreError) {
     try base.encode(try mapped(value), into: &bytes)
   }
 
@@ -66,7 +66,7 @@ public struct MappedCodec<Base: Codec, Value>: Codec {
 extension MappedCodec: KeyCodec where Base: KeyCodec {
   /// Appends the mapped value as a part.
   @inlinable
-  public func encodeComponent(_ value: Value, into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encodeComponent(_ value: Value, into bytes: inout ByteWriter) throws(StoreError) {
     try base.encodeComponent(try mapped(value), into: &bytes)
   }
 

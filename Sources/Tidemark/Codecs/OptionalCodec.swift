@@ -16,7 +16,7 @@ public struct OptionalCodec<Wrapped: Codec>: Codec {
 
   /// Appends the value, if there is one.
   @inlinable
-  public func encode(_ value: Wrapped.Value?, into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encode(_ value: Wrapped.Value?, into bytes: inout ByteWriter) throws(StoreError) {
     guard let value else { return bytes.append(0) }
     bytes.append(1)
     try wrapped.encode(value, into: &bytes)
@@ -46,7 +46,7 @@ public struct OptionalCodec<Wrapped: Codec>: Codec {
 extension OptionalCodec: KeyCodec where Wrapped: KeyCodec {
   /// Appends the value as a part, if there is one.
   @inlinable
-  public func encodeComponent(_ value: Wrapped.Value?, into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encodeComponent(_ value: Wrapped.Value?, into bytes: inout ByteWriter) throws(StoreError) {
     guard let value else { return bytes.append(0) }
     bytes.append(1)
     try wrapped.encodeComponent(value, into: &bytes)

@@ -21,7 +21,7 @@ public struct PairCodec<First: KeyCodec, Second: KeyCodec>: KeyCodec {
 
   /// Appends both parts.
   @inlinable
-  public func encode(_ value: (First.Value, Second.Value), into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encode(_ value: (First.Value, Second.Value), into bytes: inout ByteWriter) throws(StoreError) {
     try first.encodeComponent(value.0, into: &bytes)
     try second.encodeComponent(value.1, into: &bytes)
   }
@@ -35,7 +35,7 @@ public struct PairCodec<First: KeyCodec, Second: KeyCodec>: KeyCodec {
 
   /// Appends both parts: they delimit themselves.
   @inlinable
-  public func encodeComponent(_ value: (First.Value, Second.Value), into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encodeComponent(_ value: (First.Value, Second.Value), into bytes: inout ByteWriter) throws(StoreError) {
     try encode(value, into: &bytes)
   }
 

@@ -17,7 +17,7 @@ public struct RawValueCodec<Value: RawRepresentable, Raw: Codec<Value.RawValue>>
 
   /// Appends the raw value.
   @inlinable
-  public func encode(_ value: Value, into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encode(_ value: Value, into bytes: inout ByteWriter) throws(StoreError) {
     try raw.encode(value.rawValue, into: &bytes)
   }
 
@@ -42,7 +42,7 @@ public struct RawValueCodec<Value: RawRepresentable, Raw: Codec<Value.RawValue>>
 extension RawValueCodec: KeyCodec where Raw: KeyCodec {
   /// Appends the raw value.
   @inlinable
-  public func encodeComponent(_ value: Value, into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encodeComponent(_ value: Value, into bytes: inout ByteWriter) throws(StoreError) {
     try raw.encodeComponent(value.rawValue, into: &bytes)
   }
 

@@ -9,7 +9,7 @@ public struct StringCodec: KeyCodec {
 
   /// Appends the text.
   @inlinable
-  public func encode(_ value: String, into bytes: inout ByteBuffer) { bytes.append(utf8: value) }
+  public func encode(_ value: String, into bytes: inout ByteWriter) { bytes.append(utf8: value) }
 
   /// Reads the text.
   @inlinable

@@ -26,7 +26,7 @@ public struct TripleCodec<First: KeyCodec, Second: KeyCodec, Third: KeyCodec>: K
   /// Appends all parts.
   @inlinable
   public func encode(
-    _ value: (First.Value, Second.Value, Third.Value), into bytes: inout ByteBuffer
+    _ value: (First.Value, Second.Value, Third.Value), into bytes: inout ByteWriter
   ) throws(StoreError) {
     try first.encodeComponent(value.0, into: &bytes)
     try second.encodeComponent(value.1, into: &bytes)
@@ -43,7 +43,7 @@ public struct TripleCodec<First: KeyCodec, Second: KeyCodec, Third: KeyCodec>: K
   /// Appends all parts: they delimit themselves.
   @inlinable
   public func encodeComponent(
-    _ value: (First.Value, Second.Value, Third.Value), into bytes: inout ByteBuffer
+    _ value: (First.Value, Second.Value, Third.Value), into bytes: inout ByteWriter
   ) throws(StoreError) {
     try encode(value, into: &bytes)
   }

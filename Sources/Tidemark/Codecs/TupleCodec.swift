@@ -20,7 +20,7 @@ public struct TupleCodec<each Element: KeyCodec>: KeyCodec {
   }
 
   /// Appends all parts.
-  public func encode(_ value: (repeat (each Element).Value), into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encode(_ value: (repeat (each Element).Value), into bytes: inout ByteWriter) throws(StoreError) {
     for (element, part) in repeat (each elements, each value) { try element.encodeComponent(part, into: &bytes) }
   }
 
@@ -31,7 +31,7 @@ public struct TupleCodec<each Element: KeyCodec>: KeyCodec {
   }
 
   /// Appends all parts: they delimit themselves.
-  public func encodeComponent(_ value: (repeat (each Element).Value), into bytes: inout ByteBuffer) throws(StoreError) {
+  public func encodeComponent(_ value: (repeat (each Element).Value), into bytes: inout ByteWriter) throws(StoreError) {
     // Not a call of `encode`: Swift 6.3's compiler crashes where a pack is passed on as a tuple.
     for (element, part) in repeat (each elements, each value) { try element.encodeComponent(part, into: &bytes) }
   }

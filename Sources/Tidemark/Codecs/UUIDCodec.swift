@@ -8,7 +8,7 @@ public struct UUIDCodec: KeyCodec {
 
   /// Appends the id.
   @inlinable
-  public func encode(_ value: UUID, into bytes: inout ByteBuffer) {
+  public func encode(_ value: UUID, into bytes: inout ByteWriter) {
     unsafe withUnsafeBytes(of: value.uuid) { unsafe bytes.append($0.bytes) }
   }
 
@@ -21,7 +21,7 @@ public struct UUIDCodec: KeyCodec {
 
   /// Appends the id.
   @inlinable
-  public func encodeComponent(_ value: UUID, into bytes: inout ByteBuffer) { encode(value, into: &bytes) }
+  public func encodeComponent(_ value: UUID, into bytes: inout ByteWriter) { encode(value, into: &bytes) }
 
   /// Reads the id.
   @inlinable

@@ -7,7 +7,7 @@ public struct VoidCodec: KeyCodec {
 
   /// Appends nothing.
   @inlinable
-  public func encode(_ value: Void, into bytes: inout ByteBuffer) {}
+  public func encode(_ value: Void, into bytes: inout ByteWriter) {}
 
   /// Throws `corrupted` if there are bytes.
   @inlinable
@@ -18,7 +18,7 @@ public struct VoidCodec: KeyCodec {
 
   /// Appends nothing.
   @inlinable
-  public func encodeComponent(_ value: Void, into bytes: inout ByteBuffer) {}
+  public func encodeComponent(_ value: Void, into bytes: inout ByteWriter) {}
 
   /// Reads nothing.
   @inlinable

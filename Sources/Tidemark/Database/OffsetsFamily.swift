@@ -29,7 +29,7 @@ enum OffsetsFamily {
   static func offsetKey(_ partition: TopicPartition) -> [UInt8] { Array(partition.description.utf8) }
   static func tableKey(_ id: TableID) -> [UInt8] { tablePrefix + Array(id.description.utf8) }
 
-  static func encode(_ state: CommittedState, into buffer: inout ByteBuffer) {
+  static func encode(_ state: CommittedState, into buffer: inout ByteWriter) {
     buffer.append(bigEndian: state.offset.value)
     buffer.append(bigEndian: state.receipt.value)
     encodeMetadata(position: state.position, streamTime: state.streamTime, into: &buffer)
@@ -69,8 +69,8 @@ struct OffsetsRows {
   private var rows: [[UInt8]: [UInt8]?] = [:]
 
   /// Sets the row of a key.
-  mutating func set(_ key: [UInt8], _ encode: (inout ByteBuffer) -> Void) {
-    var value = ByteBuffer()
+  mutating func set(_ key: [UInt8], _ encode: (inout ByteWriter) -> Void) {
+    var value = ByteWriter()
     encode(&value)
     rows[key] = .some(value.bytes.array)
   }

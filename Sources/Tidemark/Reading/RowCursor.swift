@@ -21,9 +21,9 @@ final class RowCursor {
   @safe @exclusivity(unchecked) private var atEnd = false
   private var failure: StoreError?
   @safe @exclusivity(unchecked) private var hasRow: Bool
-  @safe @exclusivity(unchecked) private var lastKey = ByteBuffer()
+  @safe @exclusivity(unchecked) private var lastKey = ByteWriter()
   /// The row's value, if that of the rows may change or go while it is read.
-  @safe @exclusivity(unchecked) private var valueCopy = ByteBuffer()
+  @safe @exclusivity(unchecked) private var valueCopy = ByteWriter()
   @safe @exclusivity(unchecked) private var hasValueCopy = false
 
   init(
@@ -123,17 +123,17 @@ final class RowCursor {
 
   // Functions of one property each: what an object has can't be lent beyond one access.
 
-  private static func advance(_ rows: inout ByteCursor, after lastKey: borrowing ByteBuffer) throws(StoreError) -> Bool
+  private static func advance(_ rows: inout ByteCursor, after lastKey: borrowing ByteWriter) throws(StoreError) -> Bool
   {
     try rows.advance(behind: lastKey.bytes)
   }
 
-  private static func append(_ bytes: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
+  private static func append(_ bytes: UnsafeRawBufferPointer, to buffer: inout ByteWriter) {
     // Proof: the caller's bytes lie in the rows, which aren't touched here.
     unsafe buffer.append(RawSpan(_unsafeBytes: bytes))
   }
 
-  private static func bytes(_ buffer: borrowing ByteBuffer) -> UnsafeRawBufferPointer {
+  private static func bytes(_ buffer: borrowing ByteWriter) -> UnsafeRawBufferPointer {
     unsafe buffer.bytes.withUnsafeBytes { unsafe $0 }
   }
   private static func key(_ rows: borrowing ByteCursor) -> UnsafeRawBufferPointer {

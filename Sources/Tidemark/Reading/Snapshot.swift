@@ -46,7 +46,7 @@ public struct Snapshot: Sendable {
   @inlinable
   func find<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> FoundValue {
     let open = try view.tables.table(table)
-    var buffer = ByteBuffer(capacity: 64)
+    var buffer = ByteWriter(capacity: 64)
     try table.key.encode(key, into: &buffer)
     return try view.find(buffer.bytes, in: open)
   }
@@ -55,7 +55,7 @@ public struct Snapshot: Sendable {
   public func multiGet<K, V>(_ keys: [K.Value], in table: Table<K, V>) throws(StoreError) -> [V.Value?] {
     let open = try view.tables.table(table)
     var encoded = RocksDB.KeyList()
-    var buffer = ByteBuffer(capacity: 64)
+    var buffer = ByteWriter(capacity: 64)
     for key in keys {
       buffer.removeAll()
       try table.key.encode(key, into: &buffer)

@@ -65,7 +65,7 @@ struct MergePlan: Equatable {
   // MARK: The file
 
   var encoded: [UInt8] {
-    var bytes = ByteBuffer()
+    var bytes = ByteWriter()
     bytes.append(varint: UInt64(runCount))
     bytes.append(bigEndian: offset.value)
     bytes.append(bigEndian: receipt.value)

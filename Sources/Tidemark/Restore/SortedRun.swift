@@ -121,10 +121,10 @@ struct SortedRunWriter: ~Copyable {
   private var position = 0
   private var table = TableID.system
   /// The block that grows, with its header.
-  private var block: ByteBuffer
+  private var block: ByteWriter
   private var firstKey: [UInt8] = []
   /// Of the blocks that are written.
-  private var index = ByteBuffer()
+  private var index = ByteWriter()
   private var recordCount = 0
 
   private static func temporary(_ path: String) -> String { path + ".tmp" }
@@ -134,7 +134,7 @@ struct SortedRunWriter: ~Copyable {
     self.path = path
     self.storage = storage
     blockBytes = SortedRun.blockBytes(ofRun: byteCount)
-    block = ByteBuffer(capacity: 2 * blockBytes)
+    block = ByteWriter(capacity: 2 * blockBytes)
     let temporary = Self.temporary(path)
     guard let file = try storage.open(temporary, .replace) else {
       throw StoreError(.inputOutput, "a sorted run can't be made", ["file": temporary])
@@ -185,9 +185,9 @@ struct SortedRunWriter: ~Copyable {
   /// It survives a loss of power on return, but for its name, which ``SortedRuns`` sees to.
   consuming func finish(from start: (offset: Offset, receipt: Receipt), to end: CommittedState) throws(StoreError) {
     try endBlock()
-    var state = ByteBuffer()
+    var state = ByteWriter()
     OffsetsFamily.encode(end, into: &state)
-    var tail = ByteBuffer()
+    var tail = ByteWriter()
     tail.append(bigEndian: start.offset.value)
     tail.append(bigEndian: start.receipt.value)
     tail.append(varint: UInt64(state.count))
@@ -213,7 +213,7 @@ struct SortedRunCursor: ~Copyable {
   private let range: KeyRange
   /// Those to come.
   private var blocks: ArraySlice<SortedRun.Block>
-  private var block: ByteBuffer
+  private var block: ByteWriter
   private var base: UnsafeRawPointer?
   /// Where the next record starts in the block.
   private var next = 0
@@ -228,7 +228,7 @@ struct SortedRunCursor: ~Copyable {
     path = run.path
     self.range = range
     blocks = run.blocks(of: table, in: range)
-    block = ByteBuffer(capacity: run.greatestBlockBytes)
+    block = ByteWriter(capacity: run.greatestBlockBytes)
   }
 
   /// Goes to the first or the next change; `false` at the end.

@@ -19,7 +19,7 @@ struct SortedRunMerge: ~Copyable {
   /// The winner, and behind it the losers of each match.
   private let losers: UnsafeMutablePointer<Int>
   private var hasBegun = false
-  private var lastKey = ByteBuffer()
+  private var lastKey = ByteWriter()
 
   /// Begins before the first key; of runs that change a key the last counts.
   init(_ runs: [SortedRun], _ table: TableID, _ range: KeyRange) throws(StoreError) {

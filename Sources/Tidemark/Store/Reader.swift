@@ -64,7 +64,7 @@ public struct Reader: Sendable {
   @inlinable
   func find<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> FoundValue {
     let open = try tables.table(table)
-    var buffer = ByteBuffer(capacity: 64)
+    var buffer = ByteWriter(capacity: 64)
     try table.key.encode(key, into: &buffer)
     return try find(buffer.bytes, in: open)
   }

@@ -50,11 +50,11 @@ public struct ScanRange<Key: KeyCodec> {
   public static func prefix<each Part: KeyCodec>(
     _ parts: repeat (each Part).Value, as codecs: repeat each Part
   ) -> Self {
-    let write: (inout ByteBuffer) throws(StoreError) -> Void = { (buffer) throws(StoreError) in
+    let write: (inout ByteWriter) throws(StoreError) -> Void = { (buffer) throws(StoreError) in
       for (part, codec) in repeat (each parts, each codecs) { try codec.encodeComponent(part, into: &buffer) }
     }
     return Self { _ throws(StoreError) in
-      var buffer = ByteBuffer()
+      var buffer = ByteWriter()
       try write(&buffer)
       return KeyRange(prefix: buffer.bytes.array)
     }
@@ -72,7 +72,7 @@ extension ScanRange where Key == ListCodec<StringCodec> {
   /// Rows whose key starts with the texts, of which the last may be the start of a longer one.
   public static func prefix(_ texts: [String]) -> Self {
     Self { codec throws(StoreError) in
-      var buffer = ByteBuffer()
+      var buffer = ByteWriter()
       for text in texts {
         buffer.append(1)
         try codec.element.encodeComponent(text, into: &buffer)
@@ -150,7 +150,7 @@ private func min(_ a: [UInt8], _ b: [UInt8], by precedes: ([UInt8], [UInt8]) -> 
 extension Codec {
   /// The bytes of one value.
   func bytes(_ value: Value) throws(StoreError) -> [UInt8] {
-    var buffer = ByteBuffer()
+    var buffer = ByteWriter()
     try encode(value, into: &buffer)
     return buffer.bytes.array
   }

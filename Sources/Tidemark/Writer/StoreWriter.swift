@@ -145,8 +145,8 @@ final class StoreWriter: Sendable {
     try pipeline.withLock { pipeline throws(StoreError) in
       try materializer.health.check()
       var changes = IndexedBatch()
-      var key = ByteBuffer()
-      var value = ByteBuffer()
+      var key = ByteWriter()
+      var value = ByteWriter()
       for record in records {
         key.removeAll()
         value.removeAll()

@@ -26,8 +26,8 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
   @safe @exclusivity(unchecked) private var tableID = TableID.system
   @safe @exclusivity(unchecked) private var tableName = ""
   @safe @exclusivity(unchecked) private var tableCodecs: CodecTypes?
-  @safe @exclusivity(unchecked) @usableFromInline var keyBuffer = ByteBuffer()
-  @safe @exclusivity(unchecked) @usableFromInline var valueBuffer = ByteBuffer()
+  @safe @exclusivity(unchecked) @usableFromInline var keyBuffer = ByteWriter()
+  @safe @exclusivity(unchecked) @usableFromInline var valueBuffer = ByteWriter()
   private var savepointDepth = 0
   private var closure = ClosurePhase.none
   private(set) var streamTime: Timestamp?

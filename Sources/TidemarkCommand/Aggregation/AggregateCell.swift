@@ -52,7 +52,7 @@ extension AggregateCell {
 struct AggregateCodec: Codec {
   var name: String { "aggregates" }
 
-  func encode(_ cells: [AggregateCell], into bytes: inout ByteBuffer) {
+  func encode(_ cells: [AggregateCell], into bytes: inout ByteWriter) {
     for cell in cells {
       switch cell {
       case .none: bytes.append(0)

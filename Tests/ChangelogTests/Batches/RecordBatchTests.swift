@@ -89,7 +89,7 @@ import TidemarkTesting
 
   /// A batch as a Kafka producer writes it, with one record: key "k", value "v".
   private func kafkaBatch(attributes: UInt16) -> [UInt8] {
-    var tail = ByteBuffer()
+    var tail = ByteWriter()
     tail.append(bigEndian: attributes)
     tail.append(bigEndian: Int32(0))
     for _ in 0..<2 { tail.append(bigEndian: Int64(1000)) }
@@ -98,7 +98,7 @@ import TidemarkTesting
     tail.append(bigEndian: Int32(-1))
     tail.append(bigEndian: Int32(1))
     for byte: UInt8 in [16, 0, 0, 0, 2, UInt8(ascii: "k"), 2, UInt8(ascii: "v"), 0] { tail.append(byte) }
-    var batch = ByteBuffer()
+    var batch = ByteWriter()
     batch.append(bigEndian: Int64(0))
     batch.append(bigEndian: Int32(9 + tail.count))
     batch.append(bigEndian: Int32(0))

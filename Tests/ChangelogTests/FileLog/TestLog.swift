@@ -56,7 +56,7 @@ func tear(_ log: FileLog) throws {
   let last = try #require(try log.segments().last)
   let file = try #require(FileHandle(forWritingAtPath: last.path))
   try file.seekToEnd()
-  var offset = ByteBuffer()
+  var offset = ByteWriter()
   offset.append(bigEndian: last.endOffset.value)
   try file.write(contentsOf: Data(offset.bytes.array) + Data(repeating: 7, count: 82))
 }

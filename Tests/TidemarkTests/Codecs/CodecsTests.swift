@@ -6,7 +6,7 @@ import TidemarkTesting
 /// What a codec is asked for: the bytes of a value, and the value back.
 extension Codec {
   func encoded(_ value: Value) throws -> [UInt8] {
-    var buffer = ByteBuffer()
+    var buffer = ByteWriter()
     try encode(value, into: &buffer)
     return buffer.bytes.copied
   }
@@ -16,7 +16,7 @@ extension Codec {
 
 extension KeyCodec {
   func encodedComponent(_ value: Value) throws -> [UInt8] {
-    var buffer = ByteBuffer()
+    var buffer = ByteWriter()
     try encodeComponent(value, into: &buffer)
     return buffer.bytes.copied
   }
@@ -55,7 +55,7 @@ enum Codecs {
 struct ReversedTextCodec: KeyCodec {
   var name: String { "reversed-text" }
 
-  func encode(_ value: String, into bytes: inout ByteBuffer) {
+  func encode(_ value: String, into bytes: inout ByteWriter) {
     for byte in value.utf8.reversed() { bytes.append(byte) }
   }
 

@@ -156,7 +156,7 @@ import TidemarkTesting
   /// Seen to fail with: names that are taken as they come.
   @Test(arguments: ["", ".", "..", "../../etc/passwd", "a/b", "a\u{1B}[2J", String(repeating: "n", count: 101)])
   func aNameFromAChangelogIsOneThatATableCanHave(_ name: String) throws {
-    var value = ByteBuffer()
+    var value = ByteWriter()
     TableRecord(id: TableID(1), name: name, keyFormat: "string", valueFormat: "int64").encodeValue(into: &value)
     _ = storeError(.corrupted) { _ = try TableRecord(id: TableID(1), value: value.bytes) }
   }

@@ -7,7 +7,7 @@ struct RecordKeyCodec: KeyCodec {
   var name: String { "key16" }
 
   @inline(__always)
-  func encode(_ value: RecordKey, into bytes: inout ByteBuffer) {
+  func encode(_ value: RecordKey, into bytes: inout ByteWriter) {
     bytes.append(bigEndian: value.high)
     bytes.append(bigEndian: value.low)
   }
@@ -30,7 +30,7 @@ struct RecordValueCodec: Codec {
   var name: String { "value100" }
 
   @inline(__always)
-  func encode(_ value: UInt32, into bytes: inout ByteBuffer) {
+  func encode(_ value: UInt32, into bytes: inout ByteWriter) {
     // Proof: each offset of the pool has 100 bytes behind it.
     bytes.append(unsafe RawSpan(_unsafeStart: base + Int(value), byteCount: ValuePool.valueBytes))
   }

@@ -22,7 +22,7 @@ struct Item: Equatable, Sendable {
   /// How many bytes its key and its value take.
   var byteCount: Int { RecordKey.byteCount + 24 + 8 * Int(words) }
 
-  fileprivate func encode(into bytes: inout ByteBuffer) {
+  fileprivate func encode(into bytes: inout ByteWriter) {
     bytes.append(bigEndian: number)
     bytes.append(bigEndian: version)
     bytes.append(bigEndian: count)
@@ -50,7 +50,7 @@ struct Item: Equatable, Sendable {
 struct ItemCodec: Codec {
   var name: String { "item" }
 
-  func encode(_ value: Item, into bytes: inout ByteBuffer) { value.encode(into: &bytes) }
+  func encode(_ value: Item, into bytes: inout ByteWriter) { value.encode(into: &bytes) }
 
   func decode(_ bytes: RawSpan) throws(StoreError) -> Item {
     guard let item = Item(bytes) else { throw StoreError(.corrupted, "an item isn't what was written") }

@@ -4,7 +4,7 @@ internal import Glibc
 ///
 /// Amortized O(1) per appended byte; ``removeAll()`` keeps the storage.
 @safe
-public struct ByteBuffer: ~Copyable {
+public struct ByteWriter: ~Copyable {
   @usableFromInline var base: UnsafeMutableRawPointer
   @usableFromInline var capacity: Int
   @usableFromInline var length = 0
@@ -112,4 +112,4 @@ public struct ByteBuffer: ~Copyable {
 }
 
 // Proof: a unique owner of its memory; nothing is shared.
-extension ByteBuffer: @unchecked Sendable {}
+extension ByteWriter: @unchecked Sendable {}
