@@ -93,7 +93,7 @@ final class Materializer: Sendable {
     let delay = committed.withLock { $0.waiting.delay(byteCount) }
     if delay == .zero { return }
     committed.wait(timeout: min(delay ?? options.commitPatience, options.commitPatience)) { committed in
-      // Without room for table files there is nothing to wait for: the next commit is told so (``checkRoom()``).
+      // Without room for table files there is nothing to wait for: the next commit is told so (``stateBeforeCommit()``).
       guard health.takesWrites, committed.schedule.failureCount == 0 else { return true }
       guard let now = committed.waiting.delay(byteCount) else { return false }
       return delay.map { now < $0 } ?? true
@@ -101,10 +101,16 @@ final class Materializer: Sendable {
     }
   }
 
+  /// The state that the next commit follows.
+  ///
   /// Throws `outOfSpace` if runs can't be brought into the database for lack of space, and memory has no room for more.
-  func checkRoom() throws(StoreError) {
-    let (isFull, failures) = committed.withLock { ($0.waiting.delay(1) == nil, $0.schedule.failureCount) }
-    guard isFull, failures > 0 else { return }
+  func stateBeforeCommit() throws(StoreError) -> CommittedState {
+    let (state, failures) = committed.withLock { committed in
+      // Most often nothing has failed, and the size of the runs doesn't matter.
+      let failures = committed.schedule.failureCount
+      return (committed.waiting.state, failures > 0 && committed.waiting.delay(1) == nil ? failures : 0)
+    }
+    guard failures > 0 else { return state }
     throw StoreError(
       .outOfSpace,
       "not committed: earlier commits can't be written to table files for lack of space; make room, then try again",

@@ -87,8 +87,7 @@ final class StoreWriter: Sendable {
     let (state, size) = try pipeline.withLock {
       (pipeline) throws(StoreError) -> (state: CommittedState, size: CommitSize?) in
       try materializer.health.check()
-      try materializer.checkRoom()
-      let former = materializer.state
+      let former = try materializer.stateBeforeCommit()
       let isNews = try pipeline.seal(
         layers.changes, of: tables, from: former, position, streamTime: transaction.streamTime)
       guard isNews else { return (former, nil) }
