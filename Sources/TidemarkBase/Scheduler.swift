@@ -141,8 +141,11 @@ package final class Scheduler: Sendable {
   }
 
   /// Whether another thread is needed and may be made; it counts from here on.
-  private func takeThread(_ state: inout State) -> Bool {
-    guard state.queue.count > state.idleCount, state.threadCount < greatestThreadCount else { return false }
+  ///
+  /// With `watching`, one is needed that waits for the time of a job: whoever runs a job doesn't look at the clock.
+  private func takeThread(_ state: inout State, watching: Bool = false) -> Bool {
+    let needed = state.queue.count + (watching ? 1 : 0)
+    guard needed > state.idleCount, state.threadCount < greatestThreadCount else { return false }
     state.threadCount += 1
     return true
   }
@@ -181,7 +184,7 @@ package final class Scheduler: Sendable {
       // Proof of `!`: a job that is queued has an entry, which `cancel` removes with its place in the queue.
       let body = state.entries[id]!.body
       state.entries[id]?.phase = .running(me, again: false)
-      return .done((id, body, takeThread(&state)))
+      return .done((id, body, takeThread(&state, watching: due != nil)))
     }
   }
 

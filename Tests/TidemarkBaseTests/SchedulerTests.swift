@@ -150,6 +150,30 @@ import struct Synchronization.Atomic
     for job in jobs { job.cancel() }
   }
 
+  /// Seen to fail with: a clock that nobody looks at while all threads there are run jobs, though there may be more.
+  @Test func aJobThatBlocksDoesNotKeepTheTimesOfOthers() {
+    let scheduler = Scheduler("test", greatestThreadCount: 2)
+    let (timed, blocked) = (Probe(), Probe())
+    let second = Scheduler.Job(on: scheduler)
+    second.start {
+      timed.run()
+      return timed.count < 2 ? .now.advanced(by: .milliseconds(200)) : nil
+    }
+    #expect(timed.wait(for: 1) == 1)
+    blocked.close()
+    let first = Scheduler.Job(on: scheduler)
+    first.start {
+      blocked.run()
+      return nil
+    }
+    #expect(timed.wait(for: 2) == 2)
+    #expect(blocked.count == 0)
+    blocked.open()
+    #expect(blocked.wait(for: 1) == 1)
+    first.cancel()
+    second.cancel()
+  }
+
   /// Seen to fail with: one thread however many jobs are due.
   @Test func aJobThatBlocksDoesNotKeepTheOthersWaiting() {
     let scheduler = Scheduler("test", greatestThreadCount: 2)

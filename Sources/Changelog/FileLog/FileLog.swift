@@ -141,15 +141,23 @@ public final class FileLog: Changelog, Sendable {
     let writer = writer
     let segments = try directory.segments()
     guard let first = segments.first else { return .zero }
-    let end = if let writer { writer.endOffset } else { try offsets().end }
+    let (end, durable): (Offset, Offset)
+    if let writer {
+      // In this order: what is durable was appended.
+      durable = writer.durableOffset
+      end = writer.endOffset
+    } else {
+      let offsets = try offsets()
+      (end, durable) = (offsets.end, offsets.durable)
+    }
     guard offset <= end else {
       throw StoreError(
         .invalidArgument, "commits can't be deleted beyond the end of the log", ["offset": offset, "end": end])
     }
     if !keepsLastCommit { writer?.unneeded(below: offset) }
     let doomed = zip(segments, segments.dropFirst()).filter {
-      // A segment that starts at the end is empty.
-      keepsLastCommit ? $0.1 < offset.value : $0.1 <= offset.value && $0.1 < end.value
+      // The receipt at a segment's start is that which its first commit follows: so that must not be lost with the power.
+      keepsLastCommit ? $0.1 < offset.value : $0.1 <= offset.value && $0.1 < durable.value
     }
     guard let last = doomed.last else { return Offset(first) }
     // Written first, so that a segment that is missing without it is known as lost.

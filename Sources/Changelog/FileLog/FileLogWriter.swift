@@ -42,6 +42,8 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
 
   deinit {
     syncJob.cancel()
+    // What was acknowledged is durable within the interval also where nobody closes the writer.
+    if case .interval = options.durability { _ = try? sync(recordingPoint: false) }
     // Whoever waits for a change may hold the state a little longer, and the lock with it.
     state.withLock { $0.close() }
     state.wake()

@@ -48,6 +48,9 @@ enum TailLog {
     // A log without a commit has the receipt of its identity.
     if state.offset == .zero, let uuid = OffsetsFamily.id(in: id) {
       state.receipt = Receipt(startOf: ChangelogIdentity(id: uuid, topicPartition: partition))
+      // Until the rows are in, HEAD must not tell of the receipt that they replace.
+      let head = Head(stored: nil, manifest: try directory.manifestNumber() ?? 0)
+      try directory.storage.replace(directory.head, with: Array(head.text.utf8))
     }
     try begin(in: directory, after: StoredState(state: state, identity: id, hasTailLog: true))
     var rows = OffsetsRows()

@@ -22,11 +22,17 @@ final class Applier: Sendable {
   let database: SharedDatabase
   private let directory: StoreDirectory
   private let offsetKey: [UInt8]
+  /// Told the names of column families that are gone.
+  private let forgetStall: @Sendable (String) -> Void
   /// By table id.
   private let slots = Mutex<[Slot]>([])
 
-  init(_ database: SharedDatabase, _ directory: StoreDirectory, _ partition: TopicPartition) throws(StoreError) {
+  init(
+    _ database: SharedDatabase, _ directory: StoreDirectory, _ partition: TopicPartition,
+    forgetStall: @escaping @Sendable (String) -> Void = { _ in }
+  ) throws(StoreError) {
     self.database = database
+    self.forgetStall = forgetStall
     self.directory = directory
     offsetKey = OffsetsFamily.offsetKey(partition)
     for (id, record) in try database.tableRows() {
@@ -166,6 +172,8 @@ final class Applier: Sendable {
     for case .dropped(let table?) in slots.withLock({ $0 }) {
       try? database.handle.dropColumnFamily(table.family)
       set(.dropped(nil), table.id)
+      // RocksDB tells of no end of a stall of a family that is gone.
+      forgetStall(table.record.familyName)
     }
   }
 

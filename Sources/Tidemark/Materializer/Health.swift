@@ -13,6 +13,7 @@ final class Health: Sendable {
 
   private let observer: StoreObserver
   private let state = Mutex(State.open)
+  private let listener = Mutex<(@Sendable () -> Void)?>(nil)
   // What the state says, for those who come often; read without the lock.
   private let takesWritesFlag = Atomic<Bool>(true)
   private let isClosedFlag = Atomic<Bool>(false)
@@ -67,8 +68,13 @@ final class Health: Sendable {
       takesWritesFlag.store(false, ordering: .relaxed)
       return true
     }
-    if isFirst { observer.failed(failure) }
+    guard isFirst else { return }
+    observer.failed(failure)
+    listener.withLock { $0 }?()
   }
+
+  /// Calls `body` on the first failure, on whatever thread that comes: also on RocksDB's.
+  func onFailure(_ body: @escaping @Sendable () -> Void) { listener.withLock { $0 = body } }
 
   /// Stops everything, for good.
   func close() {

@@ -48,12 +48,17 @@ extension Materializer {
     for position: Position, _ tell: @escaping @Sendable (Result<Void, StoreError>) -> Void
   ) -> CommitWaiters.ID {
     let id = waiters.add(position, tell)
+    look(id, for: position)
+    return id
+  }
+
+  /// Ends a wait for what is there already, or that is over: after it was added, so that no commit comes between.
+  fileprivate func look(_ id: CommitWaiters.ID, for position: Position) {
     if state.position.missing(of: position).isEmpty {
       waiters.end(id, .success(()))
     } else {
       do throws(StoreError) { try health.check() } catch { waiters.end(id, .failure(error)) }
     }
-    return id
   }
 
   /// What a wait that is over in time says: a commit may have come at the last moment.
@@ -84,15 +89,17 @@ private final class AsyncWait: Sendable {
   init(_ materializer: Materializer) { self.materializer = materializer }
 
   func begin(for position: Position, _ continuation: CheckedContinuation<Void, any Error>) {
-    let isCancelled = phase.withLock { phase in
-      if case .cancelled = phase { return true }
-      phase = .waiting(
-        materializer.beginWait(for: position) { result in
-          continuation.resume(with: result.mapError { $0.kind == .cancelled ? CancellationError() : $0 as any Error })
-        })
-      return false
+    let id: CommitWaiters.ID? = phase.withLock { phase in
+      if case .cancelled = phase { return nil }
+      let id = materializer.waiters.add(position) { result in
+        continuation.resume(with: result.mapError { $0.kind == .cancelled ? CancellationError() : $0 as any Error })
+      }
+      phase = .waiting(id)
+      return id
     }
-    if isCancelled { continuation.resume(throwing: CancellationError()) }
+    // The continuation is resumed outside of the lock, which `cancel` takes.
+    guard let id else { return continuation.resume(throwing: CancellationError()) }
+    materializer.look(id, for: position)
   }
 
   func cancel() {

@@ -71,9 +71,11 @@ final class Materializer: Sendable {
   /// Lets readers see a commit that is in the changelog, and takes `byteCount` of the changelog into account.
   ///
   /// On return `changes` is a fresh batch (the run kept the original), or the same one.
-  func publish(_ changes: inout IndexedBatch, _ state: CommittedState, byteCount: Int) {
+  func publish(
+    _ changes: inout IndexedBatch, _ state: CommittedState, byteCount: Int, inRunOfItsOwn isAlone: Bool = false
+  ) {
     let wakes = committed.withLock { committed in
-      committed.waiting.add(&changes, state)
+      committed.waiting.add(&changes, state, inRunOfItsOwn: isAlone)
       usage.setWaiting(bytes: committed.waiting.byteCount)
       // Here, so that an application knows which commits it has.
       var wakes = committed.schedule.committed(bytes: byteCount, at: .now)
@@ -156,7 +158,9 @@ final class Materializer: Sendable {
   /// Begins to apply when it is due.
   func start() {
     work.start { [weak self] in self?.workOnce() }
+    // RocksDB's threads call these: a reference to this object there could close the database on its own thread.
     observer.onStallChanged { [work] in work.wake() }
+    health.onFailure { [work] in work.wake() }
   }
 
   /// Stops applying; on return nobody does, but for callers of ``flush()``.
@@ -164,6 +168,11 @@ final class Materializer: Sendable {
 
   /// Does what is due, one thing at a time, so that other stores have their turns; answers when to look again.
   private func workOnce() -> ContinuousClock.Instant? {
+    if let failure = health.failure {
+      // A store that takes no writes applies nothing: only reopening it tells what its files hold.
+      endWaits(failure)
+      return nil
+    }
     let now = ContinuousClock.now
     let stall = observer.worstStall
     let action = committed.withLock { committed in
@@ -234,6 +243,8 @@ final class Materializer: Sendable {
         committed.schedule.applicationFailed(at: .now)
       }
       committed.wake()
+      // Whoever applied: the next try has a time that the job must learn.
+      work.wake()
       if canTryAgain, error.kind == .outOfSpace {
         observer.postponed(error)
         throw error
@@ -267,21 +278,20 @@ final class Materializer: Sendable {
   /// Stops all writes.
   func fail(_ error: StoreError) {
     health.fail(error)
-    wakeCommits()
-    waiters.endAll(health.failure ?? error)
+    endWaits(health.failure ?? error)
   }
 
   /// Stops everything, for good.
   func close() {
     health.close()
-    wakeCommits()
-    waiters.endAll(Health.closedError())
+    endWaits(Health.closedError())
   }
 
-  /// Makes commits that wait for the database look at the store's health.
-  private func wakeCommits() {
+  /// Makes commits that wait for the database look at the store's health, and ends the waits for commits.
+  private func endWaits(_ error: StoreError) {
     committed.withLock { _ in }
     committed.wake()
+    waiters.endAll(error)
   }
 
   // MARK: Views

@@ -45,7 +45,7 @@ struct OpenDatabase: Sendable {
     self.health = health
     self.barrier = barrier
     database = try SharedDatabase(try directory.openDatabase(settings, "the database can't be opened"))
-    applier = try Applier(database, directory, partition)
+    applier = try Applier(database, directory, partition) { observer.stallChanged(of: $0, to: .none) }
     views = ViewRegistry(expiry: options.snapshotExpiry)
   }
 

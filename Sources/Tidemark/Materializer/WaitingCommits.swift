@@ -78,10 +78,14 @@ struct WaitingCommits: ~Copyable {
   // MARK: Commits
 
   /// Takes the changes of a commit that is logged; on return `changes` is a fresh batch, or the same one.
-  mutating func add(_ changes: inout IndexedBatch, _ state: CommittedState) {
+  ///
+  /// With `inRunOfItsOwn`, the changes come from another thread than the transaction's, which reads the run that grows without
+  /// the lock.
+  mutating func add(_ changes: inout IndexedBatch, _ state: CommittedState, inRunOfItsOwn isAlone: Bool = false) {
     // A large batch isn't copied.
-    if changes.byteCount >= limitBytes / 8 { seal() }
+    if isAlone || changes.byteCount >= limitBytes / 8 { seal() }
     growing.add(&changes)
+    if isAlone { seal() }
     self.state = state
     if dueSince == nil, isDue { dueSince = .now }
     if !clean.isEmpty, budget.asksForCommit { clean.removeAll() }

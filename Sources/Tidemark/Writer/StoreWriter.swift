@@ -104,12 +104,12 @@ final class StoreWriter: Sendable {
     return (state, size)
   }
 
-  /// Appends the sealed commit and publishes its changes.
+  /// Appends the sealed commit and publishes its changes; those of tables may come from another thread than the transaction's.
   ///
   /// On return `changes` is a fresh batch (a run kept the original), or the same one. After a throw of `commitUnknown`,
   /// `fenced` or `failed` the store takes no more writes.
   private func append(
-    _ pipeline: inout CommitPipeline, _ changes: inout IndexedBatch
+    _ pipeline: inout CommitPipeline, _ changes: inout IndexedBatch, isOfTables: Bool = false
   ) throws(StoreError) -> CommittedState {
     let appended: AppendedCommit
     do throws(StoreError) {
@@ -120,7 +120,8 @@ final class StoreWriter: Sendable {
       throw outcome
     }
     let state = pipeline.state(after: appended)
-    materializer.publish(&changes, state, byteCount: pipeline.commit.records.byteCount)
+    materializer.publish(
+      &changes, state, byteCount: pipeline.commit.records.byteCount, inRunOfItsOwn: isOfTables)
     return state
   }
 
@@ -161,7 +162,7 @@ final class StoreWriter: Sendable {
       let former = materializer.state
       pipeline.seal(system: changes, from: former)
       defer { pipeline.reopen() }
-      _ = try append(&pipeline, &changes)
+      _ = try append(&pipeline, &changes, isOfTables: true)
     }
   }
 

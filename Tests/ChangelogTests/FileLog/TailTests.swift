@@ -37,6 +37,24 @@ import TidemarkTesting
     #expect(try log.offsets().start > 0)
   }
 
+  /// Seen to fail with: a segment that is deleted while the commit that tells of its end may be lost with the power (R8).
+  @Test func whatTellsTheReceiptAtTheOffsetIsDurable() throws {
+    let scratch = Scratch()
+    let log = try scratch.open(.init(segmentBytes: 2000), quick)
+    let writer = try log.openWriter()
+    var wasDeleted = false
+    for number in 0..<200 {
+      try writer.sync()
+      let offset = writer.endOffset
+      try append(number..<number + 1, to: writer)
+      let start = try log.deleteCommits(below: offset, keepsLastCommit: false)
+      #expect(offset == 0 || start < offset, "the commit that follows isn't synced")
+      wasDeleted = wasDeleted || start > 0
+    }
+    #expect(wasDeleted)
+    try writer.close()
+  }
+
   @Test func deletingNothingSyncsNothing() throws {
     let scratch = Scratch()
     let disk = Disk(syncs: false)
