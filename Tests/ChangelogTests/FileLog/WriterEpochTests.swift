@@ -33,8 +33,8 @@ import TidemarkTesting
   /// Whenever the log is taken over while a commit is being appended and synced, it is acknowledged only if the successor has it.
   ///
   /// Seen to fail with: a look at the epoch before the append.
-  @Test(arguments: [Disk.Operation.write, .sync])
-  func aCommitIsAcknowledgedOnlyIfTheSuccessorReadIt(operation: Disk.Operation) throws {
+  @Test(arguments: [(Disk.Operation.write, Durability.os), (.write, .sync), (.sync, .sync)])
+  func aCommitIsAcknowledgedOnlyIfTheSuccessorReadIt(operation: Disk.Operation, durability: Durability) throws {
     let scratch = Scratch()
     let gate = Mutex((armed: false, end: Offset.zero))
     let disk = Disk(syncs: false) { found, path in
@@ -45,7 +45,7 @@ import TidemarkTesting
       gate.withLock { $0.end = successor?.endOffset ?? -1 }
       try? successor?.close()
     }
-    let writer = try scratch.open(.init(durability: .sync), disk.storage).openWriter()
+    let writer = try scratch.open(.init(durability: durability), disk.storage).openWriter()
     let before = try append(0..<3, to: writer)[2].endOffset
     gate.withLock { $0.armed = true }
     _ = failure(.fenced) { try append(3..<4, to: writer) }

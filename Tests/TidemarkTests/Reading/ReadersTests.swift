@@ -95,6 +95,31 @@ private let input = TopicPartition("input", 0)
     #expect(try rows(reader, .from("key1998")) == ["key1998=2", "key1999=2"])
   }
 
+  /// Seen to fail with: a copy of uncommitted changes that goes on after an abort.
+  @Test func aScanShowsUncommittedChangesOfOneTransaction() throws {
+    let store = try open()
+    let reader = try store.reader(.readUncommitted)
+    let isOver = Atomic<Bool>(false)
+    let writer = BackgroundCall {
+      var transaction = try store.begin()
+      var number: Int64 = 0
+      while !isOver.load(ordering: .relaxed) {
+        number += 1
+        // The last key first: a scan that is under way when the next ones are put has the first keys behind it.
+        for key in (100..<150).reversed() { try transaction.put("key\(key)", number, in: balances) }
+        transaction.abort()
+      }
+    }
+    defer { isOver.store(true, ordering: .relaxed) }
+    for _ in 0..<4000 {
+      var cursor = try reader.scan(balances)
+      let first = try cursor.next()?.value
+      while let row = try cursor.next() { if row.value != first { Issue.record("\(row) beside \(first!)") } }
+    }
+    isOver.store(true, ordering: .relaxed)
+    try writer.wait()
+  }
+
   @Test func aScanGoesOnBehindAnEarlierOne() throws {
     let store = try open()
     let reader = try store.reader(.readUncommitted)

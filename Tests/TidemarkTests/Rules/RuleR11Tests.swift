@@ -155,6 +155,28 @@ import Testing
     #expect(budget.usedBytes < before + 1 << 20)
   }
 
+  /// Seen to fail with: a copy of uncommitted changes that isn't counted.
+  @Test func aScanOfUncommittedChangesCountsAndIsRefused() throws {
+    let budget = MemoryBudget(bytes: 16 << 20)
+    let store = try directory.store(try directory.log(), options(budget))
+    let reader = try store.reader(.readUncommitted)
+    var transaction = try store.begin()
+    for number in 0..<100 { try transaction.put(("a", Int64(number)), text, in: orders) }
+    let before = budget.heldByTransactions
+    func scanTwice() throws {
+      var cursor = try reader.scan(orders)
+      #expect(budget.heldByTransactions >= before + 4 << 20, "the scan has a copy")
+      _ = storeError(.overBudget) { _ = try reader.scan(orders) }
+      let row = try cursor.next()
+      #expect(row?.value == text)
+    }
+    try scanTwice()
+    // Less where the definition of the tables was applied for the sake of space.
+    #expect(budget.heldByTransactions <= before)
+    try scanTwice()
+    transaction.abort()
+  }
+
   /// Stores of one process come and go by themselves.
   ///
   /// Seen to fail with: a budget that keeps a store, for the moment in which it looks at it, after it was closed.
