@@ -104,12 +104,13 @@ final class StoreWriter: Sendable {
     return (state, size)
   }
 
-  /// Appends the sealed commit and publishes its changes; those of tables may come from another thread than the transaction's.
+  /// Appends the sealed commit and publishes its changes.
   ///
+  /// `besideTransaction`: another thread than the transaction's may make the commit.
   /// On return `changes` is a fresh batch (a run kept the original), or the same one. After a throw of `commitUnknown`,
   /// `fenced` or `failed` the store takes no more writes.
   private func append(
-    _ pipeline: inout CommitPipeline, _ changes: inout IndexedBatch, isOfTables: Bool = false
+    _ pipeline: inout CommitPipeline, _ changes: inout IndexedBatch, besideTransaction: Bool = false
   ) throws(StoreError) -> CommittedState {
     let appended: AppendedCommit
     do throws(StoreError) {
@@ -121,7 +122,7 @@ final class StoreWriter: Sendable {
     }
     let state = pipeline.state(after: appended)
     materializer.publish(
-      &changes, state, byteCount: pipeline.commit.records.byteCount, inRunOfItsOwn: isOfTables)
+      &changes, state, byteCount: pipeline.commit.records.byteCount, inRunOfItsOwn: besideTransaction)
     return state
   }
 
@@ -162,7 +163,8 @@ final class StoreWriter: Sendable {
       let former = materializer.state
       pipeline.seal(system: changes, from: former)
       defer { pipeline.reopen() }
-      _ = try append(&pipeline, &changes, isOfTables: true)
+      // Tables are defined before there is a transaction, and dropped beside one.
+      _ = try append(&pipeline, &changes, besideTransaction: !dropped.isEmpty)
     }
   }
 
