@@ -14,6 +14,16 @@ public struct Position: Sendable, Hashable {
 
   /// Takes over the offsets of another position, which win.
   public mutating func merge(_ other: Position) { offsets.merge(other.offsets) { $1 } }
+
+  /// Takes over the offsets of another position; answers whether none of them goes back.
+  package mutating func advance(to other: Position) -> Bool {
+    var goesBack = false
+    offsets.merge(other.offsets) { former, next in
+      if next < former { goesBack = true }
+      return next
+    }
+    return !goesBack
+  }
 }
 
 extension Position: ExpressibleByDictionaryLiteral, CustomStringConvertible {

@@ -25,24 +25,28 @@ struct CommitPipeline: ~Copyable {
     streamTime: Timestamp?
   ) throws(StoreError) -> Bool {
     precondition(phase == .open, "one commit at a time")
-    for (partition, offset) in position.offsets {
-      guard let before = former.position[partition], offset < before else { continue }
-      throw StoreError(
-        .invalidArgument, "a commit's position goes back; a record would be processed twice",
-        ["partition": partition, "position": offset, "committed": before])
-    }
+    commit.position = former.position
+    if !commit.position.advance(to: position) { throw Self.goesBack(position, from: former.position) }
     commit.records.removeAll()
     for table in tables.all {
       changes.forEach(in: table.id) { key, value in commit.records.append(table.id, key: key, value: value) }
     }
-    commit.position = former.position
-    commit.position.merge(position)
     commit.streamTime = streamTime
     if commit.records.count == 0, commit.position == former.position, commit.streamTime == former.streamTime {
       return false
     }
     phase = .sealed
     return true
+  }
+
+  @inline(never)
+  private static func goesBack(_ position: Position, from former: Position) -> StoreError {
+    var error = StoreError(.invalidArgument, "a commit's position goes back; a record would be processed twice")
+    for (partition, offset) in position.offsets.sorted(by: { $0.key < $1.key }) {
+      guard let before = former[partition], offset < before else { continue }
+      error.metadata.append(StoreError.Entry(name: "\(partition)", value: "\(offset) after \(before)"))
+    }
+    return error
   }
 
   /// Seals changes of tables.
