@@ -15,7 +15,8 @@ extension Changelog {
       if found.hasMoved(from: known) { return found }
       let left = ContinuousClock.now.duration(to: deadline)
       guard left > .zero else { return found }
-      usleep(UInt32(min(interval, left).nanoseconds / 1000 + 1))
+      // Another process may be the writer: there is nothing to wait for but time.
+      usleep(UInt32(clamping: min(interval, left).nanoseconds / 1000 + 1))
     }
   }
 }
