@@ -31,8 +31,7 @@ public struct Receipt: Hashable, Sendable, CustomStringConvertible {
   /// ``LoggedCommit/receipt`` if it is what was appended.
   public func followed(by commit: LoggedCommit) -> Receipt {
     var metadata = ByteWriter()
-    CommitMetadata(position: commit.position, streamTime: commit.streamTime, outputsDigest: commit.outputsDigest)
-      .encode(into: &metadata)
+    CommitMetadata(of: commit).encode(into: &metadata)
     return followed(byMetadata: metadata.bytes, records: commit.records.bytes)
   }
 

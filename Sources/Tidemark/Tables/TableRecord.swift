@@ -8,6 +8,20 @@ extension TableDescriptor {
   var familyName: String { Self.familyName(id) }
   static func familyName(_ id: TableID) -> String { "table-\(id)" }
 
+  /// Decodes the value of a record or row; throws `unsupported` for a table whose rows this version would show wrongly.
+  init(id: TableID, stored value: RawSpan) throws(StoreError) {
+    try self.init(id: id, value: value)
+    if isDropped { return }
+    guard kind == .keyValue, parameters.isEmpty, retention == nil, indexOf == nil else {
+      throw StoreError(
+        .unsupported, "a table's rows mean more than this version knows; open it with a newer Tidemark",
+        [
+          "table": name, "kind": kind, "retention": retention.map { "\($0)" } ?? "none",
+          "index of": indexOf.map { "\($0)" } ?? "none",
+        ])
+    }
+  }
+
   /// Throws `schemaMismatch` if a declared table was made with other codecs.
   static func checkFormats(of declared: [any TableDefinition], _ known: [TableRecord]) throws(StoreError) {
     for table in declared {
