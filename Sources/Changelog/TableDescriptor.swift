@@ -40,7 +40,9 @@ public struct TableDescriptor: Sendable, Hashable {
   public var kind = TableKind.keyValue
   /// What the kind needs to know besides, in an encoding of its own.
   public var parameters: [UInt8] = []
-  /// How long rows are kept, in stream time; `nil` keeps them for ever. Whole milliseconds, more than 0: encoding rounds up.
+  /// How long rows are kept, in stream time; `nil` keeps them for ever.
+  ///
+  /// Whole milliseconds, more than 0: encoding rounds up.
   public var retention: Duration?
   /// The table that it is an index of, if it is one.
   public var indexOf: TableID?

@@ -89,7 +89,8 @@ public struct TaggedFields: Sendable, Hashable {
 
   private static func error(
     _ kind: StoreError.Kind, _ message: String, _ structure: StaticString,
-    _ place: KeyValuePairs<String, any CustomStringConvertible>, _ last: (name: String, value: any CustomStringConvertible)
+    _ place: KeyValuePairs<String, any CustomStringConvertible>,
+    _ last: (name: String, value: any CustomStringConvertible)
   ) -> StoreError {
     var error = StoreError(kind, message, ["structure": structure])
     error.metadata += (Array(place) + [(key: last.name, value: last.value)]).map {

@@ -37,7 +37,9 @@ import TidemarkTesting
     table.laterFields[6] = [9]
     return table
   }
-  private var fullValue: [UInt8] { [2] + texts + [3, 3, 1, 2, 3] + [5, 2, 0xAC, 2] + [6, 1, 9] + [7, 1, 5] + [9, 0] }
+  private var fullValue: [UInt8] {
+    [2] + texts + [3, 3, 1, 2, 3] + [5, 2, 0xAC, 2] + [6, 1, 9] + [7, 1, 5] + [9, 0]
+  }
 
   /// Seen to fail with: a version of the encoding that is always 2.
   @Test func whatVersion1CanSayIsSaidInVersion1() throws {
@@ -129,7 +131,8 @@ import TidemarkTesting
     FormatVersion.encodeKey(into: &key)
     FormatVersion.version2.encodeValue(into: &value)
     #expect(key.bytes.array == [2] && value.bytes.array == [2])
-    #expect(FormatVersion.isKey(key.bytes) && !FormatVersion.isKey([2, 1].rawSpan) && !FormatVersion.isKey([1].rawSpan))
+    #expect(
+      FormatVersion.isKey(key.bytes) && !FormatVersion.isKey([2, 1].rawSpan) && !FormatVersion.isKey([1].rawSpan))
     #expect(try FormatVersion(value: value.bytes) == .version2)
     for bytes: [UInt8] in [[], [0], [2, 0], [0x82, 0], [0x80]] {
       _ = failure(.corrupted) { _ = try FormatVersion(value: bytes.rawSpan) }
@@ -154,7 +157,9 @@ import TidemarkTesting
     #expect(try CommitMetadata(metadata(sample).rawSpan) == sample, "what is skipped is kept, for the receipt")
     let odd = failure(.unsupported) { _ = try CommitMetadata((goldenMetadata + [3, 0]).rawSpan) }
     #expect(odd?.value("structure") == "a commit's metadata" && odd?.value("tag") == "3", "\(odd as Any)")
-    for bytes in [Array(goldenMetadata.dropLast(10)), goldenMetadata + [1, 0], Array(goldenMetadata.dropLast(9)) + [0]] {
+    for bytes in [
+      Array(goldenMetadata.dropLast(10)), goldenMetadata + [1, 0], Array(goldenMetadata.dropLast(9)) + [0],
+    ] {
       _ = failure(.corrupted) { _ = try CommitMetadata(bytes.rawSpan) }
     }
   }

@@ -83,6 +83,9 @@ private enum Names {
   typealias Name74 = GroupOffsets
   typealias Name75 = CopyProgress
   typealias Name76 = CommitMetadata
+  typealias Name77 = TaggedFields
+  typealias Name78 = TableKind
+  typealias Name79 = FormatVersion
 }
 
 /// What `import Tidemark` brings collides with nothing that Foundation brings.

@@ -148,7 +148,8 @@ struct InfoCommand: ParsableCommand {
       changelogEnd: info.changelogOffsets?.end.value,
       position: Dictionary(
         uniqueKeysWithValues: info.position.offsets.map { ($0.key.description, $0.value.value) }),
-      streamTime: info.streamTime.map(EventTime.text), formatVersion: info.formatVersion.rawValue, storeBytes: bytes("store"), changelogBytes: bytes("changelog"),
+      streamTime: info.streamTime.map(EventTime.text), formatVersion: info.formatVersion.rawValue,
+      storeBytes: bytes("store"), changelogBytes: bytes("changelog"),
       tables: info.tables.map {
         .init(
           name: $0.name, id: $0.id.value, estimatedRows: $0.estimatedRows, tableFileBytes: $0.tableFileBytes)
