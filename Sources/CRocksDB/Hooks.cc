@@ -131,8 +131,6 @@ class Listener final : public rocksdb::EventListener {
   Listener(std::shared_ptr<Hooks> hooks, std::shared_ptr<Refusal> refusal)
       : hooks_(std::move(hooks)), refusal_(std::move(refusal)) {}
 
-  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override { hooks_->flushCompleted(); }
-
   void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& info) override {
     if (info.status.ok()) hooks_->compactionCompleted();
   }

@@ -4,7 +4,6 @@ internal import CRocksDB
 /// them any more.
 final class Hooks: Sendable {
   let tableFileSync: (@Sendable () -> RocksDBError?)?
-  let onFlushCompleted: (@Sendable () -> Void)?
   let onCompactionCompleted: (@Sendable () -> Void)?
   let onCompactionFailed: (@Sendable (RocksDBError) -> Void)?
   let onBackgroundError: (@Sendable (RocksDBError) -> Void)?
@@ -13,7 +12,6 @@ final class Hooks: Sendable {
 
   init(_ options: DatabaseOptions) {
     tableFileSync = options.tableFileSync
-    onFlushCompleted = options.onFlushCompleted
     onCompactionCompleted = options.onCompactionCompleted
     onCompactionFailed = options.onCompactionFailed
     onBackgroundError = options.onBackgroundError
@@ -31,9 +29,6 @@ final class Hooks: Sendable {
       unsafe hooks.table_file_sync = { context in
         unsafe Hooks.from(context).tableFileSync?()?.status ?? RDBStatus()
       }
-    }
-    if onFlushCompleted != nil {
-      unsafe hooks.flush_completed = { context in unsafe Hooks.from(context).onFlushCompleted?() }
     }
     if onCompactionCompleted != nil {
       unsafe hooks.compaction_completed = { context in unsafe Hooks.from(context).onCompactionCompleted?() }

@@ -10,9 +10,6 @@ public struct Snapshot: ~Copyable {
   init(taking handle: OpaquePointer) { unsafe self.handle = handle }
 
   deinit { unsafe rdb_snapshot_destroy(handle) }
-
-  /// RocksDB's count of changes up to this moment.
-  public var sequenceNumber: UInt64 { unsafe rdb_snapshot_sequence_number(handle) }
 }
 
 // Proof: the pointer never changes, and RocksDB's snapshots may be used by any thread.

@@ -73,7 +73,7 @@ struct Head: Sendable, Equatable {
     _ database: SharedDatabase, _ directory: StoreDirectory, over head: inout Head?
   ) throws(StoreError) {
     // The offset is read first: whatever it says is in the MANIFEST that CURRENT names now, or in a later one.
-    let stored = try database.state(tier: .persisted)
+    let stored = try database.state()
     guard let manifest = try directory.manifestNumber() else {
       throw StoreError(.corrupted, "CURRENT is gone; reopen the store", ["file": directory.current])
     }
