@@ -67,7 +67,6 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
       shared->refusal->set(Status::NotSupported("the database is open for reading only"));
     } else {
       databaseOptions.listeners.push_back(shim::makeListener(options->hooks, shared->refusal));
-      shared->fileSystem = shim::makeTableSyncFileSystem(shared->fileSystem, options->hooks);
     }
     shared->environment = rocksdb::NewCompositeEnv(shared->fileSystem);
     databaseOptions.env = shared->environment.get();

@@ -72,7 +72,6 @@ class Hooks {
   Hooks(const Hooks&) = delete;
   Hooks& operator=(const Hooks&) = delete;
 
-  rocksdb::IOStatus tableFileSync() const;
   void compactionCompleted() const {
     if (hooks_.compaction_completed) hooks_.compaction_completed(hooks_.context);
   }
@@ -132,8 +131,6 @@ std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb
                                                          const std::string& database);
 /// Whether the keys of all table files of a column family are within the bounds that the database has of them.
 rocksdb::Status checkBounds(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family);
-std::shared_ptr<rocksdb::FileSystem> makeTableSyncFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
-                                                             std::shared_ptr<Hooks> hooks);
 std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem(std::shared_ptr<rocksdb::FileSystem> base);
 rocksdb::IOStatus makeInfoLog(const std::string& path, std::shared_ptr<rocksdb::Logger>* log);
 std::shared_ptr<rocksdb::EventListener> makeListener(std::shared_ptr<Hooks> hooks, std::shared_ptr<Refusal> refusal);

@@ -17,11 +17,6 @@ public struct DatabaseOptions: Sendable {
   public var overrides: [String: String] = [:]
   /// Options of every column family by RocksDB's names.
   public var columnFamilyOverrides: [String: String] = [:]
-  /// Called before the sync of each SST file, of flushes and of compactions; an error makes that sync fail with it.
-  ///
-  /// It runs on RocksDB's threads, or on the one that opens a database with a log to recover. Once it failed for a
-  /// flush, the database takes no more writes and nothing of that flush is installed. It must not use the database.
-  public var tableFileSync: (@Sendable () -> RocksDBError?)?
   /// Called after each compaction, on RocksDB's threads; it must not wait for the database.
   public var onCompactionCompleted: (@Sendable () -> Void)?
   /// Called when a compaction failed in a way after which RocksDB repeats it, on RocksDB's threads; it must not wait for

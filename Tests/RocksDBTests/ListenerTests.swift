@@ -31,17 +31,20 @@ import Testing
       "level0_file_num_compaction_trigger": "2", "level0_slowdown_writes_trigger": "3",
       "level0_stop_writes_trigger": "4",
     ]
-    options.tableFileSync = {
-      guard Self.isCompactionThread() else { return nil }
-      while true {
+    options.fileSystem = ToldFileSystem { call in
+      while call.kind == .sync, call.path.hasSuffix(".sst"), Self.isCompactionThread() {
         switch plan.value {
         case .wait: sched_yield()
-        case .go: return nil
+        case .go:
+          call.proceed()
+          return nil
         case .fail(let error):
           plan.change { $0 = .go }
           return error
         }
       }
+      call.proceed()
+      return nil
     }
     options.onCompactionCompleted = { told.change { $0.compactions += 1 } }
     options.onCompactionFailed = { error in told.change { $0.failures.append(error) } }

@@ -137,8 +137,6 @@ enum { RDBStallNone = 0, RDBStallDelayed = 1, RDBStallStopped = 2 };
 typedef struct RDBHooks {
   void *_Nullable context;
   void (*_Nullable release)(void *_Nullable context);
-  /// Before the sync of each SST file; its message is freed by the caller.
-  RDBStatus (*_Nullable table_file_sync)(void *_Nullable context);
   void (*_Nullable compaction_completed)(void *_Nullable context);
   /// A compaction failed and will be repeated; the status' message is freed by the callee.
   void (*_Nullable compaction_failed)(void *_Nullable context, RDBStatus status);
