@@ -15,7 +15,7 @@ protocol RunHolder: AnyObject, Sendable {
 /// thing: that the changelog is durable up to an offset (``LogBarrier``) before changes below it go to the database.
 /// Restore is its bulk mode (``Restore``).
 ///
-/// Locks, in this order as far as they are taken together: `applier`, `committed`, `views`, `head`.
+/// Locks, in this order as far as they are taken together: `applier`, `head`, `committed`, `views`.
 final class Materializer: Sendable {
   let directory: StoreDirectory
   let options: StoreOptions
@@ -267,7 +267,11 @@ final class Materializer: Sendable {
 
   /// Writes `HEAD` if table files hold more than it says.
   func writeHead() throws(StoreError) {
-    try head.withLock { head throws(StoreError) in try Head.write(database, directory, over: &head) }
+    try head.withLock { head throws(StoreError) in
+      // Looked at under the lock, so that no older state is written over a later one.
+      let stored = committed.withLock { $0.waiting.appliedState }
+      try Head.write(stored, directory, over: &head)
+    }
   }
 
   /// At most how many changelog bytes were committed after the stored offset.
