@@ -12,7 +12,11 @@ struct CommitPipeline: ~Copyable {
   private static let keptBytes = 2 << 20
 
   private(set) var commit = Commit()
+  /// What the last commit led to.
+  private(set) var state: CommittedState
   private var phase = Phase.open
+
+  init(_ state: CommittedState) { self.state = state }
 
   /// What the sealed commit takes.
   var size: CommitSize { CommitSize(records: commit.records.count, bytes: commit.records.byteCount) }
@@ -21,18 +25,17 @@ struct CommitPipeline: ~Copyable {
   ///
   /// Answers `false`, and seals nothing, if there is nothing to commit. Throws `invalidArgument` if a position goes back.
   mutating func seal(
-    _ changes: IndexedBatch, of tables: OpenTables, from former: CommittedState, _ position: Position,
-    streamTime: Timestamp?
+    _ changes: IndexedBatch, of tables: OpenTables, _ position: Position, streamTime: Timestamp?
   ) throws(StoreError) -> Bool {
     precondition(phase == .open, "one commit at a time")
-    commit.position = former.position
-    if !commit.position.advance(to: position) { throw Self.goesBack(position, from: former.position) }
+    commit.position = state.position
+    if !commit.position.advance(to: position) { throw Self.goesBack(position, from: state.position) }
     commit.records.removeAll()
     for table in tables.all {
       changes.forEach(in: table.id) { key, value in commit.records.append(table.id, key: key, value: value) }
     }
     commit.streamTime = streamTime
-    if commit.records.count == 0, commit.position == former.position, commit.streamTime == former.streamTime {
+    if commit.records.count == 0, commit.position == state.position, commit.streamTime == state.streamTime {
       return false
     }
     phase = .sealed
@@ -50,18 +53,18 @@ struct CommitPipeline: ~Copyable {
   }
 
   /// Seals changes of tables.
-  mutating func seal(system changes: IndexedBatch, from former: CommittedState) {
+  mutating func seal(system changes: IndexedBatch) {
     precondition(phase == .open, "one commit at a time")
     commit.records.removeAll()
     changes.forEach(in: .system) { key, value in commit.records.append(.system, key: key, value: value) }
-    commit.position = former.position
-    commit.streamTime = former.streamTime
+    commit.position = state.position
+    commit.streamTime = state.streamTime
     phase = .sealed
   }
 
-  /// The state that the sealed commit leads to.
-  func state(after appended: AppendedCommit) -> CommittedState {
-    CommittedState(
+  /// The changelog holds the sealed commit.
+  mutating func appended(_ appended: AppendedCommit) {
+    state = CommittedState(
       offset: appended.endOffset, receipt: appended.receipt, position: commit.position, streamTime: commit.streamTime)
   }
 
