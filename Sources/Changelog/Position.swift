@@ -91,12 +91,27 @@ public struct Position: Sendable, Hashable {
 
   /// Takes over the offsets of another position; answers whether none of them goes back.
   package mutating func advance(to other: Position) -> Bool {
+    // Most often the other one names all partitions: then it is the result, and nothing is copied.
+    if other.offsets.count >= offsets.count, let goesBack = goesBack(to: other) {
+      self = other
+      return !goesBack
+    }
     var goesBack = false
     offsets.merge(other.offsets) { former, next in
       if next < former { goesBack = true }
       return next
     }
     return !goesBack
+  }
+
+  /// Whether an offset of another position, which names all partitions of this one, is lower; `nil` if it doesn't name all.
+  private func goesBack(to other: Position) -> Bool? {
+    var goesBack = false
+    for (partition, offset) in offsets {
+      guard let next = other.offsets[partition] else { return nil }
+      if next < offset { goesBack = true }
+    }
+    return goesBack
   }
 }
 

@@ -17,6 +17,8 @@ final class TransactionLayers: @unchecked Sendable {
   // Unchecked here and below. Proof: as above, and whoever changes them can't get at them in another way meanwhile.
   @safe @exclusivity(unchecked) private(set) var changes = IndexedBatch()
   @safe @exclusivity(unchecked) private(set) var layers: ReadLayers
+  /// In which turn of what is committed `layers` were taken.
+  @safe @exclusivity(unchecked) private var waitingTurn = 0
   /// Whether there is a transaction.
   @safe @exclusivity(unchecked) private var isInUse = false
   /// Counts how often changes became something else all at once: by a commit, an abort, a rollback.
@@ -38,23 +40,20 @@ final class TransactionLayers: @unchecked Sendable {
     }
   }
 
-  /// Goes on with another batch of changes.
-  func replaceChanges(with other: IndexedBatch) {
-    lock.asOwner {
-      changes = other
-      turns.add(1, ordering: .relaxed)
-    }
-  }
-
-  /// Begins anew, without changes, over other runs.
+  /// Begins anew, with an empty batch of changes, over what is committed; called with the lock of that held.
   ///
-  /// Returns what it read before, to be freed after the caller's lock is released.
-  func reset(over layers: ReadLayers) -> ReadLayers {
+  /// `changes` may have changes of a commit in them, which are dropped. Returns what it read before, to be freed after the
+  /// caller's lock is released.
+  func reset(to changes: IndexedBatch, over waiting: inout WaitingCommits) -> ReadLayers? {
     lock.asOwner {
-      let former = self.layers
+      if changes !== self.changes { self.changes = changes }
       changes.removeAll()
       turns.add(1, ordering: .relaxed)
-      self.layers = layers
+      // Most often a commit joins a run that is among them.
+      if isInUse, waitingTurn == waiting.turn { return nil }
+      let former = layers
+      layers = waiting.current
+      waitingTurn = waiting.turn
       isInUse = true
       return former
     }
