@@ -83,6 +83,7 @@ private enum Names {
   typealias Name74 = GroupOffsets
   typealias Name75 = CopyProgress
   typealias Name76 = CommitMetadata
+  typealias Name77 = any ReadableView & ~Copyable
 }
 
 /// What `import Tidemark` brings collides with nothing that Foundation brings.
