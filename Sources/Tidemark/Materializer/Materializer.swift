@@ -189,14 +189,7 @@ final class Materializer: Sendable {
     switch action {
     case .wait(let until): return until
     case .apply: attempt { () throws(StoreError) in try apply() }
-    case .writeHead:
-      attempt { () throws(StoreError) in
-        // An older HEAD is right, only less telling: without space the next application writes it.
-        do throws(StoreError) { try writeHead() } catch {
-          guard error.kind == .outOfSpace else { throw error }
-          observer.skippedHead(error)
-        }
-      }
+    case .writeHead: attempt { () throws(StoreError) in try writeHeadIfThereIsRoom() }
     }
     return now
   }
@@ -278,6 +271,15 @@ final class Materializer: Sendable {
   /// Writes `HEAD` if table files hold more than it says.
   func writeHead() throws(StoreError) {
     try head.withLock { head throws(StoreError) in try Head.write(database, directory, over: &head) }
+  }
+
+  /// Writes `HEAD` unless there is no space for it: an older one is right, only less telling, and the next application
+  /// writes it.
+  func writeHeadIfThereIsRoom() throws(StoreError) {
+    do throws(StoreError) { try writeHead() } catch {
+      guard error.kind == .outOfSpace else { throw error }
+      observer.skippedHead(error)
+    }
   }
 
   /// At most how many changelog bytes were committed after the stored offset.
