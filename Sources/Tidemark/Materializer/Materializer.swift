@@ -189,14 +189,7 @@ final class Materializer: Sendable {
     switch action {
     case .wait(let until): return until
     case .apply: attempt { () throws(StoreError) in try apply() }
-    case .writeHead:
-      attempt { () throws(StoreError) in
-        // An older HEAD is right, only less telling: without space the next application writes it.
-        do throws(StoreError) { try writeHead() } catch {
-          guard error.kind == .outOfSpace else { throw error }
-          observer.skippedHead(error)
-        }
-      }
+    case .writeHead: attempt { () throws(StoreError) in try writeHeadIfThereIsRoom() }
     }
     return now
   }
@@ -281,6 +274,15 @@ final class Materializer: Sendable {
       // Looked at under the lock, so that no older state is written over a later one.
       let stored = committed.withLock { $0.waiting.appliedState }
       try Head.write(stored, directory, over: &head)
+    }
+  }
+
+  /// Writes `HEAD` unless there is no space for it: an older one is right, only less telling, and the next application
+  /// writes it.
+  func writeHeadIfThereIsRoom() throws(StoreError) {
+    do throws(StoreError) { try writeHead() } catch {
+      guard error.kind == .outOfSpace else { throw error }
+      observer.skippedHead(error)
     }
   }
 

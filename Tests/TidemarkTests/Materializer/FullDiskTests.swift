@@ -175,6 +175,27 @@ struct FullDiskTests:
     print("compactions without room: \(observed.messages("a compaction failed").count)")
   }
 
+  /// A store opens on a disk that has no room for `HEAD`, and writes it later.
+  ///
+  /// Seen to fail with: an opening that fails if `HEAD` can't be written.
+  @Test func aStoreOpensWithoutRoomForHead() throws {
+    let failing = Disk(syncs: false)
+    var options = observed.options
+    options.fileSystem = failing.fileSystem
+    let log = try directory.log()
+    let store = try directory.store(log, options)
+    for number in 0..<20 { try commit(number, to: store) }
+    try store.close()
+    failing.plan(Disk.Fault(.write, pathSuffix: "HEAD.tmp", errno: ENOSPC))
+    let next = try directory.store(log, options)
+    try check(next, rows: 20)
+    #expect(observed.messages("there is no space for HEAD").count == 1)
+    try commit(20, to: next)
+    try next.flush()
+    #expect(try next.verify(in: directory("scratch")).agrees)
+    try next.close()
+  }
+
   /// A failing disk instead of a full one, which can fail at one call alone.
   ///
   /// Seen to fail with: a directory of table files on their way that is removed, and can't be made again.

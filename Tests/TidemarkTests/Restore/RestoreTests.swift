@@ -1,5 +1,5 @@
 import Foundation
-import RocksDB
+import class RocksDB.ToldFileSystem
 import Testing
 import TidemarkTesting
 
