@@ -117,7 +117,7 @@ bench-smoke: deps
 	Benchmarks/.build/debug/TidemarkBench endurance --minutes 0.2 --budget 8 --times 2 --rate 500 --kill-every 3 \
 	  --checkpoint-every 2 --only-correctness --output .build/bench-smoke
 
-# The benchmarks of today on the library of BASE; where they don't compile with it, those of BASE.
+# The benchmarks of today on the library of BASE, changed by Benchmarks/Bases/COMMIT.patch if there is one.
 COMPARED := .build/bench-compare
 BASE_BENCH := $(COMPARED)/base/Benchmarks
 bench-compare: deps
@@ -127,10 +127,12 @@ bench-compare: deps
 	git -C $(COMPARED)/base checkout --quiet --force --detach "$$(git rev-parse "$(BASE)^{commit}")"
 	rm -rf $(BASE_BENCH)/Sources $(BASE_BENCH)/Tests
 	cp -a Benchmarks/Package.* Benchmarks/Sources Benchmarks/Tests $(BASE_BENCH)/
+	@commit=$$(git rev-parse "$(BASE)^{commit}"); for patch in Benchmarks/Bases/*.patch; do \
+	  case $$commit in "$$(basename $$patch .patch)"*) git -C $(COMPARED)/base apply --directory Benchmarks "$(CURDIR)/$$patch" || exit 1;; esac; \
+	done
 	@$(RELEASE) --package-path $(BASE_BENCH) --product TidemarkBench || { \
-	  echo "The benchmarks of today don't compile with the library of $(BASE): its own are built" >&2; \
-	  rm -rf $(BASE_BENCH)/Sources $(BASE_BENCH)/Tests && git -C $(COMPARED)/base checkout --quiet --force HEAD -- Benchmarks && \
-	  $(RELEASE) --package-path $(BASE_BENCH) --product TidemarkBench; }
+	  echo "The benchmarks don't compile with the library of $(BASE): say in Benchmarks/Bases/$(BASE).patch what they need" >&2; \
+	  exit 1; }
 	Benchmarks/.build/release/TidemarkBench compare-builds --base "$(BASE)" --old $(BASE_BENCH)/.build/release/TidemarkBench \
 	  --output $(COMPARED) $(foreach row,$(ROWS),--row '$(row)') $(if $(CLOCK),--clock $(CLOCK))
 

@@ -86,6 +86,7 @@ private enum Names {
   typealias Name77 = TaggedFields
   typealias Name78 = TableKind
   typealias Name79 = FormatVersion
+  typealias Name80 = any ReadableView & ~Copyable
 }
 
 /// What `import Tidemark` brings collides with nothing that Foundation brings.

@@ -21,7 +21,8 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   let directory: LogDirectory
   let options: FileLogOptions
   let state: Mutex<State>
-  var encoder = CommitEncoder()
+  // Unchecked, as the claim is the check. Proof: as above.
+  @safe @exclusivity(unchecked) var encoder = CommitEncoder()
   /// Syncs by the interval; wakes when a commit is appended while all are durable.
   private let syncJob = Scheduler.Job(on: .sync)
 

@@ -20,24 +20,18 @@ final class SegmentIndex: Sendable {
 
   private let base: Int64
   private let intervalBytes: Int
-  private let state: Mutex<Box>
-
-  /// Gives the lock something it can hold.
-  private final class Box {
-    var state = State()
-    init() {}
-  }
+  private let state: Mutex<State>
 
   /// Starts empty indexes.
   init(_ directory: LogDirectory, base: Int64, intervalBytes: Int) {
     self.base = base
     self.intervalBytes = intervalBytes
-    let box = Box()
+    var state = State()
     // Other files than those that a deposed writer may still hold.
     for suffix in ["index", "timeindex"] { try? directory.storage.unlink(directory.path(base, suffix)) }
-    box.state.offsets = try? directory.storage.open(directory.path(base, "index"), .replace)
-    box.state.times = try? directory.storage.open(directory.path(base, "timeindex"), .replace)
-    state = Mutex(box)
+    state.offsets = try? directory.storage.open(directory.path(base, "index"), .replace)
+    state.times = try? directory.storage.open(directory.path(base, "timeindex"), .replace)
+    self.state = Mutex(state)
   }
 
   /// Notes a batch of the segment.
@@ -49,49 +43,49 @@ final class SegmentIndex: Sendable {
 
   /// Notes an appended batch.
   func add(lastOffset: Int64, position: Int, byteCount: Int, timestamp: Timestamp) {
-    state.withLock { box in
-      if timestamp > box.state.greatestTimestamp {
-        box.state.greatestTimestamp = timestamp
-        box.state.offsetOfGreatest = lastOffset
+    state.withLock { state in
+      if timestamp > state.greatestTimestamp {
+        state.greatestTimestamp = timestamp
+        state.offsetOfGreatest = lastOffset
       }
-      if box.state.bytesSinceEntry > intervalBytes {
-        box.state.pendingOffsets.append(bigEndian: Int32(clamping: lastOffset - base))
-        box.state.pendingOffsets.append(bigEndian: Int32(clamping: position))
-        addTime(to: box)
-        box.state.bytesSinceEntry = 0
-        if box.state.pendingOffsets.count >= Self.bufferBytes { flush(box) }
+      if state.bytesSinceEntry > intervalBytes {
+        state.pendingOffsets.append(bigEndian: Int32(clamping: lastOffset - base))
+        state.pendingOffsets.append(bigEndian: Int32(clamping: position))
+        addTime(to: &state)
+        state.bytesSinceEntry = 0
+        if state.pendingOffsets.count >= Self.bufferBytes { flush(&state) }
       }
-      box.state.bytesSinceEntry += byteCount
+      state.bytesSinceEntry += byteCount
     }
   }
 
   /// Writes the entries that wait; at the end of a segment the greatest timestamp as well.
   func flush(closing: Bool = false) {
-    state.withLock { box in
-      if closing { addTime(to: box) }
-      flush(box)
+    state.withLock { state in
+      if closing { addTime(to: &state) }
+      flush(&state)
     }
   }
 
-  private func addTime(to box: Box) {
-    guard box.state.greatestTimestamp > box.state.lastTimestamp else { return }
-    box.state.lastTimestamp = box.state.greatestTimestamp
-    box.state.pendingTimes.append(bigEndian: box.state.greatestTimestamp)
-    box.state.pendingTimes.append(bigEndian: Int32(clamping: box.state.offsetOfGreatest - base))
+  private func addTime(to state: inout State) {
+    guard state.greatestTimestamp > state.lastTimestamp else { return }
+    state.lastTimestamp = state.greatestTimestamp
+    state.pendingTimes.append(bigEndian: state.greatestTimestamp)
+    state.pendingTimes.append(bigEndian: Int32(clamping: state.offsetOfGreatest - base))
   }
 
-  private func flush(_ box: Box) {
+  private func flush(_ state: inout State) {
     do throws(StoreError) {
-      try box.state.offsets?.writeAll(box.state.pendingOffsets.bytes, at: box.state.offsetBytes)
-      try box.state.times?.writeAll(box.state.pendingTimes.bytes, at: box.state.timeBytes)
-      box.state.offsetBytes += box.state.pendingOffsets.count
-      box.state.timeBytes += box.state.pendingTimes.count
+      try state.offsets?.writeAll(state.pendingOffsets.bytes, at: state.offsetBytes)
+      try state.times?.writeAll(state.pendingTimes.bytes, at: state.timeBytes)
+      state.offsetBytes += state.pendingOffsets.count
+      state.timeBytes += state.pendingTimes.count
     } catch {
-      box.state.offsets = nil
-      box.state.times = nil
+      state.offsets = nil
+      state.times = nil
     }
-    box.state.pendingOffsets.removeAll()
-    box.state.pendingTimes.removeAll()
+    state.pendingOffsets.removeAll()
+    state.pendingTimes.removeAll()
   }
 }
 

@@ -30,19 +30,11 @@ final class SharedDatabase: Sendable {
     }
   }
 
-  /// The committed state of `offsets`, with memtables or only in table files; `nil` before there was one.
-  func state(tier: RocksDB.ReadTier = .all) throws(StoreError) -> CommittedState? {
-    try state { (key, decode) throws(RocksDBError) in
-      try handle.withValue(key, in: offsets, tier: tier, decode)
-    }
-  }
-
-  private func state(
-    _ read: (RawSpan, (RawSpan) -> CommittedState?) throws(RocksDBError) -> CommittedState??
-  ) throws(StoreError) -> CommittedState? {
+  /// The committed state of `offsets`; `nil` before there was one.
+  func state() throws(StoreError) -> CommittedState? {
     let key = OffsetsFamily.commitKey
     let row = try mappingErrors(to: "the stored offset can't be read") { () throws(RocksDBError) in
-      try read(key.rawSpan, OffsetsFamily.decodeCommit)
+      try handle.withValue(key.rawSpan, in: offsets, OffsetsFamily.decodeCommit)
     }
     guard let row else { return nil }
     guard let state = row else {

@@ -1,5 +1,6 @@
 internal import Changelog
 internal import RocksDB
+internal import struct Synchronization.Atomic
 
 /// Told when runs have come into the database, so that whoever reads them lets go of them.
 protocol RunHolder: AnyObject, Sendable {
@@ -15,7 +16,7 @@ protocol RunHolder: AnyObject, Sendable {
 /// thing: that the changelog is durable up to an offset (``LogBarrier``) before changes below it go to the database.
 /// Restore is its bulk mode (``Restore``).
 ///
-/// Locks, in this order as far as they are taken together: `applier`, `committed`, `views`, `head`.
+/// Locks, in this order as far as they are taken together: `applier`, `head`, `committed`, `views`.
 final class Materializer: Sendable {
   let directory: StoreDirectory
   let options: StoreOptions
@@ -32,6 +33,8 @@ final class Materializer: Sendable {
   private let applier: Mutex<Applier>
   private let committed: Mutex<Committed>
   private let head = Mutex<Head?>(nil)
+  /// Whether the last application failed: for commits, which look at it without the lock.
+  private let lastApplicationFailed = Atomic<Bool>(false)
   private let views: ViewRegistry
   /// Called with each offset that the database has for good.
   private let stored: (@Sendable (Offset) -> Void)?
@@ -70,20 +73,25 @@ final class Materializer: Sendable {
 
   /// Lets readers see a commit that is in the changelog, and takes `byteCount` of the changelog into account.
   ///
-  /// On return `changes` is a fresh batch (the run kept the original), or the same one.
-  func publish(
-    _ changes: inout IndexedBatch, _ state: CommittedState, byteCount: Int, inRunOfItsOwn isAlone: Bool = false
-  ) {
-    let wakes = committed.withLock { committed in
+  /// On return `changes` is a fresh batch (the run kept the original), or the same one. `body` runs at the moment of the
+  /// commit: before it nobody sees the commit, after it all do. Returns what `body` returns, and whether the caller should
+  /// keep the pace (``keepPace(_:)``).
+  func publish<R>(
+    _ changes: inout IndexedBatch, _ state: CommittedState, byteCount: Int, inRunOfItsOwn isAlone: Bool = false,
+    _ body: (IndexedBatch, inout WaitingCommits) -> R
+  ) -> (R, isTooFast: Bool) {
+    let (wakes, isTooFast, result) = committed.withLock { committed in
       committed.waiting.add(&changes, state, inRunOfItsOwn: isAlone)
-      usage.setWaiting(bytes: committed.waiting.byteCount)
+      let waitingBytes = committed.waiting.byteCount
+      usage.setWaiting(bytes: waitingBytes)
       // Here, so that an application knows which commits it has.
       var wakes = committed.schedule.committed(bytes: byteCount, at: .now)
       if committed.waiting.isDue, committed.schedule.request() { wakes = true }
-      return wakes
+      return (wakes, committed.waiting.delay(byteCount) != .zero, body(changes, &committed.waiting))
     }
     if wakes { work.wake() }
     waiters.published(state.position)
+    return (result, isTooFast)
   }
 
   /// Takes into account that so many bytes of commits were restored and wait.
@@ -95,7 +103,7 @@ final class Materializer: Sendable {
     let delay = committed.withLock { $0.waiting.delay(byteCount) }
     if delay == .zero { return }
     committed.wait(timeout: min(delay ?? options.commitPatience, options.commitPatience)) { committed in
-      // Without room for table files there is nothing to wait for: the next commit is told so (``stateBeforeCommit()``).
+      // Without room for table files there is nothing to wait for: the next commit is told so (``checkRoom()``).
       guard health.takesWrites, committed.schedule.failureCount == 0 else { return true }
       guard let now = committed.waiting.delay(byteCount) else { return false }
       return delay.map { now < $0 } ?? true
@@ -103,24 +111,24 @@ final class Materializer: Sendable {
     }
   }
 
-  /// The state that the next commit follows.
-  ///
   /// Throws `outOfSpace` if runs can't be brought into the database for lack of space, and memory has no room for more.
-  func stateBeforeCommit() throws(StoreError) -> CommittedState {
-    let (state, failures) = committed.withLock { committed in
-      // Most often nothing has failed, and the size of the runs doesn't matter.
-      let failures = committed.schedule.failureCount
-      return (committed.waiting.state, failures > 0 && committed.waiting.delay(1) == nil ? failures : 0)
+  @inline(__always)
+  func checkRoom() throws(StoreError) { if lastApplicationFailed.load(ordering: .relaxed) { try throwIfFull() } }
+
+  @inline(never)
+  private func throwIfFull() throws(StoreError) {
+    let failures = committed.withLock { committed in
+      committed.waiting.delay(1) == nil ? committed.schedule.failureCount : 0
     }
-    guard failures > 0 else { return state }
+    guard failures > 0 else { return }
     throw StoreError(
       .outOfSpace,
       "not committed: earlier commits can't be written to table files for lack of space; make room, then try again",
       ["directory": directory.path, "tries": failures])
   }
 
-  /// Runs `body` with what a transaction that begins now reads; no run comes or goes meanwhile.
-  func withCurrentLayers<R>(_ body: (ReadLayers) -> R) -> R { committed.withLock { body($0.waiting.current) } }
+  /// Runs `body` with the state and the runs of a transaction that begins now; no run comes or goes meanwhile.
+  func withWaitingCommits<R>(_ body: (inout WaitingCommits) -> R) -> R { committed.withLock { body(&$0.waiting) } }
 
   /// Remembers, weakly, who holds runs.
   func attach(_ holder: any RunHolder) { committed.withLock { $0.holder = holder } }
@@ -181,14 +189,7 @@ final class Materializer: Sendable {
     switch action {
     case .wait(let until): return until
     case .apply: attempt { () throws(StoreError) in try apply() }
-    case .writeHead:
-      attempt { () throws(StoreError) in
-        // An older HEAD is right, only less telling: without space the next application writes it.
-        do throws(StoreError) { try writeHead() } catch {
-          guard error.kind == .outOfSpace else { throw error }
-          observer.skippedHead(error)
-        }
-      }
+    case .writeHead: attempt { () throws(StoreError) in try writeHeadIfThereIsRoom() }
     }
     return now
   }
@@ -241,6 +242,7 @@ final class Materializer: Sendable {
       committed.withLock { committed in
         committed.waiting.cancel(application)
         committed.schedule.applicationFailed(at: .now)
+        lastApplicationFailed.store(true, ordering: .relaxed)
       }
       committed.wake()
       // Whoever applied: the next try has a time that the job must learn.
@@ -256,6 +258,7 @@ final class Materializer: Sendable {
     _ = committed.withLock { committed in
       let (lastNumber, clean) = committed.waiting.end(application)
       committed.schedule.applicationSucceeded()
+      lastApplicationFailed.store(false, ordering: .relaxed)
       usage.setWaiting(bytes: committed.waiting.byteCount)
       return committed.holder?.forget(upTo: lastNumber, keeping: clean)
     }
@@ -267,7 +270,20 @@ final class Materializer: Sendable {
 
   /// Writes `HEAD` if table files hold more than it says.
   func writeHead() throws(StoreError) {
-    try head.withLock { head throws(StoreError) in try Head.write(database, directory, over: &head) }
+    try head.withLock { head throws(StoreError) in
+      // Looked at under the lock, so that no older state is written over a later one.
+      let stored = committed.withLock { $0.waiting.appliedState }
+      try Head.write(stored, directory, over: &head)
+    }
+  }
+
+  /// Writes `HEAD` unless there is no space for it: an older one is right, only less telling, and the next application
+  /// writes it.
+  func writeHeadIfThereIsRoom() throws(StoreError) {
+    do throws(StoreError) { try writeHead() } catch {
+      guard error.kind == .outOfSpace else { throw error }
+      observer.skippedHead(error)
+    }
   }
 
   /// At most how many changelog bytes were committed after the stored offset.

@@ -49,6 +49,10 @@ struct WaitingCommits: ~Copyable {
   /// Applied, and kept to be read, the latest first.
   private var clean: [Run] = []
   private let cleanBytes: Int
+  /// Counts how often ``current`` became something else.
+  private(set) var turn = 0
+  /// ``current``, once it was asked for in this turn.
+  private var madeCurrent: ReadLayers?
   private weak var snapshot: SharedSnapshot?
   /// Since when runs should be applied.
   private var dueSince: ContinuousClock.Instant?
@@ -84,15 +88,20 @@ struct WaitingCommits: ~Copyable {
   mutating func add(_ changes: inout IndexedBatch, _ state: CommittedState, inRunOfItsOwn isAlone: Bool = false) {
     // A large batch isn't copied.
     if isAlone || changes.byteCount >= limitBytes / 8 { seal() }
+    if growing.isEmpty { currentChanged() }
     growing.add(&changes)
     if isAlone { seal() }
     self.state = state
-    if dueSince == nil, isDue { dueSince = .now }
-    if !clean.isEmpty, budget.asksForCommit { clean.removeAll() }
+    if isDue, dueSince == nil { dueSince = .now }
+    if !clean.isEmpty, budget.asksForCommit {
+      clean.removeAll()
+      currentChanged()
+    }
   }
 
   /// Takes the records of commits that are in the changelog.
   mutating func add(_ records: RecordSorter, _ state: CommittedState) throws(StoreError) {
+    if growing.isEmpty { currentChanged() }
     try records.forEach { (table, entry) throws(StoreError) in
       // Proof: the sorter keeps the entry's memory during the call.
       unsafe growing.add(
@@ -113,6 +122,7 @@ struct WaitingCommits: ~Copyable {
     if growing.isEmpty { return }
     sealed.append(growing)
     growing = Run(budget, number: growing.number + 1)
+    currentChanged()
   }
 
   // MARK: Readers
@@ -120,9 +130,19 @@ struct WaitingCommits: ~Copyable {
   /// What a transaction reads below its own changes, over the database as it is at each moment: right until its next commit,
   /// also if the database has some of the runs meanwhile.
   var current: ReadLayers {
-    ReadLayers(
-      runs: (growing.isEmpty ? [] : [growing]) + sealed.reversed(), clean: clean,
-      version: DatabaseVersion(database: database))
+    mutating get {
+      if let madeCurrent { return madeCurrent }
+      let made = ReadLayers(
+        runs: (growing.isEmpty ? [] : [growing]) + sealed.reversed(), clean: clean,
+        version: DatabaseVersion(database: database))
+      madeCurrent = made
+      return made
+    }
+  }
+
+  private mutating func currentChanged() {
+    turn += 1
+    madeCurrent = nil
   }
 
   /// What is committed of a key and may not be in the database yet; `nil` if that doesn't change it.
@@ -165,6 +185,7 @@ struct WaitingCommits: ~Copyable {
       merged.add(later)
       sealed.removeLast(2)
       sealed.append(merged)
+      currentChanged()
     }
   }
 
@@ -195,6 +216,7 @@ struct WaitingCommits: ~Copyable {
     clean.insert(contentsOf: sealed.prefix(applyingCount).reversed(), at: 0)
     dropCleanRuns()
     sealed.removeFirst(applyingCount)
+    currentChanged()
     applyingCount = 0
     appliedState = application.state
     dueSince = isDue ? .now : nil

@@ -89,7 +89,7 @@ struct Opening {
       materializer: materializer, writer: StoreWriter(materializer, writer, tables.open), changelog: changelog,
       hasTailLog: tail != nil, replayRate: rate)
     try store.writer.change(tables.missing.map { .define($0) })
-    try materializer.writeHead()
+    try materializer.writeHeadIfThereIsRoom()
     options.budget.join(materializer)
     observer.opened(
       directory, at: store.committed.offset, epoch: writer.epoch, in: begin.duration(to: .now))

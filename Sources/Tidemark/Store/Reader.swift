@@ -14,7 +14,7 @@ public enum IsolationLevel: Sendable {
 /// back, or ends behind a commit that is unknown. A value: copy it, send it to other threads. It keeps no files or memory for
 /// itself, but the store's directory stays in use for as long as there is one. Scans end like those of snapshots do
 /// (``StoreOptions/snapshotExpiry``).
-public struct Reader: Sendable {
+public struct Reader: Sendable, ReadableView {
   private let writer: StoreWriter
   @usableFromInline let tables: OpenTables
   /// What it sees.
@@ -32,26 +32,6 @@ public struct Reader: Sendable {
   public var position: Position { writer.materializer.state.position }
   /// The greatest event timestamp that is committed.
   public var streamTime: Timestamp? { writer.materializer.state.streamTime }
-
-  /// The value that a key has at this moment; `nil` if there is none.
-  @inlinable
-  public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    try find(key, in: table).decoded(in: table, key)
-  }
-
-  /// Whether a key has a value at this moment.
-  @inlinable
-  public func contains<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> Bool {
-    try find(key, in: table).isPresent
-  }
-
-  /// Calls `body` with the bytes of the value that a key has at this moment; `nil` if there is none.
-  @inlinable
-  public func withBytes<K, V, R>(
-    _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
-  ) throws -> R? {
-    try find(key, in: table).withBytes(body)
-  }
 
   /// Calls `body` with the bytes of a key's value, without a copy, and throws `StoreError` alone; `nil` if there is none.
   @inlinable
@@ -87,8 +67,7 @@ public struct Reader: Sendable {
   /// no room, the scan throws `overBudget`. Commits and snapshots don't wait for it, unless commits come so fast that each copy
   /// is outdated before it is done.
   public func scan<K, V>(
-    _ table: Table<K, V>, _ range: ScanRange<K> = .all, _ order: ScanOrder = .ascending,
-    after: ScanContinuation? = nil
+    _ table: Table<K, V>, _ range: ScanRange<K>, _ order: ScanOrder, after: ScanContinuation?
   ) throws(StoreError) -> Cursor<K, V> {
     let open = try tables.table(table)
     let bounds = try range.bounds(table.key)
@@ -99,42 +78,5 @@ public struct Reader: Sendable {
       case .readUncommitted: try writer.makeView(withUncommitted: rest, of: open)
       }
     return Cursor(table, try RowCursor(view, open, range: bounds, order: order, after: after, isLive: false))
-  }
-
-  /// Scans the rows whose keys lie in a Swift range, as `"a"..<"b"`, `1...9` or `key...`, in order, lazily.
-  public func scan<K, V, Bounds: KeyBounds>(
-    _ table: Table<K, V>, _ range: Bounds, _ order: ScanOrder = .ascending, after: ScanContinuation? = nil
-  ) throws(StoreError) -> Cursor<K, V> where Bounds.Bound == K.Value {
-    try scan(table, .range(range), order, after: after)
-  }
-
-  /// The row with the smallest key of a range; `nil` if there is none.
-  public func first<K, V>(
-    in table: Table<K, V>, _ range: ScanRange<K> = .all
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    var rows = try scan(table, range)
-    return try rows.next()
-  }
-
-  /// The row with the smallest key that is `key` or greater; `nil` if there is none.
-  public func first<K, V>(
-    in table: Table<K, V>, from key: K.Value
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    try first(in: table, .from(key))
-  }
-
-  /// The row with the greatest key of a range; `nil` if there is none.
-  public func last<K, V>(
-    in table: Table<K, V>, _ range: ScanRange<K> = .all
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    var rows = try scan(table, range, .descending)
-    return try rows.next()
-  }
-
-  /// The row with the greatest key that is `key` or smaller; `nil` if there is none.
-  public func last<K, V>(
-    in table: Table<K, V>, through key: K.Value
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    try last(in: table, .through(key))
   }
 }

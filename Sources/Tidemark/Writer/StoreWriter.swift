@@ -14,7 +14,7 @@ final class StoreWriter: Sendable {
   /// What the transaction reads above the database; empty while there is no transaction.
   let layers: TransactionLayers
   private let current = Mutex(Current())
-  private let pipeline = Mutex(CommitPipeline())
+  private let pipeline: Mutex<CommitPipeline>
 
   /// The one transaction, if there is one.
   private struct Current {
@@ -27,6 +27,7 @@ final class StoreWriter: Sendable {
     self.log = log
     self.tables = tables
     layers = TransactionLayers(materializer.database)
+    pipeline = Mutex(CommitPipeline(materializer.state))
     materializer.attach(layers)
   }
 
@@ -54,10 +55,13 @@ final class StoreWriter: Sendable {
     try log.close()
   }
 
-  /// Lets the transaction begin anew, over all that is committed.
-  func resetTransaction() {
-    // Freed after the lock is released: deallocation can be slow.
-    _ = materializer.withCurrentLayers { layers.reset(over: $0) }
+  /// Lets the transaction begin anew, over all that is committed; answers the stream time of that.
+  func resetTransaction() -> Timestamp? {
+    // What it read is freed after the lock is released: deallocation can be slow.
+    let (_, streamTime) = materializer.withWaitingCommits { waiting in
+      (layers.reset(to: layers.changes, over: &waiting), waiting.state.streamTime)
+    }
+    return streamTime
   }
 
   // MARK: Commits
@@ -84,46 +88,35 @@ final class StoreWriter: Sendable {
   private func performCommit(
     _ transaction: TransactionCore, _ position: Position
   ) throws(StoreError) -> (state: CommittedState, size: CommitSize?) {
-    let (state, size) = try pipeline.withLock {
-      (pipeline) throws(StoreError) -> (state: CommittedState, size: CommitSize?) in
+    let (state, size, isTooFast) = try pipeline.withLock {
+      (pipeline) throws(StoreError) -> (CommittedState, CommitSize?, isTooFast: Bool) in
       try materializer.health.check()
-      let former = try materializer.stateBeforeCommit()
-      let isNews = try pipeline.seal(
-        layers.changes, of: tables, from: former, position, streamTime: transaction.streamTime)
-      guard isNews else { return (former, nil) }
+      try materializer.checkRoom()
+      let isNews = try pipeline.seal(layers.changes, of: tables, position, streamTime: transaction.streamTime)
+      guard isNews else { return (pipeline.state, nil, false) }
       defer { pipeline.reopen() }
+      try append(&pipeline)
       var changes = layers.changes
-      let state = try append(&pipeline, &changes)
-      // Readers have looked for the changes here until this moment, and find them among what is committed from here on.
-      if changes !== layers.changes { layers.replaceChanges(with: changes) }
-      return (state, pipeline.size)
+      // Readers have looked for the changes in the transaction until this moment, and find them among what is committed
+      // from here on. What the transaction read is freed after the lock is released: deallocation can be slow.
+      let (_, isTooFast) = materializer.publish(&changes, pipeline.state, byteCount: pipeline.size.bytes) {
+        layers.reset(to: $0, over: &$1)
+      }
+      return (pipeline.state, pipeline.size, isTooFast)
     }
     // Before the commit waits, so that its changes don't count twice meanwhile.
-    transaction.clear()
-    if let size { materializer.keepPace(size.bytes) }
+    transaction.cleared(streamTime: state.streamTime)
+    if let size, isTooFast { materializer.keepPace(size.bytes) }
     return (state, size)
   }
 
-  /// Appends the sealed commit and publishes its changes.
-  ///
-  /// `besideTransaction`: another thread than the transaction's may make the commit.
-  /// On return `changes` is a fresh batch (a run kept the original), or the same one. After a throw of `commitUnknown`,
-  /// `fenced` or `failed` the store takes no more writes.
-  private func append(
-    _ pipeline: inout CommitPipeline, _ changes: inout IndexedBatch, besideTransaction: Bool = false
-  ) throws(StoreError) -> CommittedState {
-    let appended: AppendedCommit
-    do throws(StoreError) {
-      appended = try log.append(pipeline.commit)
-    } catch {
+  /// Appends the sealed commit; after a throw of `commitUnknown`, `fenced` or `failed` the store takes no more writes.
+  private func append(_ pipeline: inout CommitPipeline) throws(StoreError) {
+    do throws(StoreError) { pipeline.appended(try log.append(pipeline.commit)) } catch {
       let outcome = Self.outcome(of: error)
       if [.commitUnknown, .fenced, .failed].contains(outcome.kind) { materializer.fail(outcome) }
       throw outcome
     }
-    let state = pipeline.state(after: appended)
-    materializer.publish(
-      &changes, state, byteCount: pipeline.commit.records.byteCount, inRunOfItsOwn: besideTransaction)
-    return state
   }
 
   /// What a failed append means for the commit.
@@ -154,10 +147,14 @@ final class StoreWriter: Sendable {
         change.encode(key: &key, value: &value)
         changes.put(key.bytes, value.bytes, in: .system)
       }
-      let former = materializer.state
-      pipeline.seal(system: changes, from: former)
+      pipeline.seal(system: changes)
       defer { pipeline.reopen() }
-      _ = try append(&pipeline, &changes, besideTransaction: system.contains(where: \.isBesideTransaction))
+      try append(&pipeline)
+      // Tables are defined before there is a transaction; all else comes beside one: on another thread than its own.
+      _ = materializer.publish(
+        &changes, pipeline.state, byteCount: pipeline.size.bytes,
+        inRunOfItsOwn: system.contains(where: \.isBesideTransaction)
+      ) { _, _ in }
     }
   }
 
@@ -197,5 +194,80 @@ final class StoreWriter: Sendable {
     var layers = below
     if !changes.isEmpty { layers.runs.insert(changes, at: 0) }
     return materializer.makeView(of: tables, state, layers)
+  }
+}
+
+/// What only one commit at a time may use: the records of the commit under way, and how far it is.
+struct CommitPipeline: ~Copyable {
+  private enum Phase {
+    case open
+    /// The commit has its records; the transaction must not change.
+    case sealed
+  }
+
+  /// What one large commit took doesn't stay beside the memory budget.
+  private static let keptBytes = 2 << 20
+
+  private(set) var commit = Commit()
+  /// What the last commit led to.
+  private(set) var state: CommittedState
+  private var phase = Phase.open
+
+  init(_ state: CommittedState) { self.state = state }
+
+  /// What the sealed commit takes.
+  var size: CommitSize { CommitSize(records: commit.records.count, bytes: commit.records.byteCount) }
+
+  /// Seals the net changes of a transaction, in key order, with the position and the stream time that they lead to.
+  ///
+  /// Answers `false`, and seals nothing, if there is nothing to commit. Throws `invalidArgument` if a position goes back.
+  mutating func seal(
+    _ changes: IndexedBatch, of tables: OpenTables, _ position: Position, streamTime: Timestamp?
+  ) throws(StoreError) -> Bool {
+    precondition(phase == .open, "one commit at a time")
+    commit.position = state.position
+    if !commit.position.advance(to: position) { throw Self.goesBack(position, from: state.position) }
+    commit.records.removeAll()
+    for table in tables.all {
+      changes.forEach(in: table.id) { key, value in commit.records.append(table.id, key: key, value: value) }
+    }
+    commit.streamTime = streamTime
+    if commit.records.count == 0, commit.position == state.position, commit.streamTime == state.streamTime {
+      return false
+    }
+    phase = .sealed
+    return true
+  }
+
+  @inline(never)
+  private static func goesBack(_ position: Position, from former: Position) -> StoreError {
+    var error = StoreError(.invalidArgument, "a commit's position goes back; a record would be processed twice")
+    for (partition, offset) in position.offsets.sorted(by: { $0.key < $1.key }) {
+      guard let before = former[partition], offset < before else { continue }
+      error.metadata.append(StoreError.Entry(name: "\(partition)", value: "\(offset) after \(before)"))
+    }
+    return error
+  }
+
+  /// Seals changes of tables.
+  mutating func seal(system changes: IndexedBatch) {
+    precondition(phase == .open, "one commit at a time")
+    commit.records.removeAll()
+    changes.forEach(in: .system) { key, value in commit.records.append(.system, key: key, value: value) }
+    commit.position = state.position
+    commit.streamTime = state.streamTime
+    phase = .sealed
+  }
+
+  /// The changelog holds the sealed commit.
+  mutating func appended(_ appended: AppendedCommit) {
+    state = CommittedState(
+      offset: appended.endOffset, receipt: appended.receipt, position: commit.position, streamTime: commit.streamTime)
+  }
+
+  /// Lets the next commit begin, whatever became of this one.
+  mutating func reopen() {
+    phase = .open
+    if commit.records.byteCount > Self.keptBytes { commit.records = RecordBuffer() }
   }
 }

@@ -44,9 +44,8 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
     tables = writer.tables
     self.owner = owner
     layers = writer.layers
-    streamTime = writer.materializer.state.streamTime
     super.init(writer.materializer.usage, canExpire: false)
-    writer.resetTransaction()
+    streamTime = writer.resetTransaction()
   }
 
   // MARK: Naming
@@ -256,14 +255,16 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
   }
 
   /// Drops the uncommitted changes; the transaction can be used again.
-  func clear() {
-    writer.resetTransaction()
+  func clear() { cleared(streamTime: writer.resetTransaction()) }
+
+  /// The uncommitted changes are gone; the state that they were made on has a stream time.
+  func cleared(streamTime time: Timestamp?) {
     changed()
     firstChangeAt = nil
     materializer.options.budget.release(reservedBytes)
     reservedBytes = 0
     usage.setUncommitted(bytes: 0)
-    streamTime = materializer.state.streamTime
+    streamTime = time
   }
 
   /// Ends the transaction for good, so that the store can begin another.
