@@ -104,6 +104,8 @@ public struct LoggedCommit: ~Escapable {
   public let streamTime: Timestamp?
   /// The digest of what it carried for elsewhere (``Commit/outputsDigest``); `nil` if it carried nothing.
   public let outputsDigest: UInt64?
+  /// Fields of a later version that may be skipped (``CommitMetadata/laterFields``); its receipt covers them.
+  public let laterFields: TaggedFields
   /// How many bytes it takes in the changelog.
   public let byteCount: Int
   /// The net changes.
@@ -113,8 +115,8 @@ public struct LoggedCommit: ~Escapable {
   @_lifetime(copy records)
   public init(
     baseOffset: Offset, endOffset: Offset, epoch: Int32, timestamp: Timestamp, previousReceipt: Receipt,
-    receipt: Receipt, position: Position, streamTime: Timestamp?, outputsDigest: UInt64? = nil, byteCount: Int,
-    records: RecordSpan
+    receipt: Receipt, position: Position, streamTime: Timestamp?, outputsDigest: UInt64? = nil,
+    laterFields: TaggedFields = TaggedFields(), byteCount: Int, records: RecordSpan
   ) {
     self.baseOffset = baseOffset
     self.endOffset = endOffset
@@ -125,6 +127,7 @@ public struct LoggedCommit: ~Escapable {
     self.position = position
     self.streamTime = streamTime
     self.outputsDigest = outputsDigest
+    self.laterFields = laterFields
     self.byteCount = byteCount
     self.records = records
   }
@@ -160,8 +163,7 @@ public struct Receipt: Hashable, Sendable, CustomStringConvertible {
   /// ``LoggedCommit/receipt`` if it is what was appended.
   public func followed(by commit: LoggedCommit) -> Receipt {
     var metadata = ByteWriter()
-    CommitMetadata(position: commit.position, streamTime: commit.streamTime, outputsDigest: commit.outputsDigest)
-      .encode(into: &metadata)
+    CommitMetadata(of: commit).encode(into: &metadata)
     return followed(byMetadata: metadata.bytes, records: commit.records.bytes)
   }
 

@@ -84,7 +84,7 @@ extension FileLog {
         baseOffset: commit.baseOffset, endOffset: commit.endOffset, epoch: commit.header.epoch,
         timestamp: commit.header.baseTimestamp, previousReceipt: commit.previousReceipt, receipt: receipt,
         position: metadata.position, streamTime: metadata.streamTime, outputsDigest: metadata.outputsDigest,
-        byteCount: commit.header.totalBytes, records: commit.records))
+        laterFields: metadata.laterFields, byteCount: commit.header.totalBytes, records: commit.records))
   }
 
   /// Where the last commit ends that a point of the history includes.

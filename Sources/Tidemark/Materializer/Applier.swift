@@ -28,7 +28,7 @@ final class Applier: Sendable {
     case undefined
     case defined(OpenTable)
     /// Dropped by what was replayed; the database may still have it.
-    case dropped(OpenTable?)
+    case dropped(TableRecord, OpenTable?)
   }
 
   let database: SharedDatabase
@@ -38,6 +38,8 @@ final class Applier: Sendable {
   private let forgetStall: @Sendable (String) -> Void
   /// By table id.
   private let slots = Mutex<[Slot]>([])
+  /// The version of the formats that what was replayed says.
+  private let format = Mutex(FormatVersion.version1)
 
   init(
     _ database: SharedDatabase, _ directory: StoreDirectory, _ partition: TopicPartition,
@@ -47,15 +49,15 @@ final class Applier: Sendable {
     self.forgetStall = forgetStall
     self.directory = directory
     offsetKey = OffsetsFamily.offsetKey(partition)
-    for (id, record) in try database.tableRows() {
-      if let record {
-        set(.defined(OpenTable(record: record, family: try database.family(record.familyName))), id)
+    for record in try database.tableRows() {
+      if !record.isDropped {
+        set(.defined(OpenTable(record: record, family: try database.family(record.familyName))), record.id)
       } else {
         // A crash came between: without its family it is gone for good.
-        if let family = database.handle.columnFamily(TableRecord.familyName(id)) {
+        if let family = database.handle.columnFamily(record.familyName) {
           try? database.handle.dropColumnFamily(family)
         }
-        set(.dropped(nil), id)
+        set(.dropped(record, nil), record.id)
       }
     }
     try directory.emptyIngestion()
@@ -92,7 +94,7 @@ final class Applier: Sendable {
     }
   }
 
-  /// Takes note of a change of tables, before the commit that makes it is applied.
+  /// Takes note of a change of tables or formats, before the commit that makes it is applied.
   ///
   /// Makes the column family of a table that is defined (or finds it after a crash: nothing told of it yet).
   func prepare(_ change: SystemChange) throws(StoreError) {
@@ -100,10 +102,11 @@ final class Applier: Sendable {
     case .define(let record):
       guard case .undefined = slot(record.id) else { return }
       set(.defined(OpenTable(record: record, family: try database.family(record.familyName))), record.id)
-    case .drop(let id):
+    case .drop(let record):
       // Its family is remembered from the first time on.
-      if isDropped(id) { return }
-      set(.dropped(table(id)), id)
+      if isDropped(record.id) { return }
+      set(.dropped(record, table(record.id)), record.id)
+    case .format(let version): format.withLock { $0 = max($0, version) }
     }
   }
 
@@ -140,13 +143,14 @@ final class Applier: Sendable {
   /// They are moved; after a throw nothing of them shows, and they are where they were.
   func take(_ files: [TableFilePath], _ state: CommittedState) throws(StoreError) {
     var system: [SystemChange] = []
-    for (index, slot) in slots.withLock({ $0 }).enumerated() {
+    for slot in slots.withLock({ $0 }) {
       switch slot {
       case .undefined: break
       case .defined(let table): system.append(.define(table.record))
-      case .dropped: system.append(.drop(TableID(UInt32(index))))
+      case .dropped(let record, _): system.append(.drop(record))
       }
     }
+    system.append(.format(format.withLock { $0 }))
     try cleaningUp { () throws(RocksDBError) in try writeOffsets(state, system) }
     try takeIn(files)
   }
@@ -181,9 +185,9 @@ final class Applier: Sendable {
   ///
   /// One that can't be dropped takes room, and no more: the next open drops it.
   private func dropFamilies() {
-    for case .dropped(let table?) in slots.withLock({ $0 }) {
+    for case .dropped(let record, let table?) in slots.withLock({ $0 }) {
       try? database.handle.dropColumnFamily(table.family)
-      set(.dropped(nil), table.id)
+      set(.dropped(record, nil), table.id)
       // RocksDB tells of no end of a stall of a family that is gone.
       forgetStall(table.record.familyName)
     }
@@ -220,11 +224,14 @@ final class Applier: Sendable {
     rows.set(state, offsetKey: offsetKey)
     for change in system {
       switch change {
-      case .define(let record): rows.set(OffsetsFamily.tableKey(record.id)) { record.encodeValue(into: &$0) }
-      // The row stays, so that the id isn't used again.
-      case .drop(let id): rows.set(OffsetsFamily.tableKey(id)) { _ in }
+      // The row of a dropped table stays, so that the id isn't used again.
+      case .define(let record), .drop(let record):
+        rows.set(OffsetsFamily.tableKey(record.id)) { record.encodeValue(into: &$0) }
+      case .format: break
       }
     }
+    // What version 1 can't read doesn't come in without saying so. There is none to go back from.
+    if let version = system.map(\.formatVersion).max(), version > .version1 { rows.set(version) }
     try rows.write(to: offsetsPath, for: database)
   }
 }

@@ -46,7 +46,7 @@ struct OpenDatabase: Sendable {
   ) throws(StoreError) -> CommittedState {
     if let stored = try database.state() { return stored }
     var rows = OffsetsRows()
-    rows.set(OffsetsFamily.formatKey) { $0.append(varint: OffsetsFamily.formatVersion) }
+    rows.set(.version1)
     rows.set(OffsetsFamily.identityKey) { $0.append(OffsetsFamily.encode(identity).rawSpan) }
     if hasTailLog { rows.setTail() }
     rows.set(start, offsetKey: OffsetsFamily.offsetKey(identity.topicPartition))

@@ -133,32 +133,26 @@ final class StoreWriter: Sendable {
     }
   }
 
-  /// Defines and drops tables, in a commit of their own.
-  func change(define records: [TableRecord], drop dropped: [TableID] = []) throws(StoreError) {
-    guard !records.isEmpty || !dropped.isEmpty else { return }
+  /// Changes tables or formats, in a commit of its own.
+  func change(_ system: [SystemChange]) throws(StoreError) {
+    guard !system.isEmpty else { return }
     try pipeline.withLock { pipeline throws(StoreError) in
       try materializer.health.check()
       var changes = IndexedBatch()
       var key = ByteWriter()
       var value = ByteWriter()
-      for record in records {
+      for change in system {
         key.removeAll()
         value.removeAll()
-        record.encodeKey(into: &key)
-        record.encodeValue(into: &value)
+        change.encode(key: &key, value: &value)
         changes.put(key.bytes, value.bytes, in: .system)
-      }
-      for id in dropped {
-        key.removeAll()
-        TableRecord.encodeKey(of: id, into: &key)
-        changes.delete(key.bytes, in: .system)
       }
       pipeline.seal(system: changes)
       defer { pipeline.reopen() }
       try append(&pipeline)
-      // Tables are defined before there is a transaction, and dropped beside one: on another thread than its own.
       _ = materializer.publish(
-        &changes, pipeline.state, byteCount: pipeline.size.bytes, inRunOfItsOwn: !dropped.isEmpty
+        &changes, pipeline.state, byteCount: pipeline.size.bytes,
+        inRunOfItsOwn: system.contains(where: \.isBesideTransaction)
       ) { _, _ in }
     }
   }
