@@ -45,7 +45,6 @@ import TidemarkBase
     #expect(try decoded([]).isEmpty)
   }
 
-  /// Seen to fail with: a length that isn't compared with what is left.
   @Test func whatIsCutShortIsDamaged() throws {
     // A whole field less is right as far as it goes; that it is less is what the structure's checksum tells.
     let ends = [0: 0, 4: 1, 6: 2]
