@@ -103,7 +103,7 @@ extension Storage {
     guard let file = try open(path, .read) else { return nil }
     let size = try file.size()
     guard size <= greatestSize else {
-      throw StoreError(.corrupted, "a file is far too large for what it is", ["file": path])
+      throw StoreError(.corrupted, "a file is far too large for its kind", ["file": path])
     }
     return try file.bytes(0..<size)
   }
@@ -128,7 +128,7 @@ extension Storage {
   /// Copies a file; the copy's contents survive a loss of power on return, but not its name.
   package func copy(_ path: String, to target: String) throws(StoreError) {
     guard let source = try open(path, .read) else {
-      throw StoreError(.inputOutput, "a file that is to be copied is gone", ["file": path])
+      throw StoreError(.inputOutput, "a file to copy is gone", ["file": path])
     }
     guard let copy = try open(target, .create) else {
       throw StoreError(.inputOutput, "a file can't be created", ["file": target])
@@ -138,7 +138,7 @@ extension Storage {
     while position < size {
       let bytes = try source.bytes(position..<min(size, position + 1 << 20))
       if bytes.isEmpty {
-        throw StoreError(.inputOutput, "a file that is being copied has become shorter", ["file": path])
+        throw StoreError(.inputOutput, "a file became shorter while it was copied", ["file": path])
       }
       try copy.writeAll(bytes.rawSpan, at: position)
       position += bytes.count
@@ -149,7 +149,7 @@ extension Storage {
   /// Makes the contents of a file that is there survive a loss of power.
   package func sync(_ path: String) throws(StoreError) {
     guard let file = try open(path, .read) else {
-      throw StoreError(.inputOutput, "a file that is to be synced is gone", ["file": path])
+      throw StoreError(.inputOutput, "a file to sync is gone", ["file": path])
     }
     try file.sync()
   }

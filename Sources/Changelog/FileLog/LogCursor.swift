@@ -83,7 +83,7 @@ struct LogCursor: ~Copyable {
       case .damaged(let reason): return .damaged(reason)
       case .unsupported(let what):
         throw StoreError(
-          .unsupported, "the file holds what isn't understood: \(what)",
+          .unsupported, "the file has contents that this version doesn't know: \(what)",
           ["file": scanner.path, "position": scanner.position, "offset": expected])
       }
     }

@@ -117,7 +117,7 @@ package struct LogWriterState: Sendable {
     guard let failure else { return closed ? FileLogWriter.closedError : nil }
     guard failure.isOfInterval, failure.error.kind != .fenced else { return failure.error }
     return StoreError(
-      .failed, "a sync of the changelog failed, and it takes no more; mend the cause and reopen the store",
+      .failed, "a sync of the changelog failed, and it takes no more commits; fix the cause and reopen the store",
       cause: failure.error)
   }
 

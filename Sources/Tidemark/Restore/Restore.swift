@@ -79,7 +79,7 @@ struct Restore {
     try changelog.read(from: state.offset, to: end) { (commit) throws(StoreError) in
       guard commit.previousReceipt == state.receipt else {
         throw StoreError(
-          .wrongChangelog, "a commit of the changelog doesn't follow the one before: the changelog was forked",
+          .wrongChangelog, "a commit of the changelog doesn't follow the previous one: the changelog was forked",
           ["offset": commit.baseOffset])
       }
       state = CommittedState(
@@ -144,7 +144,7 @@ struct Restore {
     let needed = whole - Double(first.byteCount)
     guard Double(free) < needed / 2 else { return }
     throw StoreError(
-      .outOfSpace, "the disk has too little room for the restore; make room and open the store again",
+      .outOfSpace, "the disk has too little space for the restore; make room and open the store again",
       ["directory": directory.path, "free bytes": free, "needed bytes, about": Int(needed)])
   }
 

@@ -186,7 +186,7 @@ struct AggregateCommand: ParsableCommand {
         report.printLeftOut()
       }
       if let signal = summary.signal {
-        FileHandle.standardError.write(Data("stopped and committed; run the same command to go on\n".utf8))
+        FileHandle.standardError.write(Data("stopped and committed; run the same command to continue\n".utf8))
         throw ExitCode(128 + signal)
       }
     }

@@ -55,7 +55,7 @@ struct ForkCommand: ParsableCommand {
       let log = try AggregationState.changelog(of: state.state)
       let end = try log.end(at: point)
       guard end > .zero else {
-        throw CommandError(.usage, "the state had no commit then; name a later --time or --offset")
+        throw CommandError(.usage, "the state had no commit at that point; name a later --time or --offset")
       }
       let base = try base(log)
       let partial = target + ".partial"
@@ -82,7 +82,7 @@ struct ForkCommand: ParsableCommand {
       } catch {
         if error.kind != .invalidArgument { throw error }
         try? manager.removeItem(atPath: partial)
-        throw CommandError(.usage, "the state had no row then; name a later --time or --offset")
+        throw CommandError(.usage, "the state had no row at that point; name a later --time or --offset")
       }
       _ = try past.fork(to: partial + "/checkpoint", changelog: forked)
       try manager.removeItem(atPath: partial + "/past")

@@ -58,7 +58,7 @@ struct TopCommand: ParsableCommand {
     let ofColumn = plan.aggregates.indices.filter { plan.aggregates[$0].column == by }
     if ofColumn.count == 1 { return ofColumn[0] }
     let names = plan.aggregates.map { "\"\($0.name)\"" }.joined(separator: ", ")
-    throw CommandError(.usage, "there is no one aggregate \"\(by)\"; there are \(names)")
+    throw CommandError(.usage, "no single aggregate matches \"\(by)\"; there are \(names)")
   }
 }
 

@@ -70,7 +70,7 @@ struct TortureCommand: ParsableCommand {
         // Children that are done before they are killed are no trial.
         idle = result.kills == 0 ? idle + 1 : 0
         guard idle < 3 else {
-          throw CommandError(.usage, "children are done before they are killed; try more --records")
+          throw CommandError(.usage, "children finish before they are killed; try more --records")
         }
         let seconds = begin.duration(to: .now) / .seconds(1)
         let left = killed == 0 ? "" : ", \(duration(seconds / Double(killed) * Double(max(0, kills - killed)))) left"
