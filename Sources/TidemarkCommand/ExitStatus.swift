@@ -134,8 +134,8 @@ extension CommandError {
     let shown = command.isEmpty ? "" : " (\(command.count > 60 ? command.prefix(60) + "…" : command[...]))"
     self.init(
       .locked,
-      "\(directory): open in process \(id)\(shown), and a state has one process at a time; wait until it is done, or stop"
-        + " it with `kill \(id)`, upon which it commits and leaves; `tidemark log --state \(directory)` reads the"
+      "\(directory): open in process \(id)\(shown), and only one process at a time can use a state; wait, or stop"
+        + " it with `kill \(id)`: it commits and exits; `tidemark log --state \(directory)` reads the"
         + " changelog of a state that is in use")
   }
 }

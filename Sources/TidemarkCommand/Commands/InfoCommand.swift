@@ -6,7 +6,7 @@ import Tidemark
 struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "info",
-    abstract: "Tells what a state directory holds: offsets, positions, tables, sizes.",
+    abstract: "Prints the offsets, positions, tables and sizes of a state directory.",
     discussion: """
       EXAMPLES
         tidemark info --state ./state
