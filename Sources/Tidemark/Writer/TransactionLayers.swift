@@ -1,33 +1,35 @@
 internal import Changelog
 internal import struct Synchronization.Atomic
 
-/// What the store's transaction reads above the database: what it has changed, and below that runs of commits.
+/// The layers that the store's transaction reads above the database: its changes, and below them runs of commits.
 ///
-/// Other threads may look at the changes, and take away runs that the database has.
+/// Other threads may read the changes, and remove runs that the database has.
 ///
-/// Proof of `@unchecked Sendable`: the one thread that uses the transaction changes both, and reads the runs, as the owner
-/// of `lock`; other threads are visitors. It reads the changes without the lock, as nobody else changes them.
+/// Proof of `@unchecked Sendable`: the one thread that uses the transaction modifies changes and runs, and reads the
+/// runs, as the owner of `lock`; other threads are visitors. It reads the changes without the lock, as no other thread
+/// modifies them.
 final class TransactionLayers: @unchecked Sendable {
-  /// How many changes, and from how many bytes on no more, are copied in one visit.
+  /// A visit copies at most `visitCount` changes, and none after `visitBytes`.
   private static let visitCount = 16
   private static let visitBytes = 64 << 10
 
   private let lock = OwnerLock()
-  // Unchecked here and below. Proof: as above, and whoever changes them can't get at them in another way meanwhile.
+  // Unchecked here and below. Proof: as above, and the code that modifies one of them has no other access to it
+  // meanwhile.
   @safe @exclusivity(unchecked) private(set) var changes = IndexedBatch()
   @safe @exclusivity(unchecked) private(set) var layers: ReadLayers
-  /// In which turn of what is committed `layers` were taken.
+  /// The turn of the waiting commits (``WaitingCommits/turn``) in which `layers` were taken.
   @safe @exclusivity(unchecked) private var waitingTurn = 0
   /// Whether there is a transaction.
   @safe @exclusivity(unchecked) private var isInUse = false
-  /// Counts how often changes became something else all at once: by a commit, an abort, a rollback.
+  /// Counts replacements of all changes at once: by a commit, an abort, a rollback.
   private let turns = Atomic<UInt64>(0)
 
   init(_ database: SharedDatabase) { layers = ReadLayers(runs: [], version: DatabaseVersion(database: database)) }
 
   // MARK: The transaction
 
-  /// Changes the changes.
+  /// Modifies the changes.
   @inline(__always)
   func change(_ body: (IndexedBatch) -> Void) { lock.asOwner { body(changes) } }
 
@@ -39,16 +41,15 @@ final class TransactionLayers: @unchecked Sendable {
     }
   }
 
-  /// Begins anew, with an empty batch of changes, over what is committed; called with the lock of that held.
+  /// Resets to an empty batch of changes over the waiting commits; the caller holds their lock.
   ///
-  /// `changes` may have changes of a commit in them, which are dropped. Returns what it read before, to be freed after the
-  /// caller's lock is released.
+  /// Contents of `changes` are dropped. Returns the previous layers, to be freed after the caller's lock is released.
   func reset(to changes: IndexedBatch, over waiting: inout WaitingCommits) -> ReadLayers? {
     lock.asOwner {
       if changes !== self.changes { self.changes = changes }
       changes.removeAll()
       turns.add(1, ordering: .relaxed)
-      // Most often a commit joins a run that is among them.
+      // Usually the commit has joined a run that `layers` already have.
       if isInUse, waitingTurn == waiting.turn { return nil }
       let former = layers
       layers = waiting.current
@@ -58,7 +59,7 @@ final class TransactionLayers: @unchecked Sendable {
     }
   }
 
-  /// Gives up all that it holds.
+  /// Releases all changes and runs.
   func end() {
     // Freed after the lock is released: deallocation can be slow.
     _ = lock.asOwner {
@@ -71,14 +72,14 @@ final class TransactionLayers: @unchecked Sendable {
     }
   }
 
-  /// What the changes say about a key; `nil` if they don't change it.
+  /// The uncommitted value or deletion of a key; `nil` if the changes don't have the key.
   @inline(__always)
   func findChange(_ key: RawSpan, in table: TableID) -> BatchEntry? {
-    // Not counted as a reference: nobody else replaces them meanwhile.
+    // Without retain: no other thread replaces the changes meanwhile.
     unsafe Unmanaged.passUnretained(changes)._withUnsafeGuaranteedRef { $0.find(key, in: table) }
   }
 
-  /// What a key has that the changes say nothing about.
+  /// The committed value of a key that the changes don't have.
   @inline(__always)
   func findCommitted(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
     if let found = lock.asOwner({ layers.findInRuns(key, in: table.id) }) { return found }
@@ -87,23 +88,23 @@ final class TransactionLayers: @unchecked Sendable {
 
   /// The uncommitted rows of a range merged with the committed ones.
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
-    // Taken before the iterator is made, which then has at least what the runs lack.
+    // Taken before the iterator is made: the iterator then has at least all commits that these runs lack.
     let layers = lock.asOwner { self.layers }
     return layers.rows(in: table, range, order, under: changes)
   }
 
   // MARK: Other threads
 
-  /// What it says about a key, copied; `nil` if it doesn't change it.
+  /// A copy of the uncommitted value or deletion of a key; `nil` if the changes don't have the key.
   func findUncommitted(_ key: RawSpan, in table: TableID) -> FoundValue? {
     lock.asVisitor { changes.find(key, in: table).map { FoundValue(copying: $0) } }
   }
 
-  /// Copies the changes of a range of a table, a few at a time, so that the transaction is never held up for long.
+  /// Copies the changes of a range of a table, a few at a time, so that the transaction never waits for long.
   ///
-  /// Ends where the range ends when it begins, also if the transaction adds keys as fast. Returns `false` if the changes
-  /// became something else meanwhile, by a commit or an abort: what was copied then belongs to no one state. Throws
-  /// `overBudget` where the memory budget has no room for the copy.
+  /// Ends at the key that is the last of the range when the copy begins, even if the transaction adds keys meanwhile.
+  /// Returns `false` if a commit, an abort or a rollback replaced the changes meanwhile: the copy then mixes two
+  /// states. Throws `overBudget` if the memory budget has no room for the copy.
   func copyChanges(_ range: KeyRange, of table: TableID, to run: Run) throws(StoreError) -> Bool {
     let begin = turns.load(ordering: .relaxed)
     guard var range = rangeWithEnd(range, of: table) else { return turns.load(ordering: .relaxed) == begin }
@@ -120,7 +121,7 @@ final class TransactionLayers: @unchecked Sendable {
     return true
   }
 
-  /// The range up to the last key that is changed in it; `nil` if none is.
+  /// The range up to its last changed key; `nil` if no key in it is changed.
   private func rangeWithEnd(_ range: KeyRange, of table: TableID) -> KeyRange? {
     let end: [UInt8]? = lock.asVisitor(isPaced: false) {
       let last: KeyTree.Position?
@@ -136,7 +137,7 @@ final class TransactionLayers: @unchecked Sendable {
     return end.map { KeyRange(lower: range.lower, upper: $0 + [0]) }
   }
 
-  /// Copies the first changes of a range; answers the last key, and `nil` at the end of the range.
+  /// Copies the first changes of a range; returns the last copied key, and `nil` at the end of the range.
   private func copySome(_ range: KeyRange, of table: TableID, to run: Run, isWhole: inout Bool) -> [UInt8]? {
     var position = changes.first(in: table, from: range.lower.rawSpan)
     var bytes = 0
