@@ -18,8 +18,8 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
   /// The layers that it reads above the database: its changes, and runs of commits.
   private let layers: TransactionLayers
   // The arguments of the next calls: a table, and an encoded key and value.
-  // Unchecked here and below. Proof: one thread at a time uses the transaction, and code that it calls while it accesses a
-  // property (codecs, `body` of reads) has no access to the transaction.
+  // Unchecked here and below. Proof: one thread at a time uses the transaction, and code that it calls while it accesses
+  // a property (codecs, `body` of reads) has no access to the transaction.
   @safe @exclusivity(unchecked) private var table: OpenTable?
   @safe @exclusivity(unchecked) private var tableID = TableID.system
   @safe @exclusivity(unchecked) private var tableName = ""
