@@ -1,5 +1,6 @@
-/// The state machine of a file log's writer: what is appended and durable, and which threads are at work. It has no
-/// files, lock or clock.
+/// The state machine of a file log's writer: what is appended and durable, and which threads are at work.
+///
+/// It has no files, lock or clock.
 ///
 /// Three claims keep threads apart. A thread that appends holds `appending`; a thread that syncs holds `syncing`; after
 /// a failed sync the thread also holds `rewriting` until the tail is safe, and no thread appends meanwhile. Each call

@@ -1,8 +1,9 @@
 internal import Changelog
 internal import RocksDB
 
-/// Writes committed changes to the database, together with the state after them. Commits and restore both go through
-/// it; nothing else changes the database.
+/// Writes committed changes to the database, together with the state after them.
+///
+/// Commits and restore both go through it; nothing else changes the database.
 ///
 /// Changes become table files in the store's directory, one for each table and one for `offsets`. RocksDB takes all of
 /// them in with one atomic ingestion, which is durable at once and bypasses its log and its memtables. One thread at a

@@ -134,7 +134,9 @@ struct Opening {
     }
   }
 
-  /// Matches the declared tables with the store's. Tables that the store lacks get ids; the caller must define them.
+  /// Matches the declared tables with the store's.
+  ///
+  /// Tables that the store lacks get ids; the caller must define them.
   private func matchTables(
     _ parts: OpenDatabase, _ declared: [any TableDefinition]
   ) throws(StoreError) -> (open: OpenTables, missing: [TableRecord]) {
