@@ -15,7 +15,7 @@ public struct CopyProgress: Sendable, Hashable {
   func report(orCancelFor progress: (CopyProgress) throws -> Void) throws(StoreError) {
     do { try progress(self) } catch {
       throw StoreError(
-        .cancelled, "the copy was cancelled by its progress closure", ["offset": offset, "end": endOffset], cause: error
+        .cancelled, "cancelled by the copy's progress closure", ["offset": offset, "end": endOffset], cause: error
       )
     }
   }

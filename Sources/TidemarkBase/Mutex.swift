@@ -3,14 +3,16 @@ internal import Glibc
 /// The one lock of the library: a `pthread_mutex` around a value.
 ///
 /// `Synchronization.Mutex` is not used because the thread sanitizer reports false races through it on Linux. Never hold
-/// it across a C call that calls back. The value has bytes, so not `Void`: to the thread sanitizer, an access to a value
-/// without any is one to the object's header, which others read without the lock.
+/// it across a C call that calls back. The value must have at least one byte, so it can't be `Void`: the thread
+/// sanitizer takes an access to an empty value for an access to the object's header, which other threads read without
+/// the lock.
 @safe
 package final class Mutex<Value: ~Copyable>: @unchecked Sendable {
   // Proof of `@unchecked Sendable`: `value` is touched only between lock and unlock.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
-  // Unchecked, as the lock is the check. Proof: as above; `body` can't get at the value but through its parameter.
+  // Unchecked, as the lock excludes overlapping access. Proof: as above; `body` can use the value only through its
+  // parameter.
   @safe @exclusivity(unchecked) private var value: Value
 
   package init(_ value: consuming sending Value) {
@@ -32,22 +34,22 @@ package final class Mutex<Value: ~Copyable>: @unchecked Sendable {
     unsafe mutex.deallocate()
   }
 
-  /// Runs `body` with the value, alone.
+  /// Runs `body` with the value while it holds the lock.
   package func withLock<R: ~Copyable, E: Error>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
     return try body(&value)
   }
 
-  /// What a waiter does next.
+  /// The next action of a waiter.
   package enum Wait<R> {
     /// It has what it waited for.
     case done(R)
-    /// It looks again after a ``wake()``, or at that time; without one only after a ``wake()``.
+    /// It looks again after a ``wake()``, or at the time, if there is one.
     case until(ContinuousClock.Instant?)
   }
 
-  /// Calls `look` with the lock held, again after each ``wake()`` and each time that it names, until it is done.
+  /// Calls `look` with the lock held, again after each ``wake()`` and at the time that it returned, until it is done.
   package func wait<R, E: Error>(_ look: (inout Value) throws(E) -> Wait<R>) throws(E) -> R {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
@@ -64,7 +66,7 @@ package final class Mutex<Value: ~Copyable>: @unchecked Sendable {
 
   /// Waits, with the lock released meanwhile, until `holds` or `timeout` has passed, then runs `body`.
   ///
-  /// The condition is looked at again after each ``wake()``. Returns what `body` returns, in both cases.
+  /// The condition is checked again after each ``wake()``. Returns the result of `body`, in both cases.
   package func wait<R, E: Error>(
     timeout: Duration? = nil, until holds: (inout Value) -> Bool, _ body: (inout Value) throws(E) -> R
   ) throws(E) -> R {
@@ -81,7 +83,7 @@ package final class Mutex<Value: ~Copyable>: @unchecked Sendable {
     return try body(&value)
   }
 
-  /// The time on the clock of the condition after a duration; one of more than a year counts as a year.
+  /// The time on the condition's clock after a duration; more than a year counts as a year.
   private static func deadline(after duration: Duration) -> timespec {
     var deadline = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)
@@ -92,6 +94,6 @@ package final class Mutex<Value: ~Copyable>: @unchecked Sendable {
     return deadline
   }
 
-  /// Makes every waiter look at its condition again.
+  /// Makes every waiter check its condition again.
   package func wake() { unsafe pthread_cond_broadcast(condition) }
 }

@@ -209,7 +209,7 @@ private final class FileMapping: @unchecked Sendable {
     if unsafe fstat(descriptor, &status) != 0 { throw StoreError(errno: errno, "a file can't be looked at", path) }
     // Beyond the end of the file, an access would kill the process.
     guard Int(status.st_size) >= byteCount else {
-      throw StoreError(.inputOutput, "a file that is to be mapped is too short", ["file": path])
+      throw StoreError(.inputOutput, "a file to map is too short", ["file": path])
     }
     let mapped = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
     guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {

@@ -1,7 +1,7 @@
 internal import Foundation
 internal import Glibc
 
-/// Runs jobs that wait for a time or for a call, on threads that the whole process shares.
+/// Runs jobs at a time or after a ``Job/wake()``, on threads that the whole process shares.
 ///
 /// The number of threads is bounded, however many stores and logs there are. A job runs on one thread at a time; jobs
 /// that are due take turns, in the order in which they became due.
@@ -9,7 +9,7 @@ package final class Scheduler: Sendable {
   /// For work that blocks on the disk: applying runs, writing `HEAD`.
   package static let work = Scheduler(
     "tidemark", greatestThreadCount: min(max(ProcessInfo.processInfo.activeProcessorCount, 2), 8))
-  /// For what must not wait for work: expiry of snapshots, metrics.
+  /// For jobs that must not wait for `work`: expiry of snapshots, metrics.
   ///
   /// Its jobs never block on the disk.
   package static let clock = Scheduler("tidemark-clock", greatestThreadCount: 1)
@@ -17,7 +17,7 @@ package final class Scheduler: Sendable {
   package static let sync = Scheduler("tidemark-sync", greatestThreadCount: 8)
 
   private enum Phase {
-    /// Until its time, if it has one.
+    /// Waits for its time, if it has one, or for a wake.
     case waiting(ContinuousClock.Instant?)
     case queued
     /// On a thread; `again`: it was woken meanwhile.
@@ -44,7 +44,7 @@ package final class Scheduler: Sendable {
       queue.append(id)
     }
 
-    /// Queues jobs whose time has come; answers when the next one will be.
+    /// Queues jobs whose time has come; returns the time of the next job.
     mutating func enqueueDue(at now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
       var next: ContinuousClock.Instant?
       for (id, entry) in entries {
@@ -64,7 +64,7 @@ package final class Scheduler: Sendable {
     self.greatestThreadCount = greatestThreadCount
   }
 
-  /// How many threads it has; threads are made when jobs are due, and stay.
+  /// The number of threads; threads are created when jobs are due, and stay.
   package var threadCount: Int { state.withLock { $0.threadCount } }
 
   /// A job of a scheduler.
@@ -72,7 +72,7 @@ package final class Scheduler: Sendable {
     private let scheduler: Scheduler
     private let id: UInt64
 
-    /// Makes a job that doesn't run before ``start(_:)``.
+    /// Creates a job that doesn't run before ``start(_:)``.
     package init(on scheduler: Scheduler) {
       self.scheduler = scheduler
       id = scheduler.state.withLock { state in
@@ -81,9 +81,9 @@ package final class Scheduler: Sendable {
       }
     }
 
-    /// Runs `body` soon, and again after each ``wake()`` and at the time that it answers.
+    /// Runs `body` soon, and again after each ``wake()`` and at the time that `body` returns.
     ///
-    /// `body` is let go of after ``cancel()``.
+    /// `body` is released after ``cancel()``.
     package func start(_ body: @escaping @Sendable () -> ContinuousClock.Instant?) {
       scheduler.change { state in
         state.entries[id] = Entry(body: body, phase: .waiting(nil))
@@ -91,12 +91,12 @@ package final class Scheduler: Sendable {
       }
     }
 
-    /// Runs the job soon; one that runs at the moment runs once more.
+    /// Runs the job soon; a job that is running runs once more.
     ///
-    /// Without effect before the start and after the end.
+    /// Has no effect before ``start(_:)`` and after ``cancel()``.
     package func wake() { scheduler.wake(id) }
 
-    /// Ends the job: on return it doesn't run, and never will, unless the job itself makes this call.
+    /// Ends the job: on return it isn't running and never will, unless the job itself makes this call.
     package func cancel() { scheduler.cancel(id) }
   }
 
@@ -111,7 +111,7 @@ package final class Scheduler: Sendable {
   }
 
   private func cancel(_ id: UInt64) {
-    // The body may hold what lets go of more jobs: it is freed after the lock is released.
+    // Freed after the lock is released: the body may hold the last reference to other jobs.
     let body: Any? = state.withLock { state in
       switch state.entries[id]?.phase {
       case .running(let thread, again: _):
@@ -130,7 +130,7 @@ package final class Scheduler: Sendable {
     }
   }
 
-  /// Changes the state, and sees to it that somebody notices.
+  /// Changes the state, and wakes or creates a thread that handles the change.
   private func change(_ body: (inout State) -> Void) {
     let needsThread = state.withLock { state in
       body(&state)
@@ -140,9 +140,10 @@ package final class Scheduler: Sendable {
     state.wake()
   }
 
-  /// Whether another thread is needed and may be made; it counts from here on.
+  /// Whether another thread is needed and may be created; it counts from here on.
   ///
-  /// With `watching`, one is needed that waits for the time of a job: whoever runs a job doesn't look at the clock.
+  /// With `watching`, a thread is needed that waits for the time of a job: a thread that runs a job doesn't watch the
+  /// clock.
   private func takeThread(_ state: inout State, watching: Bool = false) -> Bool {
     let needed = state.queue.count + (watching ? 1 : 0)
     guard needed > state.idleCount, state.threadCount < greatestThreadCount else { return false }

@@ -1,31 +1,32 @@
 internal import struct Synchronization.Atomic
 internal import func Synchronization.atomicMemoryFence
 
-/// What the file log and the store ask of a file system.
+/// The calls of a file system that the file log and the store use.
 ///
-/// Errors are `outOfSpace`, `permissionDenied` or `inputOutput`; what may well be missing is an answer, not an error.
+/// Errors are `outOfSpace`, `permissionDenied` or `inputOutput`; a missing file is a result (`nil` or `false`), not an
+/// error.
 package protocol Storage: Sendable {
-  /// Opens a file; `nil` if it is missing. One that may be written isn't reached through a symbolic link.
+  /// Opens a file; `nil` if it is missing. For writing, a symbolic link at the path isn't followed.
   func open(_ path: String, _ mode: StorageFileMode) throws(StoreError) -> (any StorageFile)?
   /// Gives a file or a directory another name, replacing the file that had it.
   func rename(_ path: String, to target: String) throws(StoreError)
-  /// Gives a file a second name; `false` if that is taken.
+  /// Gives a file a second name; `false` if the name exists.
   func link(_ path: String, as target: String) throws(StoreError) -> Bool
   /// Removes a file; it may be missing.
   func unlink(_ path: String) throws(StoreError)
   /// Creates a directory that only its owner may use; `false` if it exists.
   func createDirectory(_ path: String) throws(StoreError) -> Bool
-  /// Removes a directory, which is empty; it may be missing.
+  /// Removes an empty directory; it may be missing.
   func removeDirectory(_ path: String) throws(StoreError)
   /// The names in a directory; `nil` if it is missing.
   func list(_ directory: String) throws(StoreError) -> [String]?
-  /// What a path leads to; `nil` if there is nothing.
+  /// The kind of the file or directory at a path; `nil` if there is none.
   func kind(of path: String) throws(StoreError) -> StorageKind?
   /// Makes the names in a directory survive a loss of power.
   func syncDirectory(_ path: String) throws(StoreError)
 }
 
-/// What a name in a directory stands for.
+/// The kind of an entry of a directory.
 package enum StorageKind: Sendable {
   /// Anything that isn't a directory, also a symbolic link.
   case file
@@ -40,15 +41,15 @@ package enum StorageFileMode: Sendable {
   case create
   /// Creates it if it is missing.
   case openOrCreate
-  /// Creates it, or empties what is there.
+  /// Creates it, or truncates the existing file.
   case replace
 }
 
-/// An open file; it closes when nobody refers to it any more.
+/// An open file; it is closed when the last reference is released.
 package protocol StorageFile: AnyObject, Sendable {
   /// Writes two pieces one after the other with one call; returns how many bytes were written, which can be fewer.
   func write(_ first: RawSpan, _ second: RawSpan, at position: Int) throws(StoreError) -> Int
-  /// Fills the buffer as far as the file goes; returns how many bytes were read.
+  /// Fills the buffer up to the end of the file; returns how many bytes were read.
   func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int) throws(StoreError) -> Int
   /// Makes the contents survive a loss of power.
   func sync() throws(StoreError)
@@ -56,13 +57,13 @@ package protocol StorageFile: AnyObject, Sendable {
   func size() throws(StoreError) -> Int
   /// Takes the exclusive lock of the file, held as long as the file is open; `false` if another has it.
   func tryLock() throws(StoreError) -> Bool
-  /// Takes a lock that others may share and that keeps the exclusive lock away; `false` if another has that.
+  /// Takes a shared lock, which excludes the exclusive lock; `false` if another process has the exclusive lock.
   ///
-  /// The file may be open for reading alone.
+  /// The file may be open for reading only.
   func tryLockShared() throws(StoreError) -> Bool
   /// Whether the path still leads to this very file.
   func isStill(at path: String) throws(StoreError) -> Bool
-  /// Maps eight of the file's bytes at an aligned position, in a file that may be written; it must not be cut meanwhile.
+  /// Maps eight bytes at an aligned position of a writable file; the file must not be truncated while they are mapped.
   func mapWord(at position: Int) throws(StoreError) -> MappedWord
 }
 
@@ -97,16 +98,16 @@ extension StorageFile {
   }
 }
 
-/// What is made of the calls above.
+/// Operations that are built from the calls above.
 extension Storage {
   /// The bytes of a small file; `nil` if it is missing.
   ///
-  /// One beyond so many bytes is `corrupted`.
+  /// Throws `corrupted` for a file of more than `greatestSize` bytes.
   package func contents(of path: String, upTo greatestSize: Int = 16 << 20) throws(StoreError) -> [UInt8]? {
     guard let file = try open(path, .read) else { return nil }
     let size = try file.size()
     guard size <= greatestSize else {
-      throw StoreError(.corrupted, "a file is far too large for what it is", ["file": path])
+      throw StoreError(.corrupted, "a file is far too large for its kind", ["file": path])
     }
     return try file.bytes(0..<size)
   }
@@ -120,7 +121,7 @@ extension Storage {
     try file.sync()
   }
 
-  /// Replaces a file: a reader sees the former contents or the latter, also after a loss of power.
+  /// Replaces a file atomically: a reader sees the previous contents or `bytes`, also after a loss of power.
   package func replace(_ path: String, with bytes: [UInt8]) throws(StoreError) {
     let temporary = path + ".tmp"
     try write(bytes, to: temporary)
@@ -131,7 +132,7 @@ extension Storage {
   /// Copies a file; the copy's contents survive a loss of power on return, but not its name.
   package func copy(_ path: String, to target: String) throws(StoreError) {
     guard let source = try open(path, .read) else {
-      throw StoreError(.inputOutput, "a file that is to be copied is gone", ["file": path])
+      throw StoreError(.inputOutput, "a file to copy is gone", ["file": path])
     }
     guard let copy = try open(target, .create) else {
       throw StoreError(.inputOutput, "a file can't be created", ["file": target])
@@ -141,7 +142,7 @@ extension Storage {
     while position < size {
       let bytes = try source.bytes(position..<min(size, position + 1 << 20))
       if bytes.isEmpty {
-        throw StoreError(.inputOutput, "a file that is being copied has become shorter", ["file": path])
+        throw StoreError(.inputOutput, "a file became shorter while it was copied", ["file": path])
       }
       try copy.writeAll(bytes.rawSpan, at: position)
       position += bytes.count
@@ -149,15 +150,15 @@ extension Storage {
     try copy.sync()
   }
 
-  /// Makes the contents of a file that is there survive a loss of power.
+  /// Makes the contents of an existing file survive a loss of power.
   package func sync(_ path: String) throws(StoreError) {
     guard let file = try open(path, .read) else {
-      throw StoreError(.inputOutput, "a file that is to be synced is gone", ["file": path])
+      throw StoreError(.inputOutput, "a file to sync is gone", ["file": path])
     }
     try file.sync()
   }
 
-  /// Makes a directory and those above it that are missing, so that their names survive a loss of power.
+  /// Creates a directory and its missing parents, so that their names survive a loss of power.
   package func makeDirectory(_ path: String) throws(StoreError) {
     if try kind(of: path) == .directory { return }
     let parent = parent(of: path)
@@ -167,7 +168,8 @@ extension Storage {
 
   /// Makes the name of a file or a directory survive a loss of power, unless the directory above may not be read.
   ///
-  /// Whoever made it may have died before its name was synced. Not everybody may read the directory above; any other error is one.
+  /// Its creator may have died before it synced the name. A missing permission to read the parent is ignored; other
+  /// errors are thrown.
   package func syncName(of path: String) throws(StoreError) {
     do throws(StoreError) {
       try syncDirectory(parent(of: path))
@@ -184,7 +186,7 @@ extension Storage {
     try removeDirectory(path)
   }
 
-  /// The directory that a path lies in.
+  /// The parent directory of a path.
   package func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])

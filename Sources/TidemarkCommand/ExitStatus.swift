@@ -31,25 +31,25 @@ enum ExitStatus: Int32, CaseIterable {
 
   var meaning: String {
     switch self {
-    case .success: "all is done"
+    case .success: "success"
     case .notFound: "`get`: no such row"
     case .differs: "`verify`, `demo` or `torture`: the state is not what it should be"
     case .usage: "the command line is wrong"
     case .malformedRow: "a row is ragged, or not CSV or JSON"
     case .missingInput: "an input file or the state directory is missing"
-    case .unavailable: "a commit was refused for now; run the same command again"
+    case .unavailable: "a commit was refused temporarily; run the same command again"
     case .failed: "an error inside tidemark"
     case .outOfSpace: "no space is left; make room and run the same command again"
     case .inputOutput: "the file system failed"
     case .locked: "another process has the state directory open"
     case .damaged: "files of the state directory are damaged"
     case .noPermission: "a permission is missing"
-    case .otherOptions: "the state directory was made with other options"
+    case .otherOptions: "the state directory was created with other options"
     case .missingColumn: "a column is missing or named twice"
-    case .notANumber: "a value that should be a number or a time is none, or is out of range"
+    case .notANumber: "a value isn't the expected number or time, or is out of range"
     case .invalidUTF8: "a row is not UTF-8"
-    case .changedInput: "an input file is not what was read before"
-    case .wrongChangelog: "the changelog is another one, or was cut, recreated or forked"
+    case .changedInput: "an input file has changed since it was read"
+    case .wrongChangelog: "the changelog isn't the state's own, or was truncated, recreated or forked"
     case .interrupted: "stopped by SIGINT, everything committed"
     case .terminated: "stopped by SIGTERM, everything committed"
     }
@@ -90,7 +90,7 @@ struct CommandError: Error {
     switch error {
     case let error as CommandError: self = error
     case let error as InputError:
-      let remedy = error.isOfOneRow ? "; mend the row, or leave bad rows out with --skip-bad-rows" : ""
+      let remedy = error.isOfOneRow ? "; fix the row, or skip bad rows with --skip-bad-rows" : ""
       self.init(ExitStatus(error), error.description + remedy)
     case let error as StoreError:
       let status = ExitStatus(error)
@@ -134,8 +134,8 @@ extension CommandError {
     let shown = command.isEmpty ? "" : " (\(command.count > 60 ? command.prefix(60) + "…" : command[...]))"
     self.init(
       .locked,
-      "\(directory): open in process \(id)\(shown), and a state has one process at a time; wait until it is done, or stop"
-        + " it with `kill \(id)`, upon which it commits and leaves; `tidemark log --state \(directory)` reads the"
+      "\(directory): open in process \(id)\(shown), and only one process at a time can use a state; wait, or stop"
+        + " it with `kill \(id)`: it commits and exits; `tidemark log --state \(directory)` reads the"
         + " changelog of a state that is in use")
   }
 }

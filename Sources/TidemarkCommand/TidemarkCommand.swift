@@ -19,12 +19,12 @@ struct TidemarkCommand: ParsableCommand {
         tidemark log --follow --state ./state
         tidemark demo
 
-      Killed at any instant, the same `aggregate` command goes on where the last commit stood.
+      After a kill at any instant, the same `aggregate` command resumes at the last commit.
 
-      A state has one process at a time: while it is in use, only `log` and `fork` read it.
+      Only one process at a time can use a state. While it is in use, only `log` and `fork` can read it.
 
-      Completion for a shell is written by `tidemark --generate-completion-script bash` (or zsh, fish), for example into \
-      ~/.local/share/bash-completion/completions/tidemark.
+      `tidemark --generate-completion-script bash` (or zsh, fish) prints completions for a shell; write them to, \
+      for example, ~/.local/share/bash-completion/completions/tidemark.
 
       EXIT STATUS
       \(ExitStatus.listing)

@@ -19,7 +19,7 @@ import Testing
     #expect(
       outcome.error
         == """
-        6 bad rows are left out:
+        6 bad rows are skipped:
           \(file) line 3: expected 2 fields, found 1
           \(file) line 4: column "v" is not a number: "x"
           \(file) line 5: expected 2 fields, found 3
@@ -43,7 +43,7 @@ import Testing
     let outcome = try tidemark(
       "aggregate", file, "--group-by", "k", "--sum", "v", "--skip-bad-rows", "--state", state)
     #expect(outcome.status == 0)
-    #expect(outcome.error.hasPrefix("3 bad rows are left out:\n"), "\(outcome.error)")
+    #expect(outcome.error.hasPrefix("3 bad rows are skipped:\n"), "\(outcome.error)")
     #expect(try tidemark("get", "a", "--state", state).output == "{\"k\":\"a\",\"sum(v)\":3}\n")
   }
 

@@ -58,7 +58,7 @@ extension FileLog {
     try storage.makeDirectory(partial.path)
     guard let lock = try storage.open(partial.lockPath, .openOrCreate), try lock.tryLock(),
       try lock.isStill(at: partial.lockPath)
-    else { throw StoreError(.locked, "the log is being made by another", ["file": partial.lockPath]) }
+    else { throw StoreError(.locked, "another process is creating the log", ["file": partial.lockPath]) }
     try withExtendedLifetime(lock) { () throws(StoreError) in
       // What a crash has left.
       for name in try storage.list(partial.path) ?? [] where partial.path + "/" + name != partial.lockPath {

@@ -1,8 +1,8 @@
 extension FileLog {
   /// Where the log starts and ends.
   ///
-  /// Without a writer of this value's own, the end is found from the last index entry on, and the durable offset is the
-  /// greatest that the files tell of.
+  /// If this value has no writer, the end is searched from the last index entry on, and the durable offset is the
+  /// greatest that the files record.
   public func offsets() throws(StoreError) -> ChangelogOffsets {
     let segments = try directory.segments()
     guard let first = segments.first else {
@@ -25,8 +25,8 @@ extension FileLog {
 
   /// Reads commits in order; the log may be appended to meanwhile.
   ///
-  /// Throws `invalidArgument` if `start` lies below the start of the log, beyond its end, or inside a commit; `corrupted`
-  /// if something known to be durable is damaged.
+  /// Throws `invalidArgument` if `start` lies below the start of the log, beyond its end, or inside a commit;
+  /// `corrupted` if damage lies below the offset that is known to be durable.
   @discardableResult
   public func read(
     from start: Offset, to end: Offset?, _ body: (LoggedCommit) throws(StoreError) -> ReadContinuation
@@ -87,10 +87,10 @@ extension FileLog {
         laterFields: metadata.laterFields, byteCount: commit.header.totalBytes, records: commit.records))
   }
 
-  /// Where the last commit ends that a point of the history includes.
+  /// The end of the last commit at or before a point of the history.
   ///
-  /// Found through the indexes; by time, at most one segment is read. Where clocks went back, a time finds the commit in the
-  /// last segment that began before it.
+  /// Uses the indexes; for a time, reads at most one segment. If clocks went back, a time finds the commit in the last
+  /// segment that began before it.
   public func end(at point: ChangelogPoint) throws(StoreError) -> Offset {
     let segments = try directory.segments()
     try checkNothingIsMissing(first: segments.first)
@@ -119,9 +119,10 @@ extension FileLog {
     return end
   }
 
-  /// The receipt of the commit that ends at `offset`; at the start of the log, the one that its first commit follows.
+  /// The receipt of the commit that ends at `offset`; at the start of the log, the previous receipt of its first
+  /// commit.
   ///
-  /// Found through the index; reads at most some index interval and the commit.
+  /// Uses the index; reads at most one index interval and the commit.
   public func receipt(endingAt offset: Offset) throws(StoreError) -> Receipt? {
     let segments = try directory.segments()
     if offset == .zero, segments.first ?? 0 == 0 { return Receipt(startOf: identity) }
@@ -130,7 +131,7 @@ extension FileLog {
     return try lastCommit(endingAt: offset, segments)?.receipt
   }
 
-  /// The receipt that the first commit follows, where earlier ones were deleted; `nil` if the log has no commit.
+  /// The previous receipt of the first commit, if earlier commits were deleted; `nil` if the log has no commit.
   private func receiptBeforeStart(_ segments: [Int64]) throws(StoreError) -> Receipt? {
     var cursor = try LogCursor(directory, segments, near: Offset(segments[0]), windowBytes: 1 << 15)
     var tail = LogTail(log: self)
@@ -149,7 +150,7 @@ extension FileLog {
   /// A cursor that has just read the commit that ends at `offset`; `nil` if none does.
   func cursor(endingAt offset: Offset, _ segments: [Int64]) throws(StoreError) -> LogCursor? {
     guard let first = segments.first, first < offset.value else { return nil }
-    // The last offset of the commit is what an index entry names.
+    // Index entries have the last offset of a commit, not its end.
     var cursor = try LogCursor(directory, segments, near: offset.advanced(by: -1), windowBytes: 1 << 15)
     var tail = LogTail(log: self)
     while cursor.expected < offset {
@@ -158,14 +159,14 @@ extension FileLog {
     return cursor.expected == offset ? consume cursor : nil
   }
 
-  /// The greatest offset that is durable as far as the directory's files tell.
+  /// The greatest offset that is durable according to the directory's files.
   func knownDurable(_ segments: [Int64], _ epochs: [EpochStart]? = nil) throws(StoreError) -> Offset {
     let recoveryPoint = try directory.recoveryPoint() ?? 0
     let lastStart = if let epochs { epochs.last?.startOffset } else { try directory.epochs().last?.startOffset }
     return Offset(max(recoveryPoint, lastStart ?? 0, segments.last ?? 0))
   }
 
-  /// Throws unless the first segment is where the log was cut on purpose, or at 0.
+  /// Throws unless the first segment starts at 0, or where earlier commits were deleted on purpose.
   func checkNothingIsMissing(first: Int64?) throws(StoreError) {
     let start = try directory.logStart() ?? 0
     let isKnownEmpty = first == nil ? try knownDurable([]) == .zero : false
@@ -200,8 +201,8 @@ struct LogTail {
 
   /// Goes to the next commit; `false` at the end of the log.
   ///
-  /// A batch that isn't intact is looked at again: it may be about to be written, or the log may have rolled. If it
-  /// stays so, it is damage when something at or beyond it is known to be durable, else the end.
+  /// A batch that isn't intact is read again: the writer may be writing it, or the log may have rolled. If it remains
+  /// so, it is damage if data at or after it is known to be durable, else the end of the log.
   mutating func advance(_ cursor: inout LogCursor, until bound: Offset? = nil) throws(StoreError) -> Bool {
     looks = 0
     while true {

@@ -158,7 +158,7 @@ extension FileLog {
     while position < end {
       let next = min(end, position + 1 << 20)
       guard try window.load(position..<next, of: file) else {
-        throw StoreError(.inputOutput, "a segment ends earlier than a moment ago", ["file": path])
+        throw StoreError(.inputOutput, "a segment became shorter while it was read", ["file": path])
       }
       try file.writeAll(window.bytes(position..<next), at: position)
       position = next

@@ -43,7 +43,7 @@ public final class FileLog: Changelog, Sendable {
         ["file": directory.metadataPath])
     }
     guard options.createIfMissing else {
-      throw StoreError(.invalidArgument, "there is no changelog, and none is to be created", ["file": directory.path])
+      throw StoreError(.invalidArgument, "there is no changelog; createIfMissing is false", ["file": directory.path])
     }
     try storage.makeDirectory(directory.path)
     return FileLog(try directory.createIdentity(), options, directory)

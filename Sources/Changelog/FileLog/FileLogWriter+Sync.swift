@@ -114,7 +114,7 @@ extension FileLogWriter {
         commit.baseOffset == expected, receipt == nil || commit.previousReceipt == receipt
       else {
         throw StoreError(
-          .corrupted, "what was appended can't be read back",
+          .corrupted, "an appended commit can't be read back",
           ["file": segment.path, "position": scanner.position, "offset": expected])
       }
       try file.writeAll(scanner.batch.bytes, at: position)
@@ -123,7 +123,7 @@ extension FileLogWriter {
       position += commit.header.totalBytes
     }
     guard expected == before.endOffset, receipt == before.lastReceipt else {
-      throw StoreError(.corrupted, "what was appended can't be read back", ["file": segment.path])
+      throw StoreError(.corrupted, "an appended commit can't be read back", ["file": segment.path])
     }
     try file.sync()
     let path = directory.path(base.value, "log")

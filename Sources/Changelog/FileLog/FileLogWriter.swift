@@ -1,9 +1,9 @@
 /// The one writer of a file log.
 ///
-/// A lock around a small state (``LogWriterState``); reading, writing and syncing happen outside it.
+/// A lock guards a small state (``LogWriterState``); reads, writes and syncs run outside of the lock.
 package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
-  // Proof of `@unchecked Sendable`: `encoder` is touched only under the lock by who may claim `appending`, or by its holder;
-  // all else is immutable or inside `state`.
+  // Proof of `@unchecked Sendable`: `encoder` is used only by the thread that holds `appending`, or under the lock by a
+  // thread that may claim it; all else is immutable or inside `state`.
   struct State: Sendable {
     var log: LogWriterState
     var segment: ActiveSegment
@@ -23,7 +23,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   let state: Mutex<State>
   // Unchecked, as the claim is the check. Proof: as above.
   @safe @exclusivity(unchecked) var encoder = CommitEncoder()
-  /// Syncs by the interval; wakes when a commit is appended while all are durable.
+  /// Syncs by the interval; it is woken by an append when all earlier commits are durable.
   private let syncJob = Scheduler.Job(on: .sync)
 
   init(
@@ -43,9 +43,9 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
 
   deinit {
     syncJob.cancel()
-    // What was acknowledged is durable within the interval also where nobody closes the writer.
+    // Acknowledged commits become durable within the interval even if the writer is released without being closed.
     if case .interval = options.durability { _ = try? sync(recordingPoint: false) }
-    // Whoever waits for a change may hold the state a little longer, and the lock with it.
+    // A waiter for a change may keep the state, and with it the lock file, alive a little longer.
     state.withLock { $0.close() }
     state.wake()
   }
@@ -69,7 +69,8 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     state.withLock { $0.segment }.index.flush(closing: true)
   }
 
-  /// Says that nobody needs the commits below an offset: the segment is left once it has no others.
+  /// Notes that the store needs no commits below an offset: a segment with only such commits is soon followed by
+  /// another.
   func unneeded(below offset: Offset) { state.withLock { $0.log.unneeded(below: offset) } }
 
   static let closedError = StoreError(.closed, "the changelog's writer is closed")
@@ -87,7 +88,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
       baseOffset: place.offset, endOffset: place.offset.advanced(by: Int64(commit.records.count) + 1), receipt: receipt)
     do throws(StoreError) {
       try write(commit.records.bytes, to: segment, at: place.position)
-      // Before anybody hears of the commit.
+      // Before any thread sees the commit.
       try writerEpoch.check()
     } catch {
       state.withLock { $0.log.appendFailed(error) }
@@ -126,7 +127,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
               ["bytes": byteCount, "greatest": options.maxCommitBytes])
           }
         }
-        // With the commit's own: what was appended must not keep the log from being opened again.
+        // Including the commit's own offset: an appended commit must not make the next open of the log fail.
         try checkOffset(state.log.endOffset.advanced(by: Int64(recordCount) + 1), state.segment.path)
         return (state.segment, state.log.beginAppend(byteCount: byteCount, recordCount: recordCount))
       }
@@ -167,7 +168,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     }
   }
 
-  /// Writes the encoded head and the records, all or nothing.
+  /// Writes the encoded header and the records, all or nothing.
   private func write(_ records: RawSpan, to segment: ActiveSegment, at position: Int) throws(StoreError) {
     let total = encoder.headBytes + records.byteCount
     var cause: StoreError?
@@ -177,7 +178,8 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     } catch {
       cause = error
     }
-    // What a deposed writer leaves there doesn't count, and the file may be the successor's as well.
+    // A deposed writer must not truncate its failed write: its batches are ignored, and the file may be the
+    // successor's.
     try writerEpoch.check()
     do throws(StoreError) {
       try segment.file.truncate(to: position)
@@ -219,15 +221,16 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
     }
   }
 
-  /// Has a thread of the process sync, if the durability asks for it.
+  /// Starts the background sync, if the durability is `.interval`.
   func startSyncing() {
     guard case .interval(let interval) = options.durability else { return }
-    // Halfway, so that a sync is over, as a rule, before acknowledgements have to wait for it.
+    // Halfway, so that a sync usually ends before acknowledgements must wait for it.
     let age = interval.nanoseconds / 2
     syncJob.start { [weak self] in self?.syncByInterval(age) }
   }
 
-  /// Syncs what is as old as `age`, in nanoseconds; answers when that will be the case again, `nil` until there is more.
+  /// Syncs commits of the age `age`, in nanoseconds, or older; returns the time of the next sync, `nil` if all is
+  /// durable.
   private func syncByInterval(_ age: UInt64) -> ContinuousClock.Instant? {
     while true {
       switch state.withLock({ $0.log.interval(age: age, at: monotonicNanoseconds()) }) {
@@ -239,7 +242,7 @@ package final class FileLogWriter: ChangelogWriter, @unchecked Sendable {
   }
 }
 
-/// Throws if no batch can start at an offset, which is then no end of a log either.
+/// Throws if no batch can start at an offset; such an offset can't be the end of a log either.
 func checkOffset(_ offset: Offset, _ file: String) throws(StoreError) {
   if offset.value <= RecordBatchHeader.greatestBaseOffset { return }
   throw StoreError(

@@ -85,7 +85,7 @@ struct LogCursor: ~Copyable {
       case .damaged(let reason): return .damaged(reason)
       case .unsupported(let what):
         throw StoreError(
-          .unsupported, "the file holds what isn't understood: \(what); open it with a newer Tidemark",
+          .unsupported, "the file has contents that this version doesn't know: \(what); open it with a newer Tidemark",
           ["file": scanner.path, "position": scanner.position, "offset": expected])
       }
     }

@@ -1,13 +1,17 @@
-/// What the writer of a file log has appended and made durable, and who is at work: the rules, without files, lock or clock.
+/// The state machine of a file log's writer: what is appended and durable, and which threads are at work.
 ///
-/// Three claims keep threads apart. Whoever appends holds `appending`; whoever syncs holds `syncing`; a sync that failed holds
-/// `rewriting`, too, until the tail is safe, and nobody appends meanwhile. Each call is an event, under the writer's lock, and
-/// answers what its thread does next. `wait` means: once more after the next event.
+/// It has no files, lock or clock.
 ///
-/// Always holds: `segmentBase` ≤ `durableOffset` ≤ `endOffset`, and `recoveryPoint` ≤ `durableOffset`; `rewriting` comes
-/// with `syncing` and without `appending`; a failure stays, and one that leaves a caller's commit unknown isn't hidden by another.
+/// Three claims keep threads apart. A thread that appends holds `appending`; a thread that syncs holds `syncing`; after
+/// a failed sync the thread also holds `rewriting` until the tail is safe, and no thread appends meanwhile. Each call
+/// is an event, made under the writer's lock, and returns the next action of its thread. `wait` means: call again after
+/// the next event.
+///
+/// Invariants: `segmentBase` ≤ `durableOffset` ≤ `endOffset`, and `recoveryPoint` ≤ `durableOffset`; `rewriting`
+/// implies `syncing` and excludes `appending`; a failure is permanent, and a failure that leaves a caller's commit
+/// unknown isn't hidden by another.
 package struct LogWriterState: Sendable {
-  /// Where a commit goes.
+  /// The place of a commit.
   package struct Place: Sendable, Equatable {
     package var offset: Offset
     package var position: Int
@@ -15,19 +19,19 @@ package struct LogWriterState: Sendable {
     package var durableOffset: Offset
   }
 
-  /// What an append does next.
+  /// The next action of an append.
   package enum AppendStep: Sendable, Equatable {
     case wait
     /// Write there; `appending` is claimed.
     case write(Place)
-    /// Start another segment at the offset, all below which is durable; `appending` is claimed.
+    /// Start another segment at the offset, below which all is durable; `appending` is claimed.
     case roll(Offset)
     /// Sync, so that another segment can be started, and ask again.
     case sync
     case refused(StoreError)
   }
 
-  /// What a sync covers.
+  /// The range that a sync covers.
   package struct SyncRange: Sendable, Equatable {
     package var durableOffset: Offset
     package var endOffset: Offset
@@ -35,7 +39,7 @@ package struct LogWriterState: Sendable {
     package var isEmpty: Bool { durableOffset == endOffset }
   }
 
-  /// What a sync does next.
+  /// The next action of a sync.
   package enum SyncStep: Sendable, Equatable {
     case wait
     case done
@@ -44,15 +48,15 @@ package struct LogWriterState: Sendable {
     case refused(StoreError)
   }
 
-  /// Who asked for a sync.
+  /// The caller of a sync.
   package enum SyncCaller: Sendable {
     /// A thread that waits for it.
     case caller
-    /// The interval: nobody's commit depends on it, but for those that are still to be acknowledged.
+    /// The sync by the interval: only commits that aren't acknowledged yet depend on it.
     case interval
   }
 
-  /// What syncing by the interval does next.
+  /// The next action of the sync by the interval.
   package enum IntervalStep: Sendable, Equatable {
     case end
     /// Until there is a commit to sync.
@@ -67,11 +71,11 @@ package struct LogWriterState: Sendable {
     var isOfInterval: Bool
   }
 
-  /// From this size on a segment is followed by another.
+  /// A segment of this size is full: another one follows.
   private let segmentBytes: Int
 
   package private(set) var segmentBase: Offset
-  /// Where the segment's next batch goes.
+  /// The position of the next batch in the segment.
   package private(set) var position: Int
   package private(set) var endOffset: Offset
   package private(set) var lastReceipt: Receipt
@@ -79,7 +83,7 @@ package struct LogWriterState: Sendable {
   package private(set) var durablePosition: Int
   package private(set) var recoveryPoint: Offset
   package private(set) var bytesSinceRecoveryPoint = 0
-  /// Below it, nobody needs the commits any more.
+  /// The store needs no commits below this offset.
   package private(set) var unneededBelow = Offset.zero
 
   package private(set) var appending = false
@@ -89,7 +93,8 @@ package struct LogWriterState: Sendable {
   package private(set) var closed = false
   private var failure: Failure?
 
-  /// When the oldest commit was appended that isn't durable, and the oldest one that the sync under way leaves out.
+  /// The append time of the oldest commit that isn't durable, and of the oldest one that the running sync doesn't
+  /// cover.
   package private(set) var oldestUnsynced: UInt64?
   private var oldestSinceSync: UInt64?
 
@@ -107,23 +112,23 @@ package struct LogWriterState: Sendable {
 
   // MARK: Failures
 
-  /// Why the writer takes no more.
+  /// Why the writer takes no more appends.
   package var failureKind: StoreError.Kind? { failure?.error.kind }
 
-  /// The error of what is begun from here on: nothing of it is in the log.
+  /// The error of calls that begin after the failure: nothing of theirs is in the log.
   ///
-  /// A sync by the interval that failed leaves no commit of this caller unknown.
+  /// A failed sync by the interval leaves no commit of these callers unknown.
   private var refusal: StoreError? {
     guard let failure else { return closed ? FileLogWriter.closedError : nil }
     guard failure.isOfInterval, failure.error.kind != .fenced else { return failure.error }
     return StoreError(
-      .failed, "a sync of the changelog failed, and it takes no more; mend the cause and reopen the store",
+      .failed, "a sync of the changelog failed, and it takes no more commits; fix the cause and reopen the store",
       cause: failure.error)
   }
 
-  /// Notes why the writer takes no more.
+  /// Records why the writer takes no more appends.
   ///
-  /// The first reason stays, unless only the next one tells of a commit that is unknown.
+  /// The first error stays, unless only the next one reports an unknown commit.
   private mutating func fail(_ error: StoreError, isOfInterval: Bool = false) {
     if let failure, isOfInterval || !failure.isOfInterval { return }
     failure = Failure(error: error, isOfInterval: isOfInterval)
@@ -140,7 +145,7 @@ package struct LogWriterState: Sendable {
   /// Whether an append would have to wait.
   package var keepsAppendsWaiting: Bool { failure == nil && !closed && (appending || rewriting) }
 
-  /// Somebody wants to append a batch.
+  /// A thread wants to append a batch.
   package mutating func beginAppend(byteCount: Int, recordCount: Int) -> AppendStep {
     if let refusal { return .refused(refusal) }
     if closing { return .refused(FileLogWriter.closedError) }
@@ -165,7 +170,7 @@ package struct LogWriterState: Sendable {
     Place(offset: endOffset, position: position, previousReceipt: lastReceipt, durableOffset: durableOffset)
   }
 
-  /// The segment was started that ``AppendStep/roll(_:)`` asked for; answers where the batch goes.
+  /// The segment that ``AppendStep/roll(_:)`` asked for was started; returns the place of the batch.
   package mutating func rolled() -> Place {
     precondition(appending && durableOffset == endOffset)
     segmentBase = endOffset
@@ -174,7 +179,7 @@ package struct LogWriterState: Sendable {
     return place
   }
 
-  /// The batch is in the segment; answers whether it is the only commit that isn't durable.
+  /// The batch is in the segment; returns whether it is the only commit that isn't durable.
   @discardableResult
   package mutating func appended(byteCount: Int, endOffset: Offset, receipt: Receipt, at now: UInt64) -> Bool {
     precondition(appending && endOffset > self.endOffset)
@@ -196,21 +201,22 @@ package struct LogWriterState: Sendable {
     if error.kind == .commitUnknown || error.kind == .fenced { fail(error) }
   }
 
-  /// Whether a commit that was appended may be acknowledged, where commits may be lost that are younger than `limit`.
+  /// Whether an appended commit may be acknowledged, if commits younger than `limit` may be lost.
   ///
-  /// `false` means wait. Throws, as the commit's outcome, why it isn't known to be durable in time.
+  /// `false` means wait. Throws the writer's failure, as the commit's outcome.
   package func acknowledges(limit: UInt64, at now: UInt64) throws(StoreError) -> Bool {
     if let failure { throw failure.error }
     guard !closed, let oldestUnsynced else { return true }
     return now < oldestUnsynced + limit
   }
 
-  /// Below the offset, nobody needs commits any more: a segment with nothing else is left soon.
+  /// The store needs no commits below the offset: a segment with only such commits is soon followed by another.
   package mutating func unneeded(below offset: Offset) { unneededBelow = max(unneededBelow, offset) }
 
   // MARK: Syncs
 
-  /// Somebody wants what lies below `target` to be durable, and the recovery point to be there if `recordingPoint`.
+  /// A thread wants the commits below `target` to be durable, and the recovery point to be recorded if
+  /// `recordingPoint`.
   package mutating func beginSync(_ target: Offset, recordingPoint: Bool) -> SyncStep {
     if let refusal { return .refused(refusal) }
     if durableOffset >= target, !recordingPoint || recoveryPoint >= target { return .done }
@@ -229,14 +235,14 @@ package struct LogWriterState: Sendable {
     oldestUnsynced = oldestSinceSync
   }
 
-  /// A sync failed, and wants the tail to itself; answers whether it has it, or else has to wait for an append.
+  /// A sync failed, and its thread wants to rewrite the tail; returns whether it may, or must wait for an append.
   package mutating func beginRewrite() -> Bool {
     precondition(syncing && !rewriting)
     rewriting = !appending
     return rewriting
   }
 
-  /// All that was appended lies, durable, in the segment's file or in that of a segment that starts at `base`.
+  /// All appended commits are durable, in the segment's file or in that of a segment that starts at `base`.
   package mutating func rewrote(base: Offset, byteCount: Int) {
     precondition(rewriting && base <= durableOffset)
     rewriting = false
@@ -254,7 +260,7 @@ package struct LogWriterState: Sendable {
     bytesSinceRecoveryPoint = 0
   }
 
-  /// A sync is over; with an error, the writer takes no more.
+  /// A sync has ended; after an error, the writer takes no more appends.
   package mutating func endSync(_ error: StoreError? = nil, for caller: SyncCaller = .caller) {
     precondition(syncing)
     syncing = false
@@ -262,7 +268,7 @@ package struct LogWriterState: Sendable {
     if let error { fail(error, isOfInterval: caller == .interval) }
   }
 
-  /// What to do for the interval, where commits are synced at the age `age`, in nanoseconds.
+  /// The next action of the sync by the interval; commits are synced at the age `age`, in nanoseconds.
   package func interval(age: UInt64, at now: UInt64) -> IntervalStep {
     if closed || failure != nil { return .end }
     guard let oldestUnsynced else { return .wait }
@@ -271,16 +277,16 @@ package struct LogWriterState: Sendable {
 
   // MARK: Closing
 
-  /// Somebody wants to close the writer; `false` if somebody did.
+  /// A thread wants to close the writer; `false` if another one already has.
   package mutating func beginClose() -> Bool {
     if closed || closing { return false }
     closing = true
     return true
   }
 
-  /// Whether nobody is at work.
+  /// Whether no thread is at work.
   package var isIdle: Bool { !appending && !syncing && !rewriting }
 
-  /// The writer is closed, or nobody refers to it any more.
+  /// The writer is closed, or was released.
   package mutating func close() { closed = true }
 }

@@ -6,23 +6,24 @@
 /// | 4 | 4 | version, 1, big-endian |
 /// | 8 | 8 | the word, little-endian: CRC-32C of bytes 0 to 8 and of the number that follows, and that number, 4 bytes each: the last writer's epoch, plus 1 |
 ///
-/// Whoever takes the log over raises the epoch, and then reads the end of the log. A writer appends, then looks at the epoch,
-/// and then acknowledges. Thus nothing is acknowledged that the successor doesn't have:
+/// A writer that takes the log over first raises the epoch, and then reads the end of the log. A writer appends, then
+/// checks the epoch, and then acknowledges. So the successor has every acknowledged commit:
 ///
-/// - Raises and looks are atomic operations on one word, in one order for all processes on the machine. A full fence keeps the
-///   look after the append, and the successor's reads after the raise.
-/// - If the look comes before the raise, the append was complete before the successor read, through the same page cache: it
-///   found the commit, and made it durable before it acknowledged anything itself.
-/// - If the look comes after the raise, the writer sees that it is deposed, and throws `fenced`. The commit counts if the
-///   successor read it, else not: the successor appends to a file of its own.
+/// - Raises and checks are atomic operations on one word, in one order for all processes on the machine. A full fence
+///   keeps the check after the append, and the successor's reads after the raise.
+/// - If the check precedes the raise, the append was complete before the successor read the log through the same page
+///   cache. So the successor found the commit, and made it durable before it acknowledged any commit itself.
+/// - If the check follows the raise, the writer sees that it is deposed, and throws `fenced`. The commit is valid only
+///   if the successor read it: the successor appends to a file of its own.
 ///
-/// Names are changed under a lock of this file (`whileCurrent`), which the successor holds from before the raise until its
-/// recovery is over. So each such step of a former writer either precedes all that the successor reads, or doesn't happen.
+/// Names are changed under a lock of this file (`whileCurrent`), which the successor holds from before the raise until
+/// the end of its recovery. So each change of a name by an earlier writer either precedes all reads of the successor,
+/// or doesn't happen.
 ///
-/// `writer.lock` alone can't tell all that: a lock goes with its file, which can be moved or removed. Since the order is one
-/// of memory, this file is never synced. After a loss of power, or when it is missing or damaged, it is derived again from the
-/// recorded epochs and the last batch's: those are durable before a writer appends. It is repaired in place, since a
-/// writer may have mapped it.
+/// `writer.lock` alone can't guarantee this: a lock belongs to its file, which can be moved or removed. Since only the
+/// order in memory matters, this file is never synced. After a loss of power, or when it is missing or damaged, it is
+/// derived again from the recorded epochs and that of the last batch: these are durable before a writer appends. It is
+/// repaired in place, since a writer may have mapped it.
 final class WriterEpoch: Sendable {
   static let byteCount = 16
   private static let wordAt = 8
@@ -30,10 +31,10 @@ final class WriterEpoch: Sendable {
   /// The epoch of the writer that took the log over.
   let epoch: Int32
   private let word: MappedWord
-  /// The word while nobody else took the log over.
+  /// The word as long as no other writer has taken the log over.
   private let own: UInt64
   private let directory: LogDirectory
-  /// Held by the thread of this writer that changes names; counts how often that was done.
+  /// Held by the thread of this writer that changes names; counts these sections.
   private let sections = Mutex(0)
 
   private init(_ epoch: Int32, _ word: MappedWord, _ directory: LogDirectory) {
@@ -57,9 +58,9 @@ final class WriterEpoch: Sendable {
     return file
   }
 
-  /// Takes the log over: from here on, no former writer acknowledges anything.
+  /// Takes the log over: from here on, no earlier writer acknowledges a commit.
   ///
-  /// The epoch is above all that were recorded, of which `recorded` is the last. `file` is locked.
+  /// The epoch is greater than all recorded epochs; `recorded` is the last of these. The caller has locked `file`.
   static func raise(
     _ file: any StorageFile, in directory: LogDirectory, above recorded: Int32
   ) throws(StoreError) -> WriterEpoch {
@@ -73,7 +74,7 @@ final class WriterEpoch: Sendable {
     return try raise(try file.mapWord(at: wordAt), in: directory, above: recorded)
   }
 
-  /// Takes the log over again, if the last batch has an epoch that no file told of.
+  /// Takes the log over again, if the last batch has an epoch that no file has recorded.
   func raised(above last: Int32) throws(StoreError) -> WriterEpoch {
     last < epoch ? self : try Self.raise(word, in: directory, above: last)
   }
@@ -94,9 +95,9 @@ final class WriterEpoch: Sendable {
     }
   }
 
-  /// Throws `fenced` if somebody else has taken the log over.
+  /// Throws `fenced` if another writer has taken the log over.
   ///
-  /// Asked after an append or a sync, before it is acknowledged.
+  /// Called after an append or a sync, before the acknowledgement.
   func check() throws(StoreError) {
     if word.value != own { throw fencedError }
   }
@@ -105,7 +106,8 @@ final class WriterEpoch: Sendable {
     StoreError(.fenced, "another writer took the changelog over", ["file": path, "epoch": epoch])
   }
 
-  /// Runs `body`, which changes names in the directory, while nobody can take the log over; throws `fenced` if somebody did.
+  /// Runs `body`, which changes names in the directory, while no other writer can take the log over; throws `fenced` if
+  /// one has.
   func whileCurrent<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
     try sections.withLock { (count) throws(StoreError) in
       count += 1
@@ -121,12 +123,12 @@ final class WriterEpoch: Sendable {
       try check()
       guard let file = try directory.storage.open(path, .readWrite) else { return nil }
       if try file.tryLock() {
-        // Another file than the one that is mapped, if that was removed.
+        // If the mapped file was removed, this may be a different file.
         let size = try file.size()
         guard size >= Self.byteCount, try file.mapWord(at: Self.wordAt).value == own else { throw fencedError }
         return file
       }
-      // Its holder is about to raise the epoch, or to give up.
+      // The holder of the lock is about to raise the epoch, or to fail.
       if monotonicNanoseconds() - start > 10_000_000_000 {
         throw StoreError(.unavailable, "another process holds the file of the writer's epoch", ["file": path])
       }
@@ -148,7 +150,7 @@ final class WriterEpoch: Sendable {
     return (UInt64(number) << 32 | UInt64(crc32c(0, bytes.bytes))).littleEndian
   }
 
-  /// The epoch that a word says; `nil` if it is damaged, or none was written.
+  /// The epoch in a word; `nil` if the word is damaged or empty.
   private static func epoch(of word: UInt64) -> Int32? {
     let number = Int64(word.littleEndian >> 32)
     guard number > 0, number <= Int64(Int32.max) + 1, encoded(Int32(number - 1)) == word else { return nil }

@@ -1,27 +1,28 @@
 internal import Changelog
 
-/// Changes of keys, one entry a key, in an order that can be searched and scanned: what a transaction stages.
+/// The staged changes of a transaction: one entry for each key, indexed for point reads and scans.
 ///
-/// Keys and values lie in an arena, above them one ordered tree a table. Writing a key again replaces its value, in its
-/// place if there is room. Point reads and writes take O(log *n*).
+/// Keys and values are in an arena; each table has one ordered tree over its entries. Writing a key again replaces its
+/// value, in place if there is room. Point reads and writes take O(log *n*).
 ///
-/// Proof of `@unchecked Sendable`: it belongs to ``TransactionLayers`` or to a ``Run``, which tell who may change it, and who
-/// may read it meanwhile.
+/// Proof of `@unchecked Sendable`: it belongs to ``TransactionLayers`` or to a ``Run``, which define the threads that
+/// may modify and read it.
 final class IndexedBatch: @unchecked Sendable {
-  /// How much memory stays when the batch is emptied; what one large commit took doesn't stay beside the memory budget.
+  /// The most memory that an emptied batch keeps; one large commit must not leave more outside of the memory budget.
   private static let keptBytes = 2 << 20
 
-  // Unchecked here and below: a check of each access shows in the time of a write. Proof: nobody else uses the
-  // batch while it changes, and what it calls while it has a property to itself (`body` of reads) doesn't change it.
+  // Unchecked here and below: a check of each access costs a visible part of a write. Proof: no other thread uses the
+  // batch while it is modified, and code that it calls during an access to a property (`body` of reads) doesn't modify
+  // it.
   @safe @exclusivity(unchecked) private var arena = Arena()
   @safe @exclusivity(unchecked) private var nodes = Arena()
   @safe @exclusivity(unchecked) private var trees = KeyTrees()
   @safe @exclusivity(unchecked) private var savepoints: [Savepoint] = []
-  /// What the entries were that were changed since the first savepoint, oldest first.
+  /// The previous contents of entries that were changed since the first savepoint, oldest first.
   @safe @exclusivity(unchecked) private var formerEntries: [FormerEntry] = []
-  /// How many keys it changes.
+  /// The number of changed keys.
   @safe @exclusivity(unchecked) private(set) var count = 0
-  /// Counts what makes positions in its trees invalid.
+  /// Counts the modifications that make positions in its trees invalid.
   @safe @exclusivity(unchecked) private(set) var generation: UInt64 = 0
 
   private struct Savepoint {
@@ -37,19 +38,20 @@ final class IndexedBatch: @unchecked Sendable {
     let place: BatchEntry.Place
   }
 
-  /// How many bytes it takes: keys, values, what was replaced by something longer, the index, and what savepoints remember.
+  /// Bytes of memory: keys, values (also those replaced by longer ones), the index, and the entries kept for
+  /// savepoints.
   var byteCount: Int {
     arena.byteCount + nodes.byteCount + formerEntries.count * MemoryLayout<FormerEntry>.stride
   }
 
-  /// How many bytes it may grow by with a change of `count` bytes of key and value.
+  /// The most bytes by which a change of `count` bytes of key and value may grow the batch.
   static func greatestGrowth(_ count: Int) -> Int {
     BatchEntry.greatestBytes(count) + KeyTree.greatestGrowth + MemoryLayout<FormerEntry>.stride
   }
 
   // MARK: Reading
 
-  /// What it says about a key; `nil` if it doesn't change it.
+  /// The value or deletion of a key; `nil` if the batch doesn't have the key.
   @inline(__always)
   func find(_ key: RawSpan, in table: TableID) -> BatchEntry? {
     let index = Int(table.value)
@@ -62,7 +64,7 @@ final class IndexedBatch: @unchecked Sendable {
     var position = first(in: table)
     while let current = position {
       let entry = current.entry
-      // Proof: the entries' memory is there until the batch changes, and `body` doesn't change it.
+      // Proof: the entries' memory is valid until the batch is modified, and `body` doesn't modify it.
       unsafe body(
         RawSpan(_unsafeBytes: entry.key), entry.state == .deleted ? nil : RawSpan(_unsafeBytes: entry.value))
       position = current.next
@@ -74,12 +76,12 @@ final class IndexedBatch: @unchecked Sendable {
   /// The last key of a table.
   func last(in table: TableID) -> KeyTree.Position? { read(table) { $0.last } }
 
-  /// The first key of a table at or behind `key`.
+  /// The first key of a table at or after `key`.
   func first(in table: TableID, from key: RawSpan) -> KeyTree.Position? {
     unsafe key.withUnsafeBytes { key in read(table) { unsafe $0.first(SearchKey(key), isIncluded: true) } }
   }
 
-  /// The first key of a table behind `key`.
+  /// The first key of a table after `key`.
   func first(in table: TableID, behind key: RawSpan) -> KeyTree.Position? {
     unsafe key.withUnsafeBytes { key in read(table) { unsafe $0.first(SearchKey(key), isIncluded: false) } }
   }
@@ -101,7 +103,7 @@ final class IndexedBatch: @unchecked Sendable {
     unsafe key.withUnsafeBytes { key in
       unsafe value.withUnsafeBytes { value in
         let (entry, isAdded) = unsafe entry(of: key, valueRoom: value.count, in: table)
-        // Since a savepoint, a value that was there before stays where it is.
+        // With a savepoint, the memory of a value that is older than it must not be overwritten.
         unsafe entry.set(value, inPlace: isAdded || savepoints.isEmpty, in: &arena)
       }
     }
@@ -125,7 +127,7 @@ final class IndexedBatch: @unchecked Sendable {
     return entry(of: key, at: &path, valueRoom: valueRoom, in: index)
   }
 
-  /// The same, of a key that the way in its tree was gone down to.
+  /// The same, for a key whose path in the tree was already found.
   @inline(__always)
   private func entry(
     of key: SearchKey, at path: inout KeyTree.Path, valueRoom: Int, in tree: Int
@@ -148,13 +150,13 @@ final class IndexedBatch: @unchecked Sendable {
 
   // MARK: Merging
 
-  /// A change that is about to be made: the way to its leaf is gone, and the leaf's memory is on its way.
+  /// A change that is made soon: the path to its leaf is found, and the leaf's memory is being prefetched.
   private struct Pending {
     var entry: BatchEntry?
     var path = KeyTree.Path()
   }
 
-  /// Makes the changes of another batch, which are later ones; there must be no savepoint.
+  /// Merges the later changes of another batch into this one; there must be no savepoint.
   func merge(_ other: IndexedBatch) {
     precondition(savepoints.isEmpty)
     var pending = InlineArray<4, Pending>(repeating: Pending())
@@ -202,23 +204,23 @@ final class IndexedBatch: @unchecked Sendable {
 
   // MARK: Savepoints
 
-  /// Remembers what it holds; savepoints nest.
+  /// Sets a savepoint at the current contents; savepoints nest.
   func setSavepoint() {
     savepoints.append(Savepoint(arena: arena.mark, count: count, formerEntryCount: formerEntries.count))
   }
 
-  /// Forgets the last savepoint and keeps what came after it.
+  /// Removes the last savepoint and keeps the changes after it.
   func releaseSavepoint() {
     savepoints.removeLast()
     if savepoints.isEmpty { formerEntries.removeAll() }
   }
 
-  /// Drops what came after the last savepoint, and the savepoint.
+  /// Drops the changes after the last savepoint, and the savepoint.
   ///
-  /// O(changes since), and if keys were added, O(keys) that stay.
+  /// Takes O(dropped changes); if keys were added, also O(remaining keys).
   func rollBackToSavepoint() {
     let savepoint = savepoints.removeLast()
-    // Backwards: of an entry that changed several times the oldest counts.
+    // Backwards: if an entry changed several times, its oldest contents must be restored last.
     for former in formerEntries[savepoint.formerEntryCount...].reversed() {
       former.entry.state = former.state
       former.entry.place = former.place
@@ -229,7 +231,7 @@ final class IndexedBatch: @unchecked Sendable {
     arena.takeBack(to: savepoint.arena)
   }
 
-  /// Builds the trees again without the entries that are dropped.
+  /// Rebuilds the trees without the dropped entries.
   private func dropEntries() {
     var nodes = Arena()
     for index in 0..<trees.count {

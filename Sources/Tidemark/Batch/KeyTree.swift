@@ -1,11 +1,11 @@
 // An ordered index over the entries of a batch: a B+tree whose nodes hold the first eight bytes of each key, so that most
-// comparisons don't leave the node. Entries are never removed one by one: a rollback builds the tree again.
+// comparisons don't leave the node. Entries are never removed one by one: a rollback rebuilds the tree.
 //
 // The idea of prefixes in the nodes: Goetz Graefe, "Modern B-Tree Techniques" (2011), "poor man's normalized keys".
 
 /// The keys of one table in a batch, in order.
 struct KeyTree: ~Copyable {
-  /// A key's place in the tree; good until a key is added.
+  /// A key's place in the tree; valid until a key is added.
   struct Position {
     fileprivate var leaf: KeyTreeNode
     fileprivate var index: Int
@@ -13,14 +13,15 @@ struct KeyTree: ~Copyable {
     /// The entry there.
     var entry: BatchEntry { @inline(__always) get { unsafe leaf.entries[index] } }
 
-    /// The position behind; `nil` at the end.
+    /// The next position; `nil` at the end.
     var next: Position? {
       prefetchAhead()
       if index + 1 < leaf.count { return Position(leaf: leaf, index: index + 1) }
       return leaf.next.map { Position(leaf: $0, index: 0) }
     }
 
-    /// Asks for what a walk forwards reads soon: entries lie anywhere in memory, and walks waited for them.
+    /// Prefetches the entries that a forward scan reads next: entries are scattered in memory, and scans waited for
+    /// them.
     @inline(__always)
     private func prefetchAhead() {
       let ahead = index + 4
@@ -32,20 +33,20 @@ struct KeyTree: ~Copyable {
       }
     }
 
-    /// The position before; `nil` at the start.
+    /// The previous position; `nil` at the start.
     var previous: Position? {
       if index > 0 { return Position(leaf: leaf, index: index - 1) }
       return leaf.previous.map { Position(leaf: $0, index: $0.count - 1) }
     }
   }
 
-  /// The way to where a key is, or belongs: what an insertion goes by.
+  /// The path to the place of a key, present or not; an insertion needs it.
   struct Path {
     fileprivate var leaf: KeyTreeNode?
     fileprivate var index = 0
-    /// The tree's when the way was found; one of another shape has other ways.
+    /// The tree's `shapeVersion` when the path was found; the path is invalid if the version has changed.
     fileprivate var shapeVersion = -1
-    /// The inner nodes on the way, and which child was taken; a tree of 12 levels has more keys than memory.
+    /// The inner nodes on the path and the index of the child in each; the keys of 12 levels exceed any memory.
     fileprivate var steps = InlineArray<12, Step>(repeating: Step(node: nil, child: 0))
 
     fileprivate struct Step: BitwiseCopyable {
@@ -54,13 +55,13 @@ struct KeyTree: ~Copyable {
     }
   }
 
-  /// How many bytes a key more may take: most often none, rarely a leaf and inner nodes above it.
+  /// The most bytes that one more key may take: usually none, rarely a leaf and inner nodes above it.
   static let greatestGrowth = KeyTreeNode.leafBytes + 2 * KeyTreeNode.innerBytes
 
   private var root: KeyTreeNode?
   /// How many levels of inner nodes are above the leaves.
   private var height = 0
-  /// Counts the nodes that were added: what makes paths invalid.
+  /// Counts the added nodes; an added node makes paths invalid.
   private var shapeVersion = 0
 
   /// The entry of a key.
@@ -75,14 +76,14 @@ struct KeyTree: ~Copyable {
     return unsafe isFound ? node.entries[index] : nil
   }
 
-  /// The entry of a key; without one, the way to where it belongs.
+  /// The entry of a key or, if there is none, the path to its place.
   @inline(__always)
   borrowing func find(_ key: SearchKey, _ path: inout Path) -> BatchEntry? {
     descend(to: key, &path)
     return find(key, at: &path)
   }
 
-  /// Goes down to the leaf of a key, and asks for its memory: the leaf is better searched after something else was done.
+  /// Descends to the leaf of a key and prefetches the leaf: search the leaf later, after other work.
   @inline(__always)
   borrowing func descend(to key: SearchKey, _ path: inout Path) {
     path.shapeVersion = shapeVersion
@@ -99,7 +100,7 @@ struct KeyTree: ~Copyable {
     path.leaf = node
   }
 
-  /// The entry of a key that the way was gone down to.
+  /// The entry of a key whose path was found before.
   @inline(__always)
   borrowing func find(_ key: SearchKey, at path: inout Path) -> BatchEntry? {
     if path.shapeVersion != shapeVersion { descend(to: key, &path) }
@@ -150,7 +151,7 @@ struct KeyTree: ~Copyable {
     addSeparator(firstPrefix, first, right, at: &path, &nodes)
   }
 
-  /// Tells the inner nodes of a path of a new child.
+  /// Adds a child to the inner nodes of a path.
   private mutating func addSeparator(
     _ prefix: UInt64, _ entry: BatchEntry, _ child: KeyTreeNode, at path: inout Path, _ nodes: inout Arena
   ) {
@@ -160,7 +161,7 @@ struct KeyTree: ~Copyable {
       let node = path.steps[level].node!
       let index = path.steps[level].child
       if node.count < KeyTreeNode.capacity { return node.insert(prefix, entry, child: child, at: index) }
-      // The separator in the middle goes up; where keys come in order, the one at the end.
+      // The middle separator moves up; if keys come in order, the last one.
       let right = Self.makeInner(&nodes)
       let middle = index == node.count ? node.count - 1 : node.count / 2
       let (upPrefix, upEntry) = unsafe (node.prefixes[middle], node.entries[middle])
@@ -226,7 +227,7 @@ struct KeyTree: ~Copyable {
     return Position(leaf: node, index: node.count - 1)
   }
 
-  /// The first key at (if it `isIncluded`) or behind `key`.
+  /// The first key at (if it `isIncluded`) or after `key`.
   borrowing func first(_ key: SearchKey, isIncluded: Bool) -> Position? {
     guard var node = root else { return nil }
     for _ in 0..<height { node = node.child(for: key).child }
@@ -242,7 +243,7 @@ struct KeyTree: ~Copyable {
     return position.previous
   }
 
-  /// Forgets all keys; the nodes' memory is taken back by their owner.
+  /// Removes all keys; the owner of the nodes' memory reclaims it.
   mutating func removeAll() {
     root = nil
     height = 0
@@ -280,7 +281,7 @@ struct KeyTrees: ~Copyable {
     @inline(__always)
     _read {
       precondition(index < count)
-      // Proof: the precondition; as many are initialized.
+      // Proof: the precondition; `count` trees are initialized.
       yield unsafe start.unsafelyUnwrapped[index]
     }
     @inline(__always)

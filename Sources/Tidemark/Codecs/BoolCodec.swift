@@ -26,7 +26,7 @@ public struct BoolCodec: KeyCodec {
     switch reader.integer(UInt8.self) {
     case 0: return false
     case 1: return true
-    default: throw StoreError(.corrupted, "a truth value is neither 0 nor 1")
+    default: throw StoreError(.corrupted, "a Boolean is neither 0 nor 1")
     }
   }
 }

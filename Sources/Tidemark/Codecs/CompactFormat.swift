@@ -60,7 +60,7 @@ enum CompactFormat {
     switch first {
     case array: "an array"
     case map: "named fields"
-    case no, yes: "a truth value"
+    case no, yes: "a Boolean"
     case null: "null"
     case float, double: "a floating-point number"
     default: ["an integer", "an integer", "bytes", "text"][min(Int(first >> 5), 3)]

@@ -38,7 +38,7 @@ public struct OptionalCodec<Wrapped: Codec>: Codec {
     switch reader.integer(UInt8.self) {
     case 0: return false
     case 1: return true
-    default: throw StoreError(.corrupted, "an optional value begins with neither 0 nor 1")
+    default: throw StoreError(.corrupted, "an optional value starts with neither 0 nor 1")
     }
   }
 }

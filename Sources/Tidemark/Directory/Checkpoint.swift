@@ -53,7 +53,7 @@ public struct Checkpoint: Sendable {
     let head = try Head(parsing: bytes, file: directory.head)
     guard let stored = try StoredState.read(directory, .forOneLook), let must = head.stored,
       stored.state.offset == must.offset, stored.state.receipt == must.receipt
-    else { throw StoreError(.corrupted, "the checkpoint isn't what its HEAD says", ["directory": directory.path]) }
+    else { throw StoreError(.corrupted, "the checkpoint doesn't match its HEAD", ["directory": directory.path]) }
     return Checkpoint(place: directory, offset: must.offset, receipt: must.receipt, stored: stored)
   }
 

@@ -101,7 +101,7 @@ struct StoreDirectory: Sendable {
     guard let bytes = try storage.contents(of: base) else { return nil }
     guard let text = String(validating: bytes, as: UTF8.self), text.hasSuffix("\n") else {
       throw StoreError(
-        .corrupted, "BASE doesn't name a checkpoint; write the path of the one that covers the changelog into it",
+        .corrupted, "BASE doesn't name a checkpoint; write the path of one that covers the changelog into it",
         ["file": base])
     }
     do throws(StoreError) {

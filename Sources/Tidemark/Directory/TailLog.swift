@@ -17,7 +17,7 @@ enum TailLog {
   ) throws(StoreError) -> FileLog {
     if let stored, !stored.hasTailLog {
       throw StoreError(
-        .wrongChangelog, "the store has a changelog; open it with that", ["directory": directory.path])
+        .wrongChangelog, "the store has a changelog; open the store with it", ["directory": directory.path])
     }
     return try FileLog.open(
       directory.tail, partition,

@@ -13,28 +13,29 @@ struct LogBarrier: Sendable {
   }
 }
 
-/// Brings what was committed into the database, together with the state that it leads to: the only way in, for commits and
-/// for restore.
+/// Writes committed changes to the database, together with the state after them.
 ///
-/// Changes become table files in the store's directory, one for each table and one for `offsets`, which RocksDB takes in
-/// with one atomic ingestion: durable at once, past its log and its memtables. One thread at a time changes the database
-/// through it; others may look tables up, and define some, meanwhile.
+/// Commits and restore both go through it; nothing else changes the database.
+///
+/// Changes become table files in the store's directory, one for each table and one for `offsets`. RocksDB takes all of
+/// them in with one atomic ingestion, which is durable at once and bypasses its log and its memtables. One thread at a
+/// time changes the database through the applier; other threads may look up and define tables meanwhile.
 final class Applier: Sendable {
   /// A finished table file, and the table that it belongs to.
   typealias TableFilePath = (table: OpenTable, path: String)
 
-  /// What is known of an id.
+  /// The state of a table id.
   private enum Slot {
     case undefined
     case defined(OpenTable)
-    /// Dropped by what was replayed; the database may still have it.
+    /// Dropped by a replayed commit; the database may still have it.
     case dropped(TableRecord, OpenTable?)
   }
 
   let database: SharedDatabase
   private let directory: StoreDirectory
   private let offsetKey: [UInt8]
-  /// Told the names of column families that are gone.
+  /// Called with the names of dropped column families.
   private let forgetStall: @Sendable (String) -> Void
   /// By table id.
   private let slots = Mutex<[Slot]>([])
@@ -53,7 +54,7 @@ final class Applier: Sendable {
       if !record.isDropped {
         set(.defined(OpenTable(record: record, family: try database.family(record.familyName))), record.id)
       } else {
-        // A crash came between: without its family it is gone for good.
+        // A crash interrupted the drop: its column family is dropped as well.
         if let family = database.handle.columnFamily(record.familyName) {
           try? database.handle.dropColumnFamily(family)
         }
@@ -70,7 +71,7 @@ final class Applier: Sendable {
     slots.withLock { $0.compactMap { if case .defined(let table) = $0 { table } else { nil } } }
   }
 
-  /// The id of the next table that is made: after all that were ever defined, as far as is known.
+  /// The id of the next table: greater than all known ids, also those of dropped tables.
   var nextTableID: TableID { TableID(UInt32(max(1, slots.withLock { $0.count }))) }
 
   /// The table of an id, if it is defined.
@@ -78,7 +79,7 @@ final class Applier: Sendable {
     if case .defined(let table) = slot(id) { table } else { nil }
   }
 
-  /// Whether what was replayed has dropped the table: changes of it mean nothing any more.
+  /// Whether a replayed commit has dropped the table: its changes are ignored.
   func isDropped(_ id: TableID) -> Bool { if case .dropped = slot(id) { true } else { false } }
 
   private func slot(_ id: TableID) -> Slot {
@@ -94,16 +95,17 @@ final class Applier: Sendable {
     }
   }
 
-  /// Takes note of a change of tables or formats, before the commit that makes it is applied.
+  /// Prepares a change of tables or formats, before the commit that makes it is applied.
   ///
-  /// Makes the column family of a table that is defined (or finds it after a crash: nothing told of it yet).
+  /// Creates the column family of a defined table, or finds it: a crash may have come before the definition was
+  /// applied.
   func prepare(_ change: SystemChange) throws(StoreError) {
     switch change {
     case .define(let record):
       guard case .undefined = slot(record.id) else { return }
       set(.defined(OpenTable(record: record, family: try database.family(record.familyName))), record.id)
     case .drop(let record):
-      // Its family is remembered from the first time on.
+      // The slot has its family from the first call on.
       if isDropped(record.id) { return }
       set(.dropped(record, table(record.id)), record.id)
     case .format(let version): format.withLock { $0 = max($0, version) }
@@ -112,10 +114,10 @@ final class Applier: Sendable {
 
   // MARK: Changes
 
-  /// Brings the changes of batches, the latest first, and the state that they lead to into the database, atomically.
+  /// Writes the changes of batches, the latest first, and the state after them to the database, atomically.
   ///
-  /// After a throw nothing of it shows. `failedBefore` says whether the database was not even asked: then the same can be
-  /// tried again.
+  /// After a throw readers see none of the changes. `failedBefore` says whether the failure came before the ingestion:
+  /// then the same can be tried again.
   func install(
     _ batches: [IndexedBatch], _ state: CommittedState, failedBefore: inout Bool
   ) throws(StoreError) {
@@ -123,7 +125,7 @@ final class Applier: Sendable {
     var system: [SystemChange] = []
     var changes = BatchMerge(batches, .system)
     while let entry = changes.next() {
-      // Proof: the batches are kept by the caller, and nobody changes them.
+      // Proof: the caller keeps the batches, and no thread modifies them.
       let value = unsafe entry.state == .deleted ? nil : RawSpan(_unsafeBytes: entry.value)
       let change = unsafe try SystemChange(key: RawSpan(_unsafeBytes: entry.key), value: value)
       try prepare(change)
@@ -138,9 +140,9 @@ final class Applier: Sendable {
     try takeIn(files)
   }
 
-  /// Takes table files with all that led to a state into the database, atomically, with the definitions of all tables.
+  /// Ingests the table files of a restore with the state after them and the definitions of all tables, atomically.
   ///
-  /// They are moved; after a throw nothing of them shows, and they are where they were.
+  /// The files are moved. After a throw readers see none of them, and the files are in their original places.
   func take(_ files: [TableFilePath], _ state: CommittedState) throws(StoreError) {
     var system: [SystemChange] = []
     for slot in slots.withLock({ $0 }) {
@@ -155,7 +157,7 @@ final class Applier: Sendable {
     try takeIn(files)
   }
 
-  /// Brings all that waits into the database.
+  /// Applies all waiting commits.
   func apply(_ waiting: inout WaitingCommits) throws(StoreError) {
     guard let application = waiting.beginApplication() else { return }
     var failedBefore = false
@@ -163,7 +165,7 @@ final class Applier: Sendable {
     waiting.end(application)
   }
 
-  /// What failed leaves nothing in the directory of files on their way.
+  /// Runs `body`; after a failure it removes the files in the directory of files to ingest.
   private func cleaningUp(_ body: () throws(RocksDBError) -> Void) throws(StoreError) {
     do throws(RocksDBError) { try body() } catch {
       try? directory.removeIngestionFiles()
@@ -181,14 +183,14 @@ final class Applier: Sendable {
     dropFamilies()
   }
 
-  /// Drops the column families of dropped tables, which `offsets` tells to be dropped.
+  /// Drops the column families of tables that are marked as dropped in `offsets`.
   ///
-  /// One that can't be dropped takes room, and no more: the next open drops it.
+  /// A family that can't be dropped only takes space: the next open drops it.
   private func dropFamilies() {
     for case .dropped(let record, let table?) in slots.withLock({ $0 }) {
       try? database.handle.dropColumnFamily(table.family)
       set(.dropped(record, nil), table.id)
-      // RocksDB tells of no end of a stall of a family that is gone.
+      // RocksDB doesn't report the end of a stall of a dropped family.
       forgetStall(table.record.familyName)
     }
   }
@@ -197,14 +199,14 @@ final class Applier: Sendable {
 
   private var offsetsPath: String { "\(directory.ingestion)/offsets.sst" }
 
-  /// Writes what batches change of a table; `nil` if they don't.
+  /// Writes the changes of a table to a table file; `nil` if the batches have none.
   private func write(_ batches: [IndexedBatch], of table: OpenTable) throws(RocksDBError) -> String? {
     var changes = BatchMerge(batches, table.id)
     guard var entry = changes.next() else { return nil }
     let path = "\(directory.ingestion)/\(table.id).sst"
     var file = try database.handle.makeTableFile(at: path, for: table.family)
     while true {
-      // Proof: the batches are kept by the caller, and nobody changes them.
+      // Proof: the caller keeps the batches, and no thread modifies them.
       let key = unsafe RawSpan(_unsafeBytes: entry.key)
       if entry.state == .deleted {
         try file.delete(key)

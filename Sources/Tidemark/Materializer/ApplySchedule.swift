@@ -2,50 +2,51 @@ internal import Changelog
 internal import Glibc
 internal import RocksDB
 
-/// When committed changes are brought into the database, and when `HEAD` is written.
+/// Decides when runs are applied, and when `HEAD` is written.
 ///
-/// A state machine without clock, lock or thread: events come in, ``next(at:compactions:patience:)`` tells what to do.
+/// A state machine without clock, lock or thread: events come in, ``next(at:compactions:patience:)`` returns the next
+/// action.
 ///
 /// Rule R10: the stored offset lags the committed one by bounded bytes and a bounded time.
 struct ApplySchedule: Sendable {
   typealias Instant = ContinuousClock.Instant
 
-  /// What is to be done.
+  /// The next action.
   enum Action: Equatable {
     /// Apply the runs.
     case apply
     /// Write `HEAD`.
     case writeHead
-    /// Nothing before this time, or before the next event.
+    /// Nothing until this time or the next event.
     case wait(until: Instant?)
   }
 
   private enum Retry: Equatable {
     case none
-    /// The last application failed for lack of space, so many times in turn.
+    /// The last `failures` applications failed for lack of space.
     case after(Instant, failures: Int)
   }
 
-  /// An unnoticed end of a stall must not end all work.
+  /// How often to check whether a stall has ended: the notification of its end might be missed.
   private static let stallLook: Duration = .milliseconds(100)
   private static let firstRetry: Duration = .milliseconds(100)
   private static let longestRetry: Duration = .seconds(5)
-  /// How many applications under way the lag tells apart.
+  /// The most entries of ``started``: the lag is exact for so many applications.
   private static let startedCount = 8
 
-  /// From this many changelog bytes on that aren't stored an application is due.
+  /// An application is due from this many changelog bytes after the stored offset on.
   let lagLimitBytes: Int
   private let lagTime: Duration
-  /// What was committed since the last application began.
+  /// Bytes committed since the last application began.
   private var unstoredBytes = 0
-  /// When the first of that was committed.
+  /// When the first of those bytes was committed.
   private var unstoredSince: Instant?
-  /// Where the commits of each application that began end, and what they take; without those known to be stored.
+  /// Of each application that began and isn't known to be stored: the end of its commits, and their bytes.
   private var started: [(end: Offset, bytes: Int)] = []
   /// The budget, the size of the runs, or a caller asks for an application.
   private var isRequested = false
   private var headIsDue = false
-  /// Until when the application that is due waits for compactions; `nil` while none is due.
+  /// The time until which a due application waits for compactions; `nil` while none is due.
   private var heldUntil: Instant?
   private var retry = Retry.none
 
@@ -56,7 +57,7 @@ struct ApplySchedule: Sendable {
 
   // MARK: Events
 
-  /// Bytes were committed; answers whether somebody should look at ``next(at:compactions:patience:)``.
+  /// Bytes were committed; returns whether the job should call ``next(at:compactions:patience:)``.
   mutating func committed(bytes: Int, at now: @autoclosure () -> Instant) -> Bool {
     unstoredBytes += bytes
     var isNews = false
@@ -68,7 +69,7 @@ struct ApplySchedule: Sendable {
     return isNews
   }
 
-  /// An application should begin soon; answers whether that is news.
+  /// Requests an application soon; returns whether none was requested yet.
   @discardableResult
   mutating func request() -> Bool {
     defer { isRequested = true }
@@ -85,13 +86,13 @@ struct ApplySchedule: Sendable {
     (unstoredBytes, unstoredSince, isRequested, heldUntil) = (0, nil, false, nil)
   }
 
-  /// The database has what the last application brought.
+  /// The last application succeeded.
   mutating func applicationSucceeded() {
     retry = .none
     headIsDue = true
   }
 
-  /// An application failed, and nothing has changed: it is due again after a while, which grows from time to time.
+  /// An application failed, and nothing has changed: it is due again after a delay that grows with each failure.
   mutating func applicationFailed(at now: Instant) {
     let failures: Int
     if case .after(_, let former) = retry { failures = former + 1 } else { failures = 1 }
@@ -105,7 +106,7 @@ struct ApplySchedule: Sendable {
 
   // MARK: Answers
 
-  /// How many applications failed in turn.
+  /// How many applications failed in a row.
   var failureCount: Int { if case .after(_, let failures) = retry { failures } else { 0 } }
 
   /// At most how many bytes were committed after the stored offset.
@@ -114,8 +115,8 @@ struct ApplySchedule: Sendable {
     return started.reduce(unstoredBytes) { $0 + $1.bytes }
   }
 
-  /// What to do at a time; `compactions` says whether RocksDB would slow writes down or stop them, and `patience` how long
-  /// an application that becomes due waits for that to end.
+  /// The action at a time; `compactions` says whether RocksDB would slow down or stop writes, and `patience` how long
+  /// an application that becomes due waits for the end of that stall.
   mutating func next(
     at now: Instant, compactions stall: WriteStall, patience: (_ isStalled: Bool) -> Duration
   ) -> Action {
@@ -133,7 +134,7 @@ struct ApplySchedule: Sendable {
     case .delayed where now < held: return .wait(until: min(held, now.advanced(by: Self.stallLook)))
     case .delayed, .none: break
     }
-    // What was asked for is done once, also where there turns out to be nothing to do.
+    // A request is done once, even if there turns out to be nothing to apply.
     (isRequested, heldUntil, unstoredSince) = (false, nil, nil)
     return .apply
   }

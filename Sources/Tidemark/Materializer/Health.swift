@@ -59,7 +59,7 @@ final class Health: Sendable {
       case .commitUnknown, .fenced, .failed: error
       default:
         StoreError(
-          .failed, "the store takes no more writes; mend the cause and reopen it: what was acknowledged is in the log",
+          .failed, "the store takes no more writes; fix the cause and reopen it: acknowledged commits are in the log",
           cause: error)
       }
     let isFirst = state.withLock { state in

@@ -2,21 +2,21 @@ internal import Changelog
 internal import RocksDB
 internal import struct Synchronization.Atomic
 
-/// Told when runs have come into the database, so that whoever reads them lets go of them.
+/// Is told when the database has runs, so that it releases the runs.
 protocol RunHolder: AnyObject, Sendable {
-  /// Lets go of the runs up to a number, and reads those that stay clean instead.
+  /// Releases the runs up to a number, and reads the clean runs instead.
   ///
-  /// Returns what it held, to be freed after the caller's lock is released. Called with the lock of what is committed held.
+  /// The caller holds `committed`. Returns the previous layers, to be freed after that lock is released.
   func forget(upTo number: Int, keeping clean: [Run]) -> ReadLayers
 }
 
-/// A database, runs over it, and the state (offset, receipt, position, stream time) that they lead to.
+/// A database, the runs over it, and the state at their end (offset, receipt, position, stream time).
 ///
-/// It takes commits, brings them into the database (``apply()``), and hands out views. Of whoever feeds it it asks one
-/// thing: that the changelog is durable up to an offset (``LogBarrier``) before changes below it go to the database.
-/// Restore is its bulk mode (``Restore``).
+/// It takes commits, applies them to the database (``apply()``), and hands out views. Before it applies changes below
+/// an offset, it makes the changelog durable up to that offset (``LogBarrier``). Restore is its bulk mode
+/// (``Restore``).
 ///
-/// Locks, in this order as far as they are taken together: `applier`, `head`, `committed`, `views`.
+/// Locks, in this order if taken together: `applier`, `head`, `committed`, `views`.
 final class Materializer: Sendable {
   let directory: StoreDirectory
   let options: StoreOptions
@@ -24,25 +24,25 @@ final class Materializer: Sendable {
   let observer: StoreObserver
   let health: Health
   let usage = StoreUsage()
-  /// Told of each commit, once it can be read.
+  /// Is told of each commit once readers can see it.
   let waiters = CommitWaiters()
   private let barrier: LogBarrier
-  /// Brings runs into the database and writes `HEAD`, on threads that all stores share.
+  /// Applies runs and writes `HEAD`, on threads that all stores share.
   private let work = Scheduler.Job(on: .work)
   /// All changes of the database go through it.
   private let applier: Mutex<Applier>
   private let committed: Mutex<Committed>
   private let head = Mutex<Head?>(nil)
-  /// Whether the last application failed: for commits, which look at it without the lock.
+  /// Whether the last application failed; commits read it without the lock.
   private let lastApplicationFailed = Atomic<Bool>(false)
   private let views: ViewRegistry
-  /// Called with each offset that the database has for good.
+  /// Called with each offset that the database has durably.
   private let stored: (@Sendable (Offset) -> Void)?
 
   private struct Committed: ~Copyable {
     var waiting: WaitingCommits
     var schedule: ApplySchedule
-    /// Who reads runs beside views.
+    /// The holder of runs other than views: the transaction.
     weak var holder: (any RunHolder)?
   }
 
@@ -68,14 +68,14 @@ final class Materializer: Sendable {
 
   /// The last commit.
   var state: CommittedState { committed.withLock { $0.waiting.state } }
-  /// What the database has for good: a crash right now replays from here.
+  /// The offset that the database has durably: after a crash right now, replay begins here.
   var storedOffset: Offset { committed.withLock { $0.waiting.appliedState.offset } }
 
-  /// Lets readers see a commit that is in the changelog, and takes `byteCount` of the changelog into account.
+  /// Makes a logged commit visible to readers, and counts its `byteCount` bytes of the changelog.
   ///
-  /// On return `changes` is a fresh batch (the run kept the original), or the same one. `body` runs at the moment of the
-  /// commit: before it nobody sees the commit, after it all do. Returns what `body` returns, and whether the caller should
-  /// keep the pace (``keepPace(_:)``).
+  /// On return `changes` is a fresh batch (the run kept the original), or the same one. `body` runs at the moment of
+  /// the commit: before it no reader sees the commit, after it all do. Returns the result of `body`, and whether the
+  /// caller should call ``keepPace(_:)``.
   func publish<R>(
     _ changes: inout IndexedBatch, _ state: CommittedState, byteCount: Int, inRunOfItsOwn isAlone: Bool = false,
     _ body: (IndexedBatch, inout WaitingCommits) -> R
@@ -84,7 +84,7 @@ final class Materializer: Sendable {
       committed.waiting.add(&changes, state, inRunOfItsOwn: isAlone)
       let waitingBytes = committed.waiting.byteCount
       usage.setWaiting(bytes: waitingBytes)
-      // Here, so that an application knows which commits it has.
+      // Under this lock, so that an application knows which commits it has.
       var wakes = committed.schedule.committed(bytes: byteCount, at: .now)
       if committed.waiting.isDue, committed.schedule.request() { wakes = true }
       return (wakes, committed.waiting.delay(byteCount) != .zero, body(changes, &committed.waiting))
@@ -94,16 +94,16 @@ final class Materializer: Sendable {
     return (result, isTooFast)
   }
 
-  /// Takes into account that so many bytes of commits were restored and wait.
+  /// Counts `byteCount` changelog bytes of commits that were restored and wait.
   func restored(byteCount: Int) { _ = committed.withLock { $0.schedule.committed(bytes: byteCount, at: .now) } }
 
-  /// Makes a commit of `byteCount` bytes, which was published, wait if commits come faster than the database takes them:
-  /// little at first, so that nobody runs into a wall, and at most ``StoreOptions/commitPatience``.
+  /// Makes a published commit of `byteCount` bytes wait if commits come faster than they are applied: briefly at first,
+  /// so that commits don't suddenly stop, and at most ``StoreOptions/commitPatience``.
   func keepPace(_ byteCount: Int) {
     let delay = committed.withLock { $0.waiting.delay(byteCount) }
     if delay == .zero { return }
     committed.wait(timeout: min(delay ?? options.commitPatience, options.commitPatience)) { committed in
-      // Without room for table files there is nothing to wait for: the next commit is told so (``checkRoom()``).
+      // Without space for table files there is nothing to wait for: the next commit throws (``checkRoom()``).
       guard health.takesWrites, committed.schedule.failureCount == 0 else { return true }
       guard let now = committed.waiting.delay(byteCount) else { return false }
       return delay.map { now < $0 } ?? true
@@ -111,7 +111,7 @@ final class Materializer: Sendable {
     }
   }
 
-  /// Throws `outOfSpace` if runs can't be brought into the database for lack of space, and memory has no room for more.
+  /// Throws `outOfSpace` if runs can't be applied for lack of disk space, and memory has no room for more.
   @inline(__always)
   func checkRoom() throws(StoreError) { if lastApplicationFailed.load(ordering: .relaxed) { try throwIfFull() } }
 
@@ -127,10 +127,10 @@ final class Materializer: Sendable {
       ["directory": directory.path, "tries": failures])
   }
 
-  /// Runs `body` with the state and the runs of a transaction that begins now; no run comes or goes meanwhile.
+  /// Runs `body` with the waiting commits, for a transaction that begins now; no run is added or removed meanwhile.
   func withWaitingCommits<R>(_ body: (inout WaitingCommits) -> R) -> R { committed.withLock { body(&$0.waiting) } }
 
-  /// Remembers, weakly, who holds runs.
+  /// Sets the holder of runs, weakly referenced.
   func attach(_ holder: any RunHolder) { committed.withLock { $0.holder = holder } }
 
   // MARK: Reading
@@ -142,19 +142,19 @@ final class Materializer: Sendable {
     return makeView(of: tables, state, layers, canExpire: canExpire)
   }
 
-  /// A view of a commit, with layers that may have more over them.
+  /// A view of a commit, with layers that may include uncommitted changes.
   func makeView(of tables: OpenTables, _ state: CommittedState, _ layers: ReadLayers, canExpire: Bool = true) -> View {
     views.makeView(of: tables, state, layers, usage, canExpire: canExpire)
   }
 
-  /// Runs `body` with a view of the last commit while none comes or goes.
+  /// Runs `body` with a view of the last commit; no commit is published meanwhile.
   func withViewLocked<R, E: Error>(_ body: (CommittedState, ReadLayers) throws(E) -> R) throws(E) -> R {
     try committed.withLock { (committed) throws(E) in try body(committed.waiting.state, committed.waiting.view()) }
   }
 
-  /// What a key has at this moment, as far as it is committed.
+  /// The current committed value of a key.
   ///
-  /// Looked for in the order in which changes go down, so that none is missed on its way.
+  /// Searches runs before the database, the order in which changes move, so that no change is missed while it moves.
   func find(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
     try health.checkOpen()
     if let found = committed.withLock({ $0.waiting.find(key, in: table.id) }) { return found }
@@ -163,21 +163,21 @@ final class Materializer: Sendable {
 
   // MARK: Applying
 
-  /// Begins to apply when it is due.
+  /// Starts the background job that applies runs when they are due.
   func start() {
     work.start { [weak self] in self?.workOnce() }
-    // RocksDB's threads call these: a reference to this object there could close the database on its own thread.
+    // RocksDB's threads call these: a reference to this object there could close the database on a thread of RocksDB.
     observer.onStallChanged { [work] in work.wake() }
     health.onFailure { [work] in work.wake() }
   }
 
-  /// Stops applying; on return nobody does, but for callers of ``flush()``.
+  /// Stops the background job; on return only callers of ``flush()`` still apply runs.
   func stop() { work.cancel() }
 
-  /// Does what is due, one thing at a time, so that other stores have their turns; answers when to look again.
+  /// Does one due step, so that other stores get their turns; returns when to run again.
   private func workOnce() -> ContinuousClock.Instant? {
     if let failure = health.failure {
-      // A store that takes no writes applies nothing: only reopening it tells what its files hold.
+      // A store that takes no writes applies nothing: only the next open finds out what its files contain.
       endWaits(failure)
       return nil
     }
@@ -194,21 +194,21 @@ final class Materializer: Sendable {
     return now
   }
 
-  /// A store that can't be kept as promised takes no more writes; what it has acknowledged is in the log.
+  /// Stops all writes if `body` fails: acknowledged commits are in the log.
   private func attempt(_ body: () throws(StoreError) -> Void) {
     do throws(StoreError) { try body() } catch {
-      // What is tried again was reported.
+      // A failure that is retried was reported already.
       if error.kind != .outOfSpace || !health.takesWrites { fail(error) }
     }
   }
 
-  /// Brings all that is committed into the database, and writes `HEAD`.
+  /// Applies all commits, and writes `HEAD`.
   func flush() throws(StoreError) {
     try apply()
     try writeHead()
   }
 
-  /// Runs `body` while the database has all that was committed before, and nothing changes it.
+  /// Applies all commits made before, then runs `body` while no other application changes the database.
   func withAllApplied(_ body: () throws(StoreError) -> Void) throws(StoreError) {
     try applier.withLock { applier throws(StoreError) in
       try apply(applier)
@@ -220,10 +220,10 @@ final class Materializer: Sendable {
     try applier.withLock { applier throws(StoreError) in try apply(applier) }
   }
 
-  /// Brings the runs into the database.
+  /// Applies the runs to the database.
   ///
-  /// What fails for lack of space before the database has changed is tried again later, and readers see what they saw. Any
-  /// other failure stops all writes.
+  /// An application that fails for lack of space, before the database has changed, is tried again later; readers notice
+  /// nothing. Any other failure stops all writes.
   private func apply(_ applier: Applier) throws(StoreError) {
     let application = committed.withLock { committed in
       let application = committed.waiting.beginApplication()
@@ -245,7 +245,7 @@ final class Materializer: Sendable {
         lastApplicationFailed.store(true, ordering: .relaxed)
       }
       committed.wake()
-      // Whoever applied: the next try has a time that the job must learn.
+      // Also if this is another thread than the job's: the job must learn the time of the next try.
       work.wake()
       if canTryAgain, error.kind == .outOfSpace {
         observer.postponed(error)
@@ -277,8 +277,8 @@ final class Materializer: Sendable {
     }
   }
 
-  /// Writes `HEAD` unless there is no space for it: an older one is right, only less telling, and the next application
-  /// writes it.
+  /// Writes `HEAD` unless there is no space for it: an older `HEAD` is correct, only less strict, and the next
+  /// application writes it.
   func writeHeadIfThereIsRoom() throws(StoreError) {
     do throws(StoreError) { try writeHead() } catch {
       guard error.kind == .outOfSpace else { throw error }
@@ -312,12 +312,12 @@ final class Materializer: Sendable {
 
   // MARK: Views
 
-  /// Ends the views that are too old; answers when the next one will be.
+  /// Expires the views that are too old; returns when the next one will be too old.
   func expireViews() -> ContinuousClock.Instant? {
     views.expire(at: .now) { observer.expired(snapshotAt: $0.state.offset, after: $1) }
   }
 
-  /// Called when the first view is there that may expire.
+  /// Sets a closure that is called when the first view is made that may expire.
   func onFirstView(_ body: @escaping @Sendable () -> Void) { views.onFirst(body) }
 }
 

@@ -1,35 +1,35 @@
 internal import Changelog
 
-/// A snapshot of the database that views share, for as long as there are any: the store remembers it weakly.
+/// A snapshot of the database that views share while there are any: the store references it weakly.
 ///
-/// An object of its own, as keeping one that somebody refers to weakly takes longer, at each read.
+/// A separate object, since retaining an object with weak references takes longer, at each read.
 private final class SharedSnapshot: Sendable {
   let snapshot: DatabaseSnapshot
 
   init(_ database: SharedDatabase) { snapshot = DatabaseSnapshot(database) }
 }
 
-/// What is committed: runs in memory, and the database below them.
+/// The committed changes: runs in memory, and the database below them.
 ///
-/// A commit joins the run that grows. Runs are applied to the database together, with the state of the last commit: so a key
-/// that changes often is written once, and small commits cost what large ones cost. What readers see is the same before,
-/// while and after runs are applied.
+/// A commit joins the growing run. Runs are applied to the database together, with the state of the last commit. So a
+/// key that changes often is written once, and a change costs the same in small and in large commits. Readers see the
+/// same rows before, during and after an application.
 struct WaitingCommits: ~Copyable {
   /// Runs on their way into the database.
   struct Application {
     /// The latest first.
     let batches: [IndexedBatch]
-    /// The state that they lead to.
+    /// The state after the last of their commits.
     let state: CommittedState
     fileprivate let byteCount: Int
-    /// That of its last run.
+    /// The number of its last run.
     fileprivate let lastNumber: Int
-    // Taken before the database changes: views that are made meanwhile read at it.
+    // Taken before the database changes: views that are made during the application read at this snapshot.
     fileprivate let snapshot: SharedSnapshot
     fileprivate let begin = ContinuousClock.now
   }
 
-  /// How many applied runs may stay to be read: each makes a read that goes to the database a little slower.
+  /// The most applied runs that stay in memory for reads: each makes a read that goes to the database a little slower.
   private static let cleanCount = 4
   /// Sealed runs below this size are merged, so that views have few.
   private static let smallRunBytes = 1 << 20
@@ -39,17 +39,17 @@ struct WaitingCommits: ~Copyable {
   private(set) var pace: ApplyPace
   /// The last commit.
   private(set) var state: CommittedState
-  /// What the database has.
+  /// The state that the database has.
   private(set) var appliedState: CommittedState
   private var growing: Run
-  /// Sealed, the oldest first.
+  /// Sealed runs, the oldest first.
   private var sealed: [Run] = []
-  /// How many of them are being applied.
+  /// How many of the sealed runs are being applied.
   private var applyingCount = 0
-  /// Applied, and kept to be read, the latest first.
+  /// Applied runs that stay in memory for reads, the latest first.
   private var clean: [Run] = []
   private let cleanBytes: Int
-  /// Counts how often ``current`` became something else.
+  /// Counts the changes of ``current``.
   private(set) var turn = 0
   /// ``current``, once it was asked for in this turn.
   private var madeCurrent: ReadLayers?
@@ -67,11 +67,11 @@ struct WaitingCommits: ~Copyable {
     growing = Run(options.budget, number: 1)
   }
 
-  /// From this many bytes on runs are to be applied.
+  /// Runs are due for application from this many bytes on.
   var limitBytes: Int { pace.limitBytes }
-  /// Whether the database lacks something.
+  /// Whether the database has all commits.
   var isEmpty: Bool { state == appliedState }
-  /// What the runs take that the database lacks.
+  /// Memory of the runs that the database lacks, in bytes.
   var byteCount: Int { sealed.reduce(growing.byteCount) { $0 + $1.byteCount } }
   /// Whether runs should be applied.
   var isDue: Bool { !isEmpty && (byteCount >= limitBytes || budget.asksForCommit) }
@@ -81,12 +81,12 @@ struct WaitingCommits: ~Copyable {
 
   // MARK: Commits
 
-  /// Takes the changes of a commit that is logged; on return `changes` is a fresh batch, or the same one.
+  /// Takes the changes of a logged commit; on return `changes` is either the same batch, emptied, or a fresh one.
   ///
-  /// With `inRunOfItsOwn`, the changes come from another thread than the transaction's, which reads the run that grows without
-  /// the lock.
+  /// Pass `inRunOfItsOwn` if another thread than the transaction's commits: the transaction reads the growing run
+  /// without the lock, so the changes must not join it.
   mutating func add(_ changes: inout IndexedBatch, _ state: CommittedState, inRunOfItsOwn isAlone: Bool = false) {
-    // A large batch isn't copied.
+    // A large batch gets its own run, so it isn't copied.
     if isAlone || changes.byteCount >= limitBytes / 8 { seal() }
     if growing.isEmpty { currentChanged() }
     growing.add(&changes)
@@ -111,7 +111,7 @@ struct WaitingCommits: ~Copyable {
     self.state = state
   }
 
-  /// The database has commits that didn't wait.
+  /// Notes that the database has commits that were applied without waiting in a run.
   mutating func applied(_ state: CommittedState) {
     self.state = state
     appliedState = state
@@ -127,8 +127,8 @@ struct WaitingCommits: ~Copyable {
 
   // MARK: Readers
 
-  /// What a transaction reads below its own changes, over the database as it is at each moment: right until its next commit,
-  /// also if the database has some of the runs meanwhile.
+  /// The layers that a transaction reads below its own changes, over the current database: valid until the next commit,
+  /// even if runs are applied meanwhile.
   var current: ReadLayers {
     mutating get {
       if let madeCurrent { return madeCurrent }
@@ -145,7 +145,7 @@ struct WaitingCommits: ~Copyable {
     madeCurrent = nil
   }
 
-  /// What is committed of a key and may not be in the database yet; `nil` if that doesn't change it.
+  /// The value or deletion of a key in the runs; `nil` if no run has the key.
   func find(_ key: RawSpan, in table: TableID) -> FoundValue? {
     if let entry = growing.changes.find(key, in: table) { return FoundValue(copying: entry) }
     for run in sealed.reversed() {
@@ -154,7 +154,7 @@ struct WaitingCommits: ~Copyable {
     return nil
   }
 
-  /// What a view of the last commit reads.
+  /// The layers of a view of the last commit.
   mutating func view() -> ReadLayers {
     seal()
     mergeSmallRuns()
@@ -163,7 +163,7 @@ struct WaitingCommits: ~Copyable {
       runs: sealed.reversed(), version: DatabaseVersion(database: database, snapshot: shared.snapshot), keeping: shared)
   }
 
-  /// Goes on without an application that failed: its runs are applied with later ones.
+  /// Ends a failed application: its runs are applied with later ones.
   mutating func cancel(_ application: borrowing Application) { applyingCount = 0 }
 
   private mutating func takeSnapshot() -> SharedSnapshot {
@@ -173,7 +173,7 @@ struct WaitingCommits: ~Copyable {
     return taken
   }
 
-  /// Merges the last runs as long as they are of a size, so that there are few after many views.
+  /// Merges the last runs while they have similar sizes, so that there are few runs after many views.
   private mutating func mergeSmallRuns() {
     while sealed.count >= applyingCount + 2 {
       let (older, later) = (sealed[sealed.count - 2], sealed[sealed.count - 1])
@@ -191,12 +191,13 @@ struct WaitingCommits: ~Copyable {
 
   // MARK: Applying
 
-  /// How long the next application should wait for compactions at most (``ApplyPace/patience(isStalled:)``).
+  /// The longest time that the next application should wait for compactions (``ApplyPace/patience(isStalled:)``).
   mutating func patience(isStalled: Bool) -> Duration { pace.patience(isStalled: isStalled) }
 
-  /// Begins to bring all runs into the database; `nil` if it lacks nothing.
+  /// Begins an application of all runs; `nil` if the database has all commits.
   ///
-  /// ``end(_:)`` is due once it has them. If that fails, they stay, and with them what readers see.
+  /// Call ``end(_:)`` once the database has the runs, or ``cancel(_:)`` after a failure: the runs stay then, and
+  /// readers still find them.
   mutating func beginApplication() -> Application? {
     if isEmpty { return nil }
     seal()
@@ -206,7 +207,7 @@ struct WaitingCommits: ~Copyable {
       lastNumber: growing.number - 1, snapshot: takeSnapshot())
   }
 
-  /// The database has what was begun; answers the number of its last run, and what stays clean.
+  /// Ends an application that the database has; returns the number of its last run, and the clean runs.
   @discardableResult
   mutating func end(_ application: Application) -> (lastNumber: Int, clean: [Run]) {
     let now = ContinuousClock.now
@@ -224,7 +225,7 @@ struct WaitingCommits: ~Copyable {
     return (application.lastNumber, clean)
   }
 
-  /// Keeps the latest of what was applied, as far as it may stay.
+  /// Drops clean runs beyond the limits, the oldest first.
   private mutating func dropCleanRuns() {
     if budget.asksForCommit { clean.removeAll() }
     var room = min(cleanBytes, budget.spareBytesOfAStore)

@@ -41,7 +41,7 @@ public struct OpenProgress: Sendable {
   func report(orCancelFor progress: (OpenProgress) throws -> Void) throws(StoreError) {
     do { try progress(self) } catch {
       throw StoreError(
-        .cancelled, "it was cancelled by whoever is told of progress",
+        .cancelled, "cancelled by the progress closure",
         ["phase": phase.rawValue, "offset": offset, "end": endOffset], cause: error)
     }
   }

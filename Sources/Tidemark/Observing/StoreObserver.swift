@@ -82,7 +82,7 @@ final class StoreObserver: Sendable {
   /// What a restore had sorted is damaged.
   func discardedRuns(_ error: StoreError) {
     logger.warning(
-      "what a restore had sorted is damaged; the changelog is read again", metadata: ["error": "\(error)"])
+      "sorted runs of a restore are damaged; the changelog is read again", metadata: ["error": "\(error)"])
   }
 
   func opened(_ directory: StoreDirectory, at offset: Offset, epoch: Int32, in duration: Duration) {
@@ -127,7 +127,7 @@ final class StoreObserver: Sendable {
 
   /// Runs can't be written to table files for lack of space, and stay in memory and in the changelog.
   func postponed(_ error: StoreError) {
-    logger.warning("there is no space for table files; commits wait in memory, and it is tried again", error: error)
+    logger.warning("there is no space for table files; commits wait in memory, and the store tries again", error: error)
   }
 
   // MARK: While it works

@@ -1,26 +1,27 @@
 internal import Changelog
 
-/// What a read looks at: runs of commits, the latest first, and the database below them.
+/// The layers that a read searches: runs of commits, the latest first, and the database below them.
 ///
-/// Snapshots, transactions, readers and reads of a store that is being restored all find keys and scan rows through this
-/// one value. A transaction lays its changes over it.
+/// Snapshots, transactions, readers and reads during a restore all find keys and scan rows through this one value. A
+/// transaction searches its own changes first.
 struct ReadLayers: Sendable {
-  /// What the database may lack, the latest first.
+  /// Runs that the database may lack, the latest first.
   var runs: [Run]
-  /// Below those, runs that the database has, too: keys are found in memory there, scans needn't look.
+  /// Below these, clean runs, which the database has, too: point reads search them to save a read of the database;
+  /// scans needn't.
   var clean: [Run] = []
   let version: DatabaseVersion
-  /// Lives as long as these are read.
+  /// Kept alive as long as these layers are in use.
   var keeping: (any AnyObject & Sendable)?
 
-  /// What a key has.
+  /// The value of a key.
   @inline(__always)
   func find(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
     if let found = findInRuns(key, in: table.id) { return found }
     return try version.find(key, in: table)
   }
 
-  /// What the runs say about a key; `nil` if none changes it.
+  /// The value or deletion of a key in the runs; `nil` if no run has the key.
   @inline(__always)
   func findInRuns(_ key: RawSpan, in table: TableID) -> FoundValue? {
     for run in runs { if let entry = run.changes.find(key, in: table) { return FoundValue(entry, in: run) } }
@@ -28,7 +29,7 @@ struct ReadLayers: Sendable {
     return nil
   }
 
-  /// The rows of a range of a table, and over them those of `changes`.
+  /// The rows of a range of a table, with `changes` over them.
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder, under changes: IndexedBatch? = nil)
     -> ByteCursor
   {

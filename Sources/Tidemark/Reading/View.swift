@@ -90,7 +90,7 @@ final class View: ReadSource, @unchecked Sendable {
   // MARK: Expiry
 
   private var expiredError: StoreError {
-    StoreError(.snapshotExpired, "the snapshot is older than the store lets one grow; take another")
+    StoreError(.snapshotExpired, "the snapshot is older than the store's snapshotExpiry; take another")
   }
 
   /// Throws `snapshotExpired` once it has expired.

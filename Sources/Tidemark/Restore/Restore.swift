@@ -3,23 +3,23 @@ internal import Foundation
 
 /// Replays changelog records into a store.
 ///
-/// What is left to replay after a crash most often fits into memory, and waits there like commits do: the store is ready as
-/// soon as it is read. More than that is sorted outside of memory: the changes are written as sorted runs
-/// (``SortedRuns``), while the next are read; at the end the runs are merged, on all cores, into table files that have no
-/// keys in common (``PartWriters``), which the database takes in one step together with the offset. So each row is written
-/// once, nothing is left to compactions, and what a crash interrupts goes on where it was.
+/// Most replays after a crash fit into memory: the changes wait in runs, as after commits, and the store is ready once
+/// the changelog is read. A larger replay sorts the changes outside of memory: it writes them as sorted runs
+/// (``SortedRuns``) while it reads the next. At the end, all cores merge the runs into table files that have no keys in
+/// common (``PartWriters``), and the database ingests these in one step together with the offset. So each row is
+/// written once, no compaction is needed afterwards, and the next open resumes an interrupted restore.
 struct Restore {
-  /// What is worth a run of its own.
+  /// The least size of a sorted run.
   private static let leastBytes = 1 << 20
-  /// How many times what fits into memory a replay has to promise before it is sorted outside of it from the start.
+  /// Sort externally from the start only if the estimated replay exceeds `certainty` × the memory limit.
   private static let certainty = 2.0
 
   private let changelog: any Changelog
   private let applier: Applier
-  /// The store's, where sorted runs are kept.
+  /// The store's directory, where sorted runs are kept.
   private let directory: StoreDirectory
   private let budget: MemoryBudget
-  /// At most how many changelog bytes wait.
+  /// The most changelog bytes that wait in memory.
   private let lagBytes: Int
   private let begin: ContinuousClock.Instant
   /// Called when sorted runs turned out to be damaged, and the changelog is read again.
@@ -56,7 +56,7 @@ struct Restore {
     do throws(StoreError) {
       return try replay(runs, &waiting, to: end, &progress, report)
     } catch {
-      // The changelog still has all that they have.
+      // The changelog still has all changes of the runs.
       guard runs.areDamaged else { throw error }
       discarded(error)
     }
@@ -70,7 +70,7 @@ struct Restore {
     _ report: (OpenProgress) throws(StoreError) -> Void
   ) throws(StoreError) -> Int {
     try runs.defineTables(applier)
-    // A merge that was begun is finished first: its parts count for these runs.
+    // A merge that was begun is finished first: its parts belong to exactly these runs.
     if try runs.plan() != nil || runs.isFull { try merge(runs, &waiting, &progress, report) }
     var state = runs.end
     progress.beginReading(at: state.offset, bytes: byteCount(from: state.offset, to: end))
@@ -79,7 +79,7 @@ struct Restore {
     try changelog.read(from: state.offset, to: end) { (commit) throws(StoreError) in
       guard commit.previousReceipt == state.receipt else {
         throw StoreError(
-          .wrongChangelog, "a commit of the changelog doesn't follow the one before: the changelog was forked",
+          .wrongChangelog, "a commit of the changelog doesn't follow the previous one: the changelog was forked",
           ["offset": commit.baseOffset])
       }
       state = CommittedState(
@@ -122,7 +122,7 @@ struct Restore {
         try applier.prepare(try SystemChange(key: key, value: value))
         known = nil
       } else if table != known {
-        // It was dropped later, as a restore has found that was interrupted.
+        // The table is dropped by a later commit, which an interrupted restore has already read.
         if applier.isDropped(table) { return }
         guard applier.table(table) != nil else {
           throw StoreError(.corrupted, "the changelog has a record of a table that it doesn't define", ["table": table])
@@ -134,9 +134,10 @@ struct Restore {
     sorter.hold()
   }
 
-  /// Throws if the disk has not even half the room that the runs take, going by the first of them.
+  /// Throws `outOfSpace` if the disk has less than half the space for all runs, estimated from the first of them.
   ///
-  /// What runs out on the way is an error as well, and the next open goes on there: so better a try too many.
+  /// Only half, since a try too many costs little: a restore that runs out of space later is an error as well, and the
+  /// next open resumes it.
   private func checkRoom(_ runs: SortedRuns, to end: Offset, greatestBytes: Int) throws(StoreError) {
     guard let first = runs.runs.first, let free = FileSystem.freeBytes(at: directory.path) else { return }
     let share = share(of: first.startOffset, first.end.offset, end)
@@ -144,12 +145,12 @@ struct Restore {
     let needed = whole - Double(first.byteCount)
     guard Double(free) < needed / 2 else { return }
     throw StoreError(
-      .outOfSpace, "the disk has too little room for the restore; make room and open the store again",
+      .outOfSpace, "the disk has too little space for the restore; make room and open the store again",
       ["directory": directory.path, "free bytes": free, "needed bytes, about": Int(needed)])
   }
 
-  /// Which share of the commits from `start` to `end` lies before `middle`: of their bytes or, where the changelog can't
-  /// tell those, of the offsets, which count small records like large ones.
+  /// The share of the commits from `start` to `end` that lies before `middle`: of their bytes or, if the changelog
+  /// can't count bytes, of their offsets.
   private func share(of start: Offset, _ middle: Offset, _ end: Offset) -> Double {
     if let part = byteCount(from: start, to: middle), let whole = byteCount(from: start, to: end), part > 0 {
       return Double(part) / Double(whole)
@@ -161,16 +162,17 @@ struct Restore {
     RestoreProgress(from: start, to: end, bytes: byteCount(from: start, to: end), since: begin)
   }
 
-  /// How many bytes commits take; `nil` if that isn't known, which costs no more than a good estimate.
+  /// Bytes of commits; `nil` if unknown, which only makes estimates worse.
   private func byteCount(from start: Offset, to end: Offset) -> Int? {
     (try? changelog.byteCount(from: start, to: end)) ?? nil
   }
 
-  /// How much is sorted together, where a sorter has what was read so far since the last run.
+  /// The size of the next sorted run; `sorter` has the changes that were read since the last run.
   ///
-  /// What may fit into memory isn't sorted outside of it. Of the rest, a crash costs the run that is read and the one that is
-  /// written. So the first are small: what is lost is a share of what this process did, however soon it is killed, and each
-  /// start brings the restore forward. They end as large as memory allows, so that few are merged.
+  /// A replay that may fit into memory isn't sorted externally. Otherwise, a crash loses the run that is being read and
+  /// the run that is being written. So the first runs are small and later ones grow with the work of this process: a
+  /// crash loses only a share of that work, and each process makes progress even if it is killed soon. The last runs
+  /// are as large as memory allows, so that few runs are merged.
   private func limitBytes(
     of sorter: RecordSorter, _ progress: RestoreProgress, _ waiting: borrowing WaitingCommits, _ runs: SortedRuns
   ) -> Int {
@@ -202,7 +204,7 @@ struct Restore {
       }
       try applier.take(files, runs.end)
     } catch {
-      // Also a part that a former restore has left.
+      // Also if the damaged file is a part of an interrupted restore.
       if error.kind == .corrupted { runs.areDamaged = true }
       throw error
     }
@@ -211,7 +213,7 @@ struct Restore {
     try runs.removeAll(startingAgainFrom: runs.end)
   }
 
-  /// The tables of a plan's parts; `nil` for one that was dropped.
+  /// The tables of a plan's parts; `nil` for a dropped table.
   private func tables(of plan: MergePlan) throws(StoreError) -> [OpenTable?] {
     var tables: [OpenTable?] = []
     for part in plan.parts {

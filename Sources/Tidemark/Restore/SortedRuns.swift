@@ -1,35 +1,36 @@
 internal import Changelog
 
-/// The sorted runs of a restore: files that one after the other lead from the stored state to a later commit.
+/// The sorted runs of a restore: a chain of files with the changes from the stored state to a later commit.
 ///
 /// ```
 /// DIR/restore/N.run     a sorted run
-/// DIR/restore/PLAN      how they are being merged, once they are (``MergePlan``)
+/// DIR/restore/PLAN the plan of their merge, once it has begun (``MergePlan``)
 /// DIR/restore/N.sst     a merged part
 /// ```
 ///
-/// They survive the death of the process and a loss of power, and the next restore goes on behind them. One thread uses it.
+/// The files survive the death of the process and a loss of power, and the next restore resumes after them. One thread
+/// uses the object.
 final class SortedRuns {
-  /// How much of its memory budget a store may take for blocks that are merged.
+  /// A store's merge may take one part in `budgetShare` of the memory budget for blocks.
   private static let budgetShare = 8
-  /// How many there may be before they are merged: each is an open file.
+  /// The most runs before a merge: each is an open file.
   static let greatestCount = max(16, min(256, FileSystem.openFilesLimit / 8))
 
   let directory: String
   let storage: any Storage
   private(set) var runs: [SortedRun] = []
-  /// Where they lead.
+  /// The state after the last run.
   private(set) var end: CommittedState
   private let budget: MemoryBudget
   private var writing: BackgroundTask?
-  /// What they take on the disk.
+  /// Bytes of the runs on the disk.
   private(set) var byteCount = 0
-  /// How much of that was written here, not by a former restore.
+  /// Bytes of the runs that this restore wrote, not an earlier one.
   private(set) var writtenBytes = 0
-  /// Whether one was found damaged when it was read.
+  /// Whether a read has found damage in a run.
   var areDamaged = false
 
-  /// Finds what a former restore has left that leads on from `start`; all else is removed.
+  /// Finds the runs of an interrupted restore that continue from `start`, and removes all other files.
   init(_ store: StoreDirectory, from start: CommittedState, _ changelog: any Changelog, _ budget: MemoryBudget)
     throws(StoreError)
   {
@@ -45,7 +46,7 @@ final class SortedRuns {
       byteCount += run.byteCount
       end = run.end
     }
-    // The log may have lost its end since, or be another's by now.
+    // The log may have lost its end since, or may be another log by now.
     if !runs.isEmpty {
       var receipt: Receipt?
       if try end.offset <= changelog.offsets().end {
@@ -62,26 +63,26 @@ final class SortedRuns {
 
   var isEmpty: Bool { runs.isEmpty && writing == nil }
 
-  /// Whether so many runs are there that they should be merged before there are more.
+  /// Whether the runs should be merged before more are written.
   var isFull: Bool {
     let count = runs.count + (writing == nil ? 0 : 1)
     return count >= Self.greatestCount || (count >= 2 && cursorBytes >= room)
   }
 
-  /// How much memory merging may take.
+  /// Bytes of memory that a merge may take.
   private var room: Int { budget.bytes / Self.budgetShare }
 
-  /// How much memory a cursor over each of them takes.
+  /// Bytes of memory for one cursor over each run.
   var cursorBytes: Int { runs.reduce(0) { $0 + $1.greatestBlockBytes } }
 
-  /// How many parts may be merged at once.
+  /// The most parts that are merged at once.
   var writerCount: Int { max(1, min(PartWriters.greatestCount, room / max(cursorBytes, 1))) }
 
   private func path(_ index: Int) -> String { "\(directory)/\(index).run" }
 
-  /// Sorts changes, which lead from the last run to a commit, and writes them, on a thread of its own.
+  /// Sorts the changes after the last run, up to `state`, and writes them as a run, on a background thread.
   ///
-  /// Waits for the run before.
+  /// Waits for the previous run first.
   func write(_ sorter: RecordSorter, to state: CommittedState) throws(StoreError) {
     try finishWriting()
     if runs.isEmpty { try storage.makeDirectory(directory) }
@@ -109,7 +110,7 @@ final class SortedRuns {
     writtenBytes += run.byteCount
   }
 
-  /// Has the tables defined that the runs define.
+  /// Defines the tables whose definitions are in the runs.
   func defineTables(_ applier: Applier) throws(StoreError) {
     for run in runs {
       do throws(StoreError) { try Self.defineTables(run, applier) } catch {
@@ -136,7 +137,7 @@ final class SortedRuns {
 
   private var planPath: String { directory + "/PLAN" }
 
-  /// The plan by which they are being merged; `nil` if that wasn't begun.
+  /// The plan of the merge; `nil` if no merge was begun.
   func plan() throws(StoreError) -> MergePlan? {
     guard !runs.isEmpty, let bytes = try storage.contents(of: planPath, upTo: .max),
       let plan = MergePlan(decoding: bytes),
@@ -145,10 +146,10 @@ final class SortedRuns {
     return plan
   }
 
-  /// Plans how to merge them, for good: after a crash, too.
+  /// Makes the plan of the merge, which also holds after a crash.
   func makePlan() throws(StoreError) -> MergePlan {
     let plan = MergePlan(runs, leadingTo: end)
-    // Parts of another plan must not be taken for this one's.
+    // Parts of another plan must not be taken for parts of this one.
     for name in try storage.list(directory) ?? [] where name.hasSuffix(".sst") {
       try storage.unlink("\(directory)/\(name)")
     }
@@ -157,10 +158,10 @@ final class SortedRuns {
     return plan
   }
 
-  /// Removes all of them, and what they were merged to; the next begin behind a commit.
+  /// Removes all runs and merged parts; the next runs begin after `state`.
   func removeAll(startingAgainFrom state: CommittedState) throws(StoreError) {
     try? finishWriting()
-    // Nothing counts without it, so it goes first.
+    // The plan is removed first: without it the other files are ignored.
     try storage.unlink(planPath)
     runs = []
     (byteCount, writtenBytes) = (0, 0)

@@ -3,7 +3,7 @@ internal import RocksDB
 
 /// The steps of opening, in their order: the files are checked before the database is opened for writing.
 ///
-/// ``OpeningChecks`` looks at what is there; here the parts are put together, the changelog is replayed, and the declared
+/// ``OpeningChecks`` checks the files. Here the parts are put together, the changelog is replayed, and the declared
 /// tables are defined.
 struct Opening {
   let directory: StoreDirectory
@@ -12,7 +12,7 @@ struct Opening {
   private let lock: FileLock
   private let begin = ContinuousClock.now
 
-  /// Takes the directory's lock; throws `locked` while another has it.
+  /// Takes the directory's lock; throws `locked` while another store object has it.
   init(_ directory: StoreDirectory, _ changelog: (any Changelog)?, _ options: StoreOptions) throws(StoreError) {
     let options = try options.validated()
     if !options.createIfMissing, try !directory.hasHead, try !directory.hasDatabase {
@@ -20,7 +20,7 @@ struct Opening {
     }
     try directory.create()
     lock = try directory.takeLock()
-    // What can't be removed takes room, and no more.
+    // Directories that can't be removed only take space.
     try? directory.removeDeadStagings(ownsStore: true)
     self.directory = directory
     given = changelog
@@ -39,11 +39,11 @@ struct Opening {
       stored = try checks.storedState()
     }
     let tail = given == nil ? try TailLog.open(in: directory, options, stored) : nil
-    // Proof of `!`: there is the one or the other.
+    // Proof of `!`: there is either `given` or `tail`.
     let changelog: any Changelog = given ?? tail!
     try checks.check(changelog, isThatOf: stored)
     let writer = try changelog.openWriter()
-    // Not before: whoever has the writer has the name that metrics go by.
+    // Only with the writer open: its holder owns the `store` name of the metrics.
     let observer = StoreObserver(options, directory, given?.identity)
     observer.recovered(writer.recovery)
     do throws(StoreError) {
@@ -68,7 +68,7 @@ struct Opening {
       startingAt: CommittedState(offset: .zero, receipt: Receipt(startOf: identity)), of: identity,
       hasTailLog: tail != nil)
     var waiting = WaitingCommits(parts.database, options, state)
-    // Before the changelog is replayed, and again after it: the changelog may define more.
+    // Before the changelog is replayed, and again after the replay: the changelog may define more tables.
     _ = try parts.tables(declared: declared)
     var rate = ReplayRate()
     let restoredBytes = try restore(
@@ -79,11 +79,11 @@ struct Opening {
     }
     let tables = try matchTables(parts, declared)
     var trimmed: (@Sendable (Offset) -> Void)?
-    // What can't be deleted is deleted the next time.
+    // Segments that can't be deleted are deleted the next time.
     if let tail { trimmed = { _ = try? tail.deleteCommits(below: $0, keepsLastCommit: false) } }
     let materializer = Materializer(
       parts, waiting, lagLimitBytes: options.lagLimitBytes(rate), stored: trimmed)
-    // What waits lags like what is committed.
+    // Restored changes that wait count as lag, like commits.
     if restoredBytes > 0 { materializer.restored(byteCount: restoredBytes) }
     let store = OpenStore(
       materializer: materializer, writer: StoreWriter(materializer, writer, tables.open), changelog: changelog,
@@ -96,7 +96,7 @@ struct Opening {
     return store
   }
 
-  /// Shows what is stored to whoever wants to read while the rest is restored.
+  /// Hands out a snapshot of the stored state, for reads while the rest is restored.
   private func show(
     _ parts: OpenDatabase, _ declared: [any TableDefinition], _ whileRestoring: ((Snapshot) -> Void)?
   ) -> () throws(StoreError) -> Void {
@@ -107,18 +107,18 @@ struct Opening {
     }
   }
 
-  /// Replays the changelog from the stored offset on; answers how many of its bytes wait in memory afterwards.
+  /// Replays the changelog from the stored offset on; returns how many changelog bytes wait in memory afterwards.
   private func restore(
     _ parts: OpenDatabase, _ changelog: any Changelog, _ writer: any ChangelogWriter, _ barrier: LogBarrier,
     _ waiting: inout WaitingCommits, _ show: () throws(StoreError) -> Void,
     _ progress: (OpenProgress) throws(StoreError) -> Void
   ) throws(StoreError) -> Int {
-    // R3 also for what restore applies: it may come from a log whose end was never synced.
+    // R3 also holds for a restore: the end of the log may never have been synced.
     try writer.sync()
     try barrier.raise(to: writer.endOffset)
     if waiting.state.offset < writer.endOffset { try show() }
     return try withoutActuallyEscaping(show) { (show) throws(StoreError) in
-      // A crash on the way must find `HEAD` telling of what is applied.
+      // After a crash during the restore, `HEAD` must name the applied state.
       var head: Head?
       let restore = Restore(
         changelog, parts.applier, directory, options.budget, lagBytes: options.storedLagBytes, since: begin,
@@ -134,7 +134,9 @@ struct Opening {
     }
   }
 
-  /// Matches the declared tables with those that the store has; those that it lacks get ids, and are still to be defined.
+  /// Matches the declared tables with the store's.
+  ///
+  /// Tables that the store lacks get ids; the caller must define them.
   private func matchTables(
     _ parts: OpenDatabase, _ declared: [any TableDefinition]
   ) throws(StoreError) -> (open: OpenTables, missing: [TableRecord]) {
@@ -149,7 +151,7 @@ struct Opening {
         let made = TableRecord(
           id: nextID, name: table.name, keyFormat: table.keyFormat, valueFormat: table.valueFormat)
         nextID = TableID(nextID.value + 1)
-        // Its family is made here, and its row comes with the commit that defines it.
+        // The column family is created here; the commit that defines the table writes its row.
         try parts.applier.prepare(.define(made))
         missing.append(made)
         record = made

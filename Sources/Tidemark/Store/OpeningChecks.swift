@@ -85,7 +85,7 @@ struct OpeningChecks {
     }
     guard receipt == state.receipt else {
       throw StoreError(
-        .wrongChangelog, "the changelog's history is another than the store's: it was forked",
+        .wrongChangelog, "the changelog's history differs from the store's: the changelog was forked",
         [
           "directory": directory.path, "stored offset": state.offset, "stored receipt": state.receipt,
           "changelog's receipt": receipt,

@@ -74,7 +74,7 @@ extension StateStore {
   ) throws(StoreError) {
     if let checkpoint, checkpoint.offset > past.end {
       throw StoreError(
-        .invalidArgument, "the checkpoint is later than the point; name an earlier one",
+        .invalidArgument, "the checkpoint is later than the given offset or time; name an earlier one",
         ["checkpoint": checkpoint.directory, "its offset": checkpoint.offset, "offset of the point": past.end])
     }
     if let stored = try? StoredState.read(partial, .forOneLook),
@@ -118,7 +118,7 @@ extension Checkpoint {
       // Before it is opened for writing: what is damaged must not become a state of its own.
       let copy = try Checkpoint.unverified(partial)
       guard copy.offset == offset, copy.receipt == receipt else {
-        throw StoreError(.corrupted, "the checkpoint isn't what it was", ["directory": directory])
+        throw StoreError(.corrupted, "the checkpoint has changed", ["directory": directory])
       }
       try Self.rewriteIdentity(in: partial, changelog.identity, options)
       forked = try Checkpoint.verified(partial)

@@ -84,7 +84,7 @@ extension StateStore {
     let home = FileSystem.absolute(store.directory.path)
     guard place != home, !place.hasPrefix(home + "/") else {
       throw StoreError(
-        .invalidArgument, "a checkpoint inside the store's directory would be lost with it; take one elsewhere",
+        .invalidArgument, "a checkpoint inside the store's directory would be lost with it; take it elsewhere",
         ["checkpoint": directory, "store": store.directory.path])
     }
     let checkpoint = try Checkpoint.verified(directory, store.directory.fileSystem)

@@ -66,7 +66,7 @@ public final class StateStore: Sendable {
     do throws(E) { result = try body(&transaction) } catch { return .failure(error) }
     guard transaction.core === core else {
       throw StoreError(
-        .invalidArgument, "nothing is committed: the closure of a write put another transaction in its place")
+        .invalidArgument, "nothing is committed: the closure of a write replaced its transaction")
     }
     try core.endClosure()
     try transaction.commit(position)

@@ -70,7 +70,7 @@ extension StateStore {
     if try changelog.offsets().start > .zero {
       guard let checkpoint = try store.directory.baseCheckpoint(of: changelog) else {
         throw StoreError(
-          .invalidArgument, "the changelog was deleted below an offset, and no checkpoint is known that covers it",
+          .invalidArgument, "the changelog was deleted below an offset that no known checkpoint covers",
           ["file": store.directory.base])
       }
       try checkpoint.copy(to: scratch)

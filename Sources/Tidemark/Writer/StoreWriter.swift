@@ -2,16 +2,16 @@ internal import Changelog
 
 /// The writer half of a store: the one transaction, and the steps of its commit.
 ///
-/// A commit is *sealed* (its net changes become the records of one commit), *appended* to the changelog, and *published* to
-/// the materializer, where readers find it. The steps are apart, so that one append may carry the commits of several
-/// stores.
+/// A commit is *sealed* (its net changes become the records of one commit), *appended* to the changelog, and
+/// *published* to the materializer, where readers find it. The steps are separate functions, so that one append may
+/// carry the commits of several stores.
 ///
 /// Locks: `pipeline` is held across the three steps, and taken before any lock of the materializer.
 final class StoreWriter: Sendable {
   let materializer: Materializer
   let log: any ChangelogWriter
   let tables: OpenTables
-  /// What the transaction reads above the database; empty while there is no transaction.
+  /// The layers that the transaction reads above the database; empty while there is no transaction.
   let layers: TransactionLayers
   private let current = Mutex(Current())
   private let pipeline: Mutex<CommitPipeline>
@@ -33,7 +33,7 @@ final class StoreWriter: Sendable {
 
   // MARK: The one transaction
 
-  /// Begins the transaction, which keeps `owner`; throws `locked` while there is one.
+  /// Begins the transaction, which holds a reference to `owner`; throws `locked` while there is a transaction.
   func beginTransaction(owner: any AnyObject & Sendable) throws(StoreError) -> TransactionCore {
     try materializer.health.check()
     try current.withLock { current throws(StoreError) in
@@ -55,9 +55,9 @@ final class StoreWriter: Sendable {
     try log.close()
   }
 
-  /// Lets the transaction begin anew, over all that is committed; answers the stream time of that.
+  /// Resets the transaction to an empty one over all commits; returns the stream time of the last commit.
   func resetTransaction() -> Timestamp? {
-    // What it read is freed after the lock is released: deallocation can be slow.
+    // The previous layers are freed after the lock is released: deallocation can be slow.
     let (_, streamTime) = materializer.withWaitingCommits { waiting in
       (layers.reset(to: layers.changes, over: &waiting), waiting.state.streamTime)
     }
@@ -66,7 +66,7 @@ final class StoreWriter: Sendable {
 
   // MARK: Commits
 
-  /// Commits the transaction, measured where somebody listens; answers the state that it leads to.
+  /// Commits the transaction, and measures the commit if metrics are on; returns the state after the commit.
   func commit(_ transaction: TransactionCore, _ position: Position) throws(StoreError) -> CommittedState {
     guard let metrics = materializer.observer.metrics else {
       return try performCommit(transaction, position).state
@@ -84,7 +84,7 @@ final class StoreWriter: Sendable {
 
   /// Seals, appends and publishes; the transaction is empty afterwards.
   ///
-  /// Answers no size if there was nothing to commit.
+  /// Returns no size if there was nothing to commit.
   private func performCommit(
     _ transaction: TransactionCore, _ position: Position
   ) throws(StoreError) -> (state: CommittedState, size: CommitSize?) {
@@ -97,14 +97,14 @@ final class StoreWriter: Sendable {
       defer { pipeline.reopen() }
       try append(&pipeline)
       var changes = layers.changes
-      // Readers have looked for the changes in the transaction until this moment, and find them among what is committed
-      // from here on. What the transaction read is freed after the lock is released: deallocation can be slow.
+      // Until this moment readers find the changes in the transaction, from here on in the runs. The transaction's
+      // previous layers are freed after the lock is released: deallocation can be slow.
       let (_, isTooFast) = materializer.publish(&changes, pipeline.state, byteCount: pipeline.size.bytes) {
         layers.reset(to: $0, over: &$1)
       }
       return (pipeline.state, pipeline.size, isTooFast)
     }
-    // Before the commit waits, so that its changes don't count twice meanwhile.
+    // Cleared before the commit waits, so that its changes don't count twice meanwhile.
     transaction.cleared(streamTime: state.streamTime)
     if let size, isTooFast { materializer.keepPace(size.bytes) }
     return (state, size)
@@ -119,10 +119,10 @@ final class StoreWriter: Sendable {
     }
   }
 
-  /// What a failed append means for the commit.
+  /// The error of the commit whose append failed.
   ///
-  /// Only what a changelog may say of a commit that it doesn't hold is *not committed*. Anything else may come from after
-  /// the append, from a sync or a check of the lock.
+  /// A commit is *not committed* only after an error of a kind that a changelog may throw for a commit that it doesn't
+  /// hold. Any other error may come from a step after the append, from a sync or a check of the lock.
   private static func outcome(of error: StoreError) -> StoreError {
     switch error.kind {
     case .unavailable, .outOfSpace, .tooLarge, .fenced, .commitUnknown, .failed, .unsupported: return error
@@ -133,7 +133,7 @@ final class StoreWriter: Sendable {
     }
   }
 
-  /// Changes tables or formats, in a commit of its own.
+  /// Changes tables or formats, in a separate commit.
   func change(_ system: [SystemChange]) throws(StoreError) {
     guard !system.isEmpty else { return }
     try pipeline.withLock { pipeline throws(StoreError) in
@@ -150,7 +150,6 @@ final class StoreWriter: Sendable {
       pipeline.seal(system: changes)
       defer { pipeline.reopen() }
       try append(&pipeline)
-      // Tables are defined before there is a transaction; all else comes beside one: on another thread than its own.
       _ = materializer.publish(
         &changes, pipeline.state, byteCount: pipeline.size.bytes,
         inRunOfItsOwn: system.contains(where: \.isBesideTransaction)
@@ -160,19 +159,19 @@ final class StoreWriter: Sendable {
 
   // MARK: Uncommitted reads
 
-  /// What a key has at this moment, with what the transaction has changed.
+  /// The current value of a key, including the transaction's uncommitted changes.
   func findUncommitted(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
     try materializer.health.checkOpen()
     if let found = layers.findUncommitted(key, in: table.id) { return found }
     return try materializer.find(key, in: table)
   }
 
-  /// How often the copy of uncommitted changes begins anew, because commits came meanwhile, before commits wait for it.
+  /// How often the copy of uncommitted changes starts again because of commits, before it makes commits wait.
   private static let copyTries = 8
 
   /// A view of the last commit, and over it the uncommitted changes of a range of a table.
   ///
-  /// Throws `overBudget` where the memory budget has no room for a copy of the changes.
+  /// Throws `overBudget` if the memory budget has no room for a copy of the changes.
   func makeView(withUncommitted range: KeyRange, of table: OpenTable) throws(StoreError) -> View {
     try materializer.health.checkOpen()
     for _ in 0..<Self.copyTries {

@@ -1,9 +1,7 @@
 internal import Changelog
 internal import RocksDB
 
-/// What a transaction holds: the uncommitted changes and the buffers it encodes with.
-///
-/// Bytes in, bytes out.
+/// The part of a transaction that works on bytes: the uncommitted changes, and the buffers for encoded keys and values.
 ///
 /// Proof of `@unchecked Sendable`: it belongs to one `Transaction`, which isn't copyable, so one thread at a time uses it;
 /// cursors of the transaction are used on the same thread (``Cursor``).
@@ -12,16 +10,16 @@ internal import RocksDB
 final class TransactionCore: ReadSource, @unchecked Sendable {
   private let writer: StoreWriter
   private let materializer: Materializer
-  // The materializer's, which keeps it: a count of references at each read would show beside a search.
+  // The materializer's, which keeps it alive: retain and release at each read would cost a visible part of a search.
   private let health: Unmanaged<Health>
   @usableFromInline let tables: OpenTables
-  /// Keeps the store open for as long as there is a transaction.
+  /// Keeps the store open as long as there is a transaction.
   private let owner: any AnyObject & Sendable
-  /// What it reads above the database: its changes, and runs of commits.
+  /// The layers that it reads above the database: its changes, and runs of commits.
   private let layers: TransactionLayers
-  // What the next calls are about: a table, as it was named, and a key and a value, encoded.
-  // Unchecked here and below. Proof: one thread at a time uses the transaction, and what it calls while it has a property to
-  // itself (codecs, `body` of reads) gets no way to the transaction.
+  // The arguments of the next calls: a table, and an encoded key and value.
+  // Unchecked here and below. Proof: one thread at a time uses the transaction, and code that it calls while it accesses
+  // a property (codecs, `body` of reads) has no access to the transaction.
   @safe @exclusivity(unchecked) private var table: OpenTable?
   @safe @exclusivity(unchecked) private var tableID = TableID.system
   @safe @exclusivity(unchecked) private var tableName = ""
@@ -50,7 +48,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
 
   // MARK: Naming
 
-  /// Names the table that the next calls are about; throws `invalidArgument` if it wasn't declared at open like this.
+  /// Sets the table of the next calls; throws `invalidArgument` if it wasn't declared so at open.
   @inlinable
   func select<K, V>(_ table: Table<K, V>) throws(StoreError) {
     let codecs = CodecTypes(key: K.self, value: V.self)
@@ -68,7 +66,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
     tableCodecs = codecs
   }
 
-  /// Encodes the key that the next calls are about.
+  /// Encodes the key of the next calls.
   @inlinable
   func encodeKey<K: KeyCodec>(_ key: K.Value, with codec: K) throws(StoreError) {
     keyBuffer.removeAll()
@@ -163,7 +161,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
 
   // MARK: Ending
 
-  /// Throws `closed` if the transaction is over, and what stopped the store if it takes no writes.
+  /// Throws `closed` if the transaction has ended, and the store's failure if the store takes no writes.
   @inline(__always)
   func checkWritable() throws(StoreError) {
     if isEnded { throw Self.endedError() }
@@ -172,11 +170,11 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
 
   override func check() throws(StoreError) { try checkReadable() }
 
-  /// Throws `closed` if the transaction or the store is over; what stopped the writes of a store doesn't stop reads.
+  /// Throws `closed` if the transaction has ended or the store is closed; a failure of writes doesn't stop reads.
   @inline(__always)
   func checkReadable() throws(StoreError) { if !isReadable { try throwEnded() } }
 
-  /// Whether neither the transaction nor the store is over.
+  /// Whether the transaction goes on and the store is open.
   var isReadable: Bool {
     @inline(__always) get { unsafe !isEnded && !health._withUnsafeGuaranteedRef { $0.isClosed } }
   }
@@ -196,7 +194,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
     return Savepoint(streamTime: streamTime, firstChangeAt: firstChangeAt, generation: generation)
   }
 
-  /// Drops what came after a savepoint; where the transaction was aborted since, that is all there is.
+  /// Drops the changes after a savepoint; if the transaction was aborted since, these are all changes.
   func rollBack(to savepoint: Savepoint) {
     savepointDepth -= 1
     guard savepoint.generation == generation else { return clear() }
@@ -216,11 +214,11 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
     fileprivate let generation: UInt64
   }
 
-  /// Where it is in the closure of a write, which alone says what is committed, and when.
+  /// The phase of a `write`'s closure; in it, only the `write` itself commits.
   private enum ClosurePhase {
     case none
     case running
-    /// What the closure changed first is gone, so the rest must not be committed.
+    /// The closure aborted the transaction: its earlier changes are gone, so its later ones must not be committed.
     case aborted
   }
 
@@ -242,7 +240,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
     if closure == .running { closure = .aborted }
   }
 
-  /// Commits and empties it; after a throw all is staged as it was.
+  /// Commits the changes and empties the transaction; after a throw all changes are staged as before.
   func commit(_ position: Position) throws(StoreError) {
     try checkWritable()
     guard closure == .none else {
@@ -257,7 +255,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
   /// Drops the uncommitted changes; the transaction can be used again.
   func clear() { cleared(streamTime: writer.resetTransaction()) }
 
-  /// The uncommitted changes are gone; the state that they were made on has a stream time.
+  /// Resets the counters once the changes are gone; `time` is the stream time of the last commit.
   func cleared(streamTime time: Timestamp?) {
     changed()
     firstChangeAt = nil

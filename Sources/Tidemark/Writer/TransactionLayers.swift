@@ -2,33 +2,35 @@ internal import Changelog
 internal import Glibc
 internal import struct Synchronization.Atomic
 
-/// What the store's transaction reads above the database: what it has changed, and below that runs of commits.
+/// The layers that the store's transaction reads above the database: its changes, and below them runs of commits.
 ///
-/// Other threads may look at the changes, and take away runs that the database has.
+/// Other threads may read the changes, and remove runs that the database has.
 ///
-/// Proof of `@unchecked Sendable`: the one thread that uses the transaction changes both, and reads the runs, as the owner
-/// of `lock`; other threads are visitors. It reads the changes without the lock, as nobody else changes them.
+/// Proof of `@unchecked Sendable`: the one thread that uses the transaction modifies changes and runs, and reads the
+/// runs, as the owner of `lock`; other threads are visitors. It reads the changes without the lock, as no other thread
+/// modifies them.
 final class TransactionLayers: @unchecked Sendable {
-  /// How many changes, and from how many bytes on no more, are copied in one visit.
+  /// A visit copies at most `visitCount` changes, and none after `visitBytes`.
   private static let visitCount = 16
   private static let visitBytes = 64 << 10
 
   private let lock = OwnerLock()
-  // Unchecked here and below. Proof: as above, and whoever changes them can't get at them in another way meanwhile.
+  // Unchecked here and below. Proof: as above, and the code that modifies one of them has no other access to it
+  // meanwhile.
   @safe @exclusivity(unchecked) private(set) var changes = IndexedBatch()
   @safe @exclusivity(unchecked) private(set) var layers: ReadLayers
-  /// In which turn of what is committed `layers` were taken.
+  /// The turn of the waiting commits (``WaitingCommits/turn``) in which `layers` were taken.
   @safe @exclusivity(unchecked) private var waitingTurn = 0
   /// Whether there is a transaction.
   @safe @exclusivity(unchecked) private var isInUse = false
-  /// Counts how often changes became something else all at once: by a commit, an abort, a rollback.
+  /// Counts replacements of all changes at once: by a commit, an abort, a rollback.
   private let turns = Atomic<UInt64>(0)
 
   init(_ database: SharedDatabase) { layers = ReadLayers(runs: [], version: DatabaseVersion(database: database)) }
 
   // MARK: The transaction
 
-  /// Changes the changes.
+  /// Modifies the changes.
   @inline(__always)
   func change(_ body: (IndexedBatch) -> Void) { lock.asOwner { body(changes) } }
 
@@ -40,16 +42,15 @@ final class TransactionLayers: @unchecked Sendable {
     }
   }
 
-  /// Begins anew, with an empty batch of changes, over what is committed; called with the lock of that held.
+  /// Resets to an empty batch of changes over the waiting commits; the caller holds their lock.
   ///
-  /// `changes` may have changes of a commit in them, which are dropped. Returns what it read before, to be freed after the
-  /// caller's lock is released.
+  /// Contents of `changes` are dropped. Returns the previous layers, to be freed after the caller's lock is released.
   func reset(to changes: IndexedBatch, over waiting: inout WaitingCommits) -> ReadLayers? {
     lock.asOwner {
       if changes !== self.changes { self.changes = changes }
       changes.removeAll()
       turns.add(1, ordering: .relaxed)
-      // Most often a commit joins a run that is among them.
+      // Usually the commit has joined a run that `layers` already have.
       if isInUse, waitingTurn == waiting.turn { return nil }
       let former = layers
       layers = waiting.current
@@ -59,7 +60,7 @@ final class TransactionLayers: @unchecked Sendable {
     }
   }
 
-  /// Gives up all that it holds.
+  /// Releases all changes and runs.
   func end() {
     // Freed after the lock is released: deallocation can be slow.
     _ = lock.asOwner {
@@ -72,14 +73,14 @@ final class TransactionLayers: @unchecked Sendable {
     }
   }
 
-  /// What the changes say about a key; `nil` if they don't change it.
+  /// The uncommitted value or deletion of a key; `nil` if the changes don't have the key.
   @inline(__always)
   func findChange(_ key: RawSpan, in table: TableID) -> BatchEntry? {
-    // Not counted as a reference: nobody else replaces them meanwhile.
+    // Without retain: no other thread replaces the changes meanwhile.
     unsafe Unmanaged.passUnretained(changes)._withUnsafeGuaranteedRef { $0.find(key, in: table) }
   }
 
-  /// What a key has that the changes say nothing about.
+  /// The committed value of a key that the changes don't have.
   @inline(__always)
   func findCommitted(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
     if let found = lock.asOwner({ layers.findInRuns(key, in: table.id) }) { return found }
@@ -88,23 +89,23 @@ final class TransactionLayers: @unchecked Sendable {
 
   /// The uncommitted rows of a range merged with the committed ones.
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
-    // Taken before the iterator is made, which then has at least what the runs lack.
+    // Taken before the iterator is made: the iterator then has at least all commits that these runs lack.
     let layers = lock.asOwner { self.layers }
     return layers.rows(in: table, range, order, under: changes)
   }
 
   // MARK: Other threads
 
-  /// What it says about a key, copied; `nil` if it doesn't change it.
+  /// A copy of the uncommitted value or deletion of a key; `nil` if the changes don't have the key.
   func findUncommitted(_ key: RawSpan, in table: TableID) -> FoundValue? {
     lock.asVisitor { changes.find(key, in: table).map { FoundValue(copying: $0) } }
   }
 
-  /// Copies the changes of a range of a table, a few at a time, so that the transaction is never held up for long.
+  /// Copies the changes of a range of a table, a few at a time, so that the transaction never waits for long.
   ///
-  /// Ends where the range ends when it begins, also if the transaction adds keys as fast. Returns `false` if the changes
-  /// became something else meanwhile, by a commit or an abort: what was copied then belongs to no one state. Throws
-  /// `overBudget` where the memory budget has no room for the copy.
+  /// Ends at the key that is the last of the range when the copy begins, even if the transaction adds keys meanwhile.
+  /// Returns `false` if a commit, an abort or a rollback replaced the changes meanwhile: the copy then mixes two
+  /// states. Throws `overBudget` if the memory budget has no room for the copy.
   func copyChanges(_ range: KeyRange, of table: TableID, to run: Run) throws(StoreError) -> Bool {
     let begin = turns.load(ordering: .relaxed)
     guard var range = rangeWithEnd(range, of: table) else { return turns.load(ordering: .relaxed) == begin }
@@ -121,7 +122,7 @@ final class TransactionLayers: @unchecked Sendable {
     return true
   }
 
-  /// The range up to the last key that is changed in it; `nil` if none is.
+  /// The range up to its last changed key; `nil` if no key in it is changed.
   private func rangeWithEnd(_ range: KeyRange, of table: TableID) -> KeyRange? {
     let end: [UInt8]? = lock.asVisitor(isPaced: false) {
       let last: KeyTree.Position?
@@ -137,7 +138,7 @@ final class TransactionLayers: @unchecked Sendable {
     return end.map { KeyRange(lower: range.lower, upper: $0 + [0]) }
   }
 
-  /// Copies the first changes of a range; answers the last key, and `nil` at the end of the range.
+  /// Copies the first changes of a range; returns the last copied key, and `nil` at the end of the range.
   private func copySome(_ range: KeyRange, of table: TableID, to run: Run, isWhole: inout Bool) -> [UInt8]? {
     var position = changes.first(in: table, from: range.lower.rawSpan)
     var bytes = 0
@@ -171,35 +172,36 @@ extension TransactionLayers: RunHolder {
   }
 }
 
-/// A lock of one owner, who comes often and pays little, and of visitors, who come now and then and pay for both.
+/// A biased lock: cheap for one owner, which takes it often, and expensive for visitors, which take it now and then.
 ///
-/// Under contention the owner and a visitor take turns, and visitors stay away for some time behind each visit: they take
-/// at most a share of the owner's time (``visitorShare``), however often they come. Changing hands takes longer than most
-/// visits: what one processor wrote must get to the other. Spinning is fine, as what is done inside takes some microseconds
-/// at most, but for rare things like rollbacks; who finds that the other takes longer gives up its own time.
+/// Under contention the owner and a visitor take turns, and visitors pause after each visit: all visitors together take
+/// at most a share of the owner's time (``visitorShare``), however many they are. Passing the lock takes longer than
+/// most visits: the cache lines must move to the other processor. Waiting threads spin, as most critical sections take
+/// some microseconds; rollbacks may take longer, so a thread that waits longer yields its processor.
 ///
-/// Source: G. L. Peterson, "Myths about the mutual exclusion problem" (1981). Exchanges of `turn` are totally ordered, and
-/// each shows what was stored before the one before it: so the later of the two sees that the other wants in, and waits.
+/// Source: G. L. Peterson, "Myths about the mutual exclusion problem" (1981). Exchanges of `turn` are totally ordered,
+/// and each makes visible all stores before the previous exchange. So the later of two threads sees that the other
+/// wants the lock, and waits.
 final class OwnerLock: Sendable {
   private enum Side {
     static let owner = true
     static let visitor = false
   }
 
-  /// How much of the time visitors may be inside: one part of so many.
+  /// Visitors may hold the lock for one part in `visitorShare` of the time.
   private static let visitorShare: UInt64 = 24
-  /// What a visit counts for at most, in nanoseconds: one that takes longer was interrupted.
+  /// The most that a visit counts for, in nanoseconds: a longer one was interrupted.
   private static let longestVisit: UInt64 = 10_000
   private static let spinsBeforeYield = 100
 
   private let ownerWantsIn = Atomic<Bool>(false)
   private let visitorWantsIn = Atomic<Bool>(false)
-  /// Who goes first if both want in.
+  /// Who goes first if both want the lock.
   private let turn = Atomic<Bool>(Side.owner)
-  /// Held by the visitor; when the next may come, in nanoseconds.
+  /// Held by the visitor; the time of the next paced visit, in nanoseconds.
   private let nextVisit = Mutex<UInt64>(0)
 
-  /// Runs `body` alone; only the owner may call it, on one thread at a time.
+  /// Runs `body` exclusively; only the owner may call this, on one thread at a time.
   @inline(__always)
   func asOwner<R: ~Copyable>(_ body: () -> R) -> R {
     ownerWantsIn.store(true, ordering: .relaxed)
@@ -214,14 +216,14 @@ final class OwnerLock: Sendable {
     Self.spin { visitorWantsIn.load(ordering: .acquiring) && turn.load(ordering: .acquiring) == Side.visitor }
   }
 
-  /// Runs `body` alone.
+  /// Runs `body` exclusively, as a visitor.
   ///
-  /// Unpaced visits skip the delay; use them while holding a lock that others wait for. A paced visit waits for its time
-  /// before it takes its place, so that it holds up no unpaced one.
+  /// Unpaced visits skip the delay; use them while holding a lock that others wait for. A paced visit waits for its
+  /// time before it takes `nextVisit`, so that it doesn't delay unpaced visits.
   func asVisitor<R: ~Copyable>(isPaced: Bool = true, _ body: () -> R) -> R {
     while true {
       let now = monotonicNanoseconds()
-      // The result of a visit, or when to come again.
+      // The result of a visit, or the time of the next try.
       let visit: Visit<R> = nextVisit.withLock { nextVisit in
         if isPaced, now < nextVisit { return .at(nextVisit) }
         return .made(visitNow(&nextVisit, body))
@@ -238,7 +240,7 @@ final class OwnerLock: Sendable {
     case at(UInt64)
   }
 
-  /// Runs `body` as the one visitor; says when the next may come.
+  /// Runs `body` as the one visitor, and sets the time of the next visit.
   private func visitNow<R: ~Copyable>(_ nextVisit: inout UInt64, _ body: () -> R) -> R {
     let begin = monotonicNanoseconds()
     visitorWantsIn.store(true, ordering: .relaxed)

@@ -93,5 +93,5 @@ struct AggregateCodec: Codec {
     return cells
   }
 
-  private static var damaged: StoreError { StoreError(.corrupted, "a group's aggregates are not what was written") }
+  private static var damaged: StoreError { StoreError(.corrupted, "a group's aggregates are damaged") }
 }

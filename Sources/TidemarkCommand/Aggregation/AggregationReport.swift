@@ -24,7 +24,7 @@ struct AggregationReport {
       lines.append("\(grouped(leftOut.late)) rows were late and are dropped: their window had ended; see --grace")
     }
     if leftOut.skipped > 0 {
-      lines.append("\(grouped(leftOut.skipped)) bad rows are left out:")
+      lines.append("\(grouped(leftOut.skipped)) bad rows are skipped:")
       lines += leftOut.firstSkipped.map { "  " + $0.text }
       let more = leftOut.skipped - leftOut.firstSkipped.count
       if more > 0 { lines.append("  and \(grouped(more)) more") }

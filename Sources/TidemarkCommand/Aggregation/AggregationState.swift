@@ -125,7 +125,7 @@ struct AggregationState {
       // The end of a batch that was being written when the process died: nothing of it was acknowledged.
       FileHandle.standardError.write(
         Data(
-          ("the changelog's torn end was cut: \(recovery.cutBytes) bytes behind offset \(recovery.endOffset) of "
+          ("the changelog's torn end was cut: \(recovery.cutBytes) bytes after offset \(recovery.endOffset) of "
             + "\(recovery.file)\n").utf8))
     }
     let view = try store.snapshot()

@@ -39,10 +39,10 @@ extension Condition {
       let value = trimmed(rest[..<end])
       rest = rest[end...]
       guard !value.isEmpty else {
-        throw ParseError(message: "behind \(comparison.rawValue) a value is missing; '' is the empty one")
+        throw ParseError(message: "a value is missing after \(comparison.rawValue); write '' for the empty value")
       }
       guard !value.contains(where: { "=!<>".contains($0) }) else {
-        throw ParseError(message: "a value with = ! < or > stands in quotes: \(value)")
+        throw ParseError(message: "a value with = ! < or > must be in quotes: \(value)")
       }
       return Condition(column: column, comparison: comparison, value: value)
     }

@@ -26,7 +26,7 @@ struct InputFile {
   func progress(in transaction: borrowing Transaction) throws -> AggregationState.InputProgress {
     if let known = try transaction.get(key, in: AggregationState.inputs) {
       guard try checksum(known.checkedBytes) == known.checksum else {
-        throw InputError(.changedFile("its first bytes are others"), file: path)
+        throw InputError(.changedFile("its first bytes are different"), file: path)
       }
       return known
     }

@@ -9,12 +9,12 @@ struct AggregateCommand: ParsableCommand {
     commandName: "aggregate",
     abstract: "Groups the rows of CSV or newline-delimited JSON files and keeps the aggregates of each group.",
     discussion: """
-      The aggregates and how far each file was read are committed together. Killed at any instant, the same command goes \
-      on where the last commit stood and ends with exactly the same state. Run again when files have grown, it reads what \
-      is new. SIGINT and SIGTERM commit and leave.
+      The aggregates and the position in each file are committed together. After a kill at any instant, the same \
+      command resumes at the last commit and ends with exactly the same state. When files have grown, the same \
+      command reads the added rows. On SIGINT and SIGTERM it commits and exits.
 
-      Numbers are exact decimals. Empty values are ignored by --sum, --min, --max and --last; --min and --max order \
-      numbers by value, before all texts. Without any aggregate, rows are counted.
+      Numbers are exact decimals. --sum, --min, --max and --last ignore empty values; --min and --max order numbers \
+      by value, before all texts. Without any of these options, rows are counted.
 
       EXAMPLES
         tidemark aggregate orders.csv --group-by customer --sum amount --state ./s
@@ -27,25 +27,27 @@ struct AggregateCommand: ParsableCommand {
         producer | tidemark aggregate - --group-by item --count --state ./s
 
       CONDITIONS
-      --where takes `column = value`, with = != < <= > >=, joined by `and`. Two numbers are compared as exact decimals, \
-      anything else as texts by their bytes. An empty value is neither less nor greater than another; '' is the empty \
-      value. Columns and values with blanks or signs may stand in single or double quotes.
+      --where takes conditions like `column = value`, with = != < <= > >=, joined by `and`. Two numbers are compared \
+      as exact decimals, other values as texts by their bytes. '' is the empty value; it is neither less nor greater \
+      than another value. Put columns and values with spaces or signs in single or double quotes.
 
       WINDOWS
-      --window divides groups into windows of time, one after the other since 1970-01-01T00:00:00Z; the window's start \
-      comes first in the group's key. --time names the column: 2011-12-09, 2011-12-09 12:50:00 or ISO 8601, in UTC unless \
-      a zone is given, or a number: seconds since 1970 below 100,000,000,000, else milliseconds. Stream time is the \
-      latest time of all rows so far, of all inputs; it never goes back. As in Kafka Streams, a row is late if its window \
-      ended at or before the stream time less --grace; it is dropped and counted. Without --grace a window ends with the \
-      first row behind it, as with `ofSizeWithNoGrace`. So name files in the order of their times.
+      --window divides groups into tumbling windows, aligned to 1970-01-01T00:00:00Z; the window's start comes first \
+      in the group's key. --time names the column with the time: 2011-12-09, 2011-12-09 12:50:00 or ISO 8601, in UTC \
+      unless a zone is given; or a number: seconds since 1970 below 100,000,000,000, else milliseconds. Stream time \
+      is the latest time of all rows of all inputs so far; it never goes back. As in Kafka Streams, a row is late if \
+      its window ended at or before the stream time minus --grace; late rows are dropped and counted. Without \
+      --grace, the first row after a window's end closes the window, as with `ofSizeWithNoGrace`. So list files in \
+      the order of their times.
 
       STANDARD INPUT
-      `-` reads standard input. Its bytes are first appended to an input log, `input/stdin-N` in the state directory, which \
-      is synced before each commit. After a kill the same command first goes on with what the input log holds, then reads \
-      what comes through its own standard input as another input, with a header of its own if it is CSV; half a row at \
-      the end of the log is left out. Bytes that a killed run had not yet put into the input log are lost with the \
-      pipe: whoever writes it must send those again, from the row that is kept in half, and only those (`tidemark info` tells how many bytes are kept). To \
-      finish what was left without more input, give it < /dev/null. Input logs that are read to their end may be deleted.
+      `-` reads standard input. Its bytes are first appended to an input log, `input/stdin-N` in the state directory, \
+      which is synced before each commit. After a kill, the same command first processes the rest of that input log, \
+      then reads its own standard input as another input, with a header of its own if it is CSV. An incomplete row at \
+      the end of the log is ignored. Bytes that a killed run had not yet appended to the input log are lost with the \
+      pipe. The producer must send these bytes again, from the start of the incomplete row, and only these (`tidemark \
+      info` tells how many bytes are in the log). To process the rest of the log without further input, use < \
+      /dev/null. Input logs that were read to their end may be deleted.
       """)
 
   @Argument(help: "The files, read one after the other; - is standard input.", completion: .file())
@@ -72,7 +74,7 @@ struct AggregateCommand: ParsableCommand {
   @Option(
     name: .customLong("where"),
     help: ArgumentHelp(
-      "Count only rows that fulfil this, as \"a > 0 and b != x\". Repeated, all must hold.", valueName: "conditions"))
+      "Count only rows that meet these, as \"a > 0 and b != x\". If repeated, all must hold.", valueName: "conditions"))
   var conditions: [String] = []
 
   @Option(
@@ -87,12 +89,12 @@ struct AggregateCommand: ParsableCommand {
   )
   var grace: WindowLength?
 
-  @Flag(name: .customLong("skip-bad-rows"), help: "Leave out rows that are bad, count them, and list the first twenty.")
+  @Flag(name: .customLong("skip-bad-rows"), help: "Skip bad rows, count them, and list the first twenty.")
   var skipBadRows = false
 
   @OptionGroup var state: StateOption
 
-  @Option(help: "How the files are written: csv or ndjson. By default the name tells, else the first byte.")
+  @Option(help: "The format of the files: csv or ndjson. By default the name decides, else the first byte.")
   var format: RowFormat?
 
   @Option(name: .customLong("commit-records"), help: "Commit after this many rows.")
@@ -186,7 +188,7 @@ struct AggregateCommand: ParsableCommand {
         report.printLeftOut()
       }
       if let signal = summary.signal {
-        FileHandle.standardError.write(Data("stopped and committed; run the same command to go on\n".utf8))
+        FileHandle.standardError.write(Data("stopped and committed; run the same command to continue\n".utf8))
         throw ExitCode(128 + signal)
       }
     }

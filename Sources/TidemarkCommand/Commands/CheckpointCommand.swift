@@ -8,10 +8,11 @@ struct CheckpointCommand: ParsableCommand {
     commandName: "checkpoint",
     abstract: "Copies a state with its offsets and its changelog to a directory, and verifies the copy.",
     discussion: """
-      The directory must not be there yet; it appears under its name once it is whole and synced. On the same file system \
-      table files and complete segments are hard links, so a checkpoint is quick and small. For a backup take it on \
-      another disk: table files that a checkpoint beside it has already are linked from there, and the others copied. Its `store` is a checkpoint as the library takes it, its `changelog` is what \
-      `restore` needs where the state's own changelog is lost.
+      The directory must not exist; it gets its name once it is complete and synced. On the same file system, table \
+      files and complete segments are hard links, so a checkpoint is quick and small. For a backup, take it on \
+      another disk. There, table files that a checkpoint in the same parent directory already has are linked from it, \
+      and the others are copied. The checkpoint's `store` is a checkpoint of the library; its `changelog` is for \
+      `restore`, in case the state's own changelog is lost.
 
       EXAMPLES
         tidemark checkpoint /backup/state-1 --state ./state
@@ -19,10 +20,10 @@ struct CheckpointCommand: ParsableCommand {
         tidemark restore --from /backup/state-1 --state ./state
       """)
 
-  @Argument(help: "The directory to make.", completion: .directory)
+  @Argument(help: "The directory to create.", completion: .directory)
   var directory: String
 
-  @Flag(inversion: .prefixedNo, help: "Whether the changelog is copied, too.")
+  @Flag(inversion: .prefixedNo, help: "Whether to copy the changelog, too.")
   var changelog = true
 
   @OptionGroup var state: StateOption
@@ -68,12 +69,13 @@ struct CheckpointCommand: ParsableCommand {
 struct RestoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "restore",
-    abstract: "Makes a state of a checkpoint and of the changelog that goes on behind it.",
+    abstract: "Makes a state from a checkpoint and the changelog after it.",
     discussion: """
-      The checkpoint is verified first. If the state directory has its changelog still, only the store comes from the \
-      checkpoint and the rest is replayed: nothing that was acknowledged is missing. If it has none, the checkpoint's is \
-      copied, and the state is as it was when the checkpoint was taken; `aggregate` goes on from there with the same \
-      files. Never go on with two states of one changelog: each would refuse the other's log.
+      The checkpoint is verified first. If the state directory still has its changelog, only the store comes from the \
+      checkpoint and the rest is replayed: no acknowledged commit is missing. If it has no changelog, the \
+      checkpoint's changelog is copied, and the state is as it was when the checkpoint was taken; `aggregate` \
+      continues from there with the same files. Never continue with two states of one changelog: each would refuse \
+      the other's log.
 
       EXAMPLES
         tidemark restore --from /backup/state-1 --state ./state

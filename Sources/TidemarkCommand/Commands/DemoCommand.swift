@@ -16,16 +16,16 @@ struct DemoCommand: ParsableCommand {
         tidemark demo --records 5000000 --kills 20 --seed 7
       """)
 
-  @Option(help: "How many orders.")
+  @Option(help: "The number of orders.")
   var records = 1_000_000
 
-  @Option(help: "How many times the child is killed.")
+  @Option(help: "The number of times that the child is killed.")
   var kills = 5
 
-  @Option(help: "What orders and instants are drawn from; by default another each time.")
+  @Option(help: "The seed of orders and instants; random by default.")
   var seed: UInt64?
 
-  @Option(help: "Where orders and state go; by default a temporary directory that is removed afterwards.")
+  @Option(help: "The directory for orders and state; by default a temporary one that is removed afterwards.")
   var directory: String?
 
   func validate() throws {

@@ -6,13 +6,14 @@ import Tidemark
 struct ForkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fork",
-    abstract: "Makes another state as this one is, or as it was at an earlier time, to go on from there.",
+    abstract: "Makes another state as this one is, or as it was at an earlier time, which can continue from there.",
     discussion: """
-      Each goes on for itself: the new state has a changelog of its own, which begins with the last commit of the old \
-      one that counts, and `aggregate` reads on in the same files from where the state was then. The old state isn't \
-      touched, and may be in use meanwhile. What a crash interrupts is begun again by the same command.
+      The two states are independent: the new state has a changelog of its own, which begins with the last commit \
+      that the fork includes, and `aggregate` reads the same files from the position that the state had then. The \
+      original state isn't changed, and may be in use meanwhile. If a crash interrupts the fork, run the same command \
+      again.
 
-      The new directory's `checkpoint` is what the new state is rebuilt from; leave it where it is.
+      The new state is rebuilt from `checkpoint` in the new directory; leave it where it is.
 
       EXAMPLES
         tidemark fork ./experiment --state ./state
@@ -21,15 +22,15 @@ struct ForkCommand: ParsableCommand {
           --state ./state
       """)
 
-  @Argument(help: "The directory to make.", completion: .directory)
+  @Argument(help: "The directory to create.", completion: .directory)
   var directory: String
 
-  @Option(help: ArgumentHelp("The last commit that counts ends at or before this offset.", valueName: "offset"))
+  @Option(help: ArgumentHelp("Include commits that end at or before this offset.", valueName: "offset"))
   var offset: Int64?
 
   @Option(
     help: ArgumentHelp(
-      "The last commit that counts was made at this time or before, as 2026-11-20T14:00:00Z.", valueName: "time"))
+      "Include commits made at this time or before, as 2026-11-20T14:00:00Z.", valueName: "time"))
   var time: String?
 
   @Option(
@@ -55,7 +56,7 @@ struct ForkCommand: ParsableCommand {
       let log = try AggregationState.changelog(of: state.state)
       let end = try log.end(at: point)
       guard end > .zero else {
-        throw CommandError(.usage, "the state had no commit then; name a later --time or --offset")
+        throw CommandError(.usage, "the state had no commit at that point; name a later --time or --offset")
       }
       let base = try base(log)
       let partial = target + ".partial"
@@ -82,7 +83,7 @@ struct ForkCommand: ParsableCommand {
       } catch {
         if error.kind != .invalidArgument { throw error }
         try? manager.removeItem(atPath: partial)
-        throw CommandError(.usage, "the state had no row then; name a later --time or --offset")
+        throw CommandError(.usage, "the state had no row at that point; name a later --time or --offset")
       }
       _ = try past.fork(to: partial + "/checkpoint", changelog: forked)
       try manager.removeItem(atPath: partial + "/past")

@@ -6,7 +6,7 @@ import Tidemark
 struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "info",
-    abstract: "Tells what a state directory holds: offsets, positions, tables, sizes.",
+    abstract: "Prints the offsets, positions, tables and sizes of a state directory.",
     discussion: """
       EXAMPLES
         tidemark info --state ./state
@@ -49,7 +49,7 @@ struct InfoCommand: ParsableCommand {
           + (keptBytes(path).map { " of \(grouped($0)) kept" } ?? ""))
       let leftOut = progress.leftOut
       for (count, what) in [
-        (leftOut.skipped, "bad rows left out"), (leftOut.late, "late rows dropped"),
+        (leftOut.skipped, "bad rows skipped"), (leftOut.late, "late rows dropped"),
         (leftOut.excluded, "rows don't fulfil --where"),
       ] where count > 0 {
         row("", "\(grouped(count)) \(what)")

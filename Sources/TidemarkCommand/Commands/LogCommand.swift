@@ -8,8 +8,9 @@ struct LogCommand: ParsableCommand {
     commandName: "log",
     abstract: "Lists the segments of a changelog, or prints its commits and records.",
     discussion: """
-      Reads files only: it takes no lock and changes nothing, so it may look at a state that is in use. A commit is one \
-      batch of records; what `--follow` prints may not have survived a loss of power yet.
+      Only reads files: it takes no lock and changes nothing, so it can be used while a state is in use. A commit is \
+      one batch of records. Commits that `--follow` prints may not be durable yet: a loss of power may still take \
+      them.
 
       EXAMPLES
         tidemark log --state ./state
@@ -23,10 +24,10 @@ struct LogCommand: ParsableCommand {
   @Flag(help: "Print commits and their records.")
   var print = false
 
-  @Flag(help: "Print them, then those that are appended, until stopped; starts at the end unless --from is given.")
+  @Flag(help: "Print commits as they are appended, until stopped; starts at the end unless --from is given.")
   var follow = false
 
-  @Flag(inversion: .prefixedNo, help: "Whether the records of commits are printed.")
+  @Flag(inversion: .prefixedNo, help: "Whether to print the records of commits.")
   var records = true
 
   @Option(help: ArgumentHelp("Start with the commit that has this offset.", valueName: "offset"))

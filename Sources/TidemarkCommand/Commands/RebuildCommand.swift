@@ -6,9 +6,9 @@ import Tidemark
 struct RebuildCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rebuild",
-    abstract: "Restores a state from its changelog; the damaged one is kept aside.",
+    abstract: "Restores a state from its changelog, and keeps the damaged one aside.",
     discussion: """
-      The changelog is read first: if it is damaged itself, nothing is changed.
+      The changelog is checked first: if it is damaged, nothing is changed.
 
       EXAMPLES
         tidemark rebuild --state ./state

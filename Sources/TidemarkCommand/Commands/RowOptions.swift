@@ -5,19 +5,19 @@ import Tidemark
 struct RangeOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Only groups whose key starts with this text. Repeated, the values but the last are whole ones of the first columns.",
+      "Only groups whose key starts with this text. If repeated, all but the last are complete values.",
       valueName: "text"))
   var prefix: [String] = []
 
-  @Option(help: ArgumentHelp("Only groups from this key on. Repeated for further columns.", valueName: "value"))
+  @Option(help: ArgumentHelp("Only groups from this key on. Repeat for further columns.", valueName: "value"))
   var from: [String] = []
 
-  @Option(help: ArgumentHelp("Only groups before this key. Repeated for further columns.", valueName: "value"))
+  @Option(help: ArgumentHelp("Only groups before this key. Repeat for further columns.", valueName: "value"))
   var to: [String] = []
 
   func validate() throws {
     guard prefix.isEmpty || (from.isEmpty && to.isEmpty) else {
-      throw ValidationError("--prefix doesn't go with --from and --to")
+      throw ValidationError("--prefix can't be combined with --from or --to")
     }
   }
 
@@ -55,11 +55,11 @@ struct RowStyleOptions: ParsableArguments {
   @Flag(help: "One JSON object a line, without a header.")
   var json = false
 
-  @Flag(help: "Comma-separated values (RFC 4180) below their names; otherwise tabs are between values.")
+  @Flag(help: "Comma-separated values (RFC 4180) with a header; the default is tabs between values.")
   var csv = false
 
   func validate() throws {
-    guard !json || !csv else { throw ValidationError("--json doesn't go with --csv") }
+    guard !json || !csv else { throw ValidationError("--json can't be combined with --csv") }
   }
 
   /// Prints the names, where the style has them.

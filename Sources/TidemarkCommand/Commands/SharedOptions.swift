@@ -11,7 +11,7 @@ struct StateOption: ParsableArguments {
 
 /// How progress is shown.
 struct ProgressOption: ParsableArguments {
-  @Option(help: "How progress is shown on standard error: auto, bar, plain, json or none.")
+  @Option(help: "The style of progress on standard error: auto, bar, plain, json or none.")
   var progress = ProgressStyle.auto
 }
 

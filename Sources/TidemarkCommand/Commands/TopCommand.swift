@@ -7,8 +7,8 @@ struct TopCommand: ParsableCommand {
     commandName: "top",
     abstract: "Prints the groups with the greatest values of an aggregate.",
     discussion: """
-      Numbers are ordered by value, before all texts; groups without a value come last, groups with the same one in the \
-      order of their keys. All groups are read; memory is for as many as are printed.
+      Numbers are ordered by value, before all texts. Groups without a value come last; groups with equal values are \
+      in the order of their keys. The command reads all groups, and keeps in memory only as many as it prints.
 
       EXAMPLES
         tidemark top 10 --by "sum(Quantity)" --state ./state
@@ -21,7 +21,7 @@ struct TopCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The aggregate, as `scan` names it; its column is enough if only one aggregate has it.", valueName: "aggregate"))
+      "The aggregate, as named by `scan`; the column is enough if only one aggregate has it.", valueName: "aggregate"))
   var by: String
 
   @OptionGroup var state: StateOption
@@ -58,7 +58,7 @@ struct TopCommand: ParsableCommand {
     let ofColumn = plan.aggregates.indices.filter { plan.aggregates[$0].column == by }
     if ofColumn.count == 1 { return ofColumn[0] }
     let names = plan.aggregates.map { "\"\($0.name)\"" }.joined(separator: ", ")
-    throw CommandError(.usage, "there is no one aggregate \"\(by)\"; there are \(names)")
+    throw CommandError(.usage, "no single aggregate matches \"\(by)\"; there are \(names)")
   }
 }
 

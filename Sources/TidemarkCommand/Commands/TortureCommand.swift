@@ -6,15 +6,14 @@ import Tidemark
 struct TortureCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "torture",
-    abstract: "Kills aggregations on a disk of yours again and again, and checks what is left.",
+    abstract: "Kills aggregations on a disk of yours again and again, and checks the state after each.",
     discussion: """
-      As `tidemark demo`, in rounds of at most 20 kills, until there were as many as asked for. Each round generates \
-      orders, aggregates them in a child process that is killed with SIGKILL at random instants and started again, and \
-      compares the state with an independent recomputation and with the replay of its changelog, and says how many kills \
-      there were and how long the rest takes. Everything goes into a directory of its own, which is removed if all agrees; \
-      at the first thing that doesn't, the command ends, and names the directory, which is kept, and the round's seed. \
-      The seed brings back orders and instants, as far as the machine lets it: a kill falls on another instruction each \
-      time.
+      Like `tidemark demo`, in rounds of at most 20 kills, until the given number of kills is reached. Each round \
+      generates orders, and aggregates them in a child process that is killed with SIGKILL at random instants and \
+      started again. It compares the state with an independent recomputation and with the replay of its changelog, \
+      and prints the number of kills and the time left. All files are in a directory of their own, which is removed \
+      if all agrees. At the first difference the command ends; it names the directory, which is kept, and the round's \
+      seed. The seed repeats orders and instants, but a kill hits another instruction each time.
 
       EXAMPLES
         tidemark torture --kills 100
@@ -25,13 +24,13 @@ struct TortureCommand: ParsableCommand {
   @Option(help: ArgumentHelp("How many times a child is killed.", valueName: "count"))
   var kills: Int
 
-  @Option(help: ArgumentHelp("The directory to work in, on the disk to be tried.", valueName: "directory"))
+  @Option(help: ArgumentHelp("The directory to work in, on the disk to test.", valueName: "directory"))
   var directory = "."
 
   @Option(help: ArgumentHelp("How many orders a round has.", valueName: "count"))
   var records = 400_000
 
-  @Option(help: "What orders and instants are drawn from; by default another each time.")
+  @Option(help: "The seed of orders and instants; random by default.")
   var seed: UInt64?
 
   @Option(help: "How commits are made durable: os, sync or interval:N.")
@@ -70,7 +69,7 @@ struct TortureCommand: ParsableCommand {
         // Children that are done before they are killed are no trial.
         idle = result.kills == 0 ? idle + 1 : 0
         guard idle < 3 else {
-          throw CommandError(.usage, "children are done before they are killed; try more --records")
+          throw CommandError(.usage, "children finish before they are killed; try more --records")
         }
         let seconds = begin.duration(to: .now) / .seconds(1)
         let left = killed == 0 ? "" : ", \(duration(seconds / Double(killed) * Double(max(0, kills - killed)))) left"

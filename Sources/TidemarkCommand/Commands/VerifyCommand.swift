@@ -8,9 +8,10 @@ struct VerifyCommand: ParsableCommand {
     commandName: "verify",
     abstract: "Replays the changelog into a scratch store and compares every row.",
     discussion: """
-      The state on disk must be exactly the replay of its changelog up to the offset stored beside it. The exit status is \
-      0 if it is, 2 if a row differs, 76 if files are damaged. The scratch store is made beside the state and removed \
-      afterwards. A process of its own reads the state: RocksDB may stop the process that meets a damaged file.
+      The state on disk must be exactly the replay of its changelog up to the offset stored beside it. The exit \
+      status is 0 if it is, 2 if a row differs, 76 if files are damaged. The scratch store is created next to the \
+      state and removed afterwards. A child process reads the state, since RocksDB may abort a process that reads a \
+      damaged file.
 
       EXAMPLES
         tidemark verify --state ./state
