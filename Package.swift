@@ -70,6 +70,10 @@ let package = Package(
     .executableTarget(
       name: "DatabaseProcess", dependencies: ["RocksDB"], path: "Tests/DatabaseProcess", swiftSettings: swiftSettings),
     .executableTarget(
+      name: "StoresProcess",
+      dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
+      path: "Tests/StoresProcess", swiftSettings: swiftSettings),
+    .executableTarget(
       name: "FixtureMaker", dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
       path: "Tests/FixtureMaker", swiftSettings: swiftSettings),
     .target(
@@ -98,7 +102,8 @@ let package = Package(
     .testTarget(
       name: "TidemarkTests",
       dependencies: [
-        "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "FixtureMaker", "QuietLogs", "SmallDisk", "Torture",
+        "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "FixtureMaker", "QuietLogs", "SmallDisk",
+        "StoresProcess", "Torture",
         .product(name: "Logging", package: "swift-log"), .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),
