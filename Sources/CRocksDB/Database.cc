@@ -216,6 +216,12 @@ RDBStatus rdb_compact(RDBDatabase* database) {
   });
 }
 
+void rdb_suggest_compaction(RDBDatabase* database, const RDBFamily* family) {
+  rdb_status_free(entered([&] {
+    return database->shared->db->SuggestCompactRange(family->family->handle, nullptr, nullptr);
+  }));
+}
+
 RDBStatus rdb_wait_for_compaction(RDBDatabase* database) {
   return entered([&] {
     shim::Database& shared = *database->shared;

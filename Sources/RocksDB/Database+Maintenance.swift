@@ -9,6 +9,11 @@ extension Database {
   /// It flushes first, so like ``flush(wait:)`` it must run alone.
   public func compactRange() throws(RocksDBError) { unsafe try check(rdb_compact(handle)) }
 
+  /// Has the column family compacted in the background, but for what lies below all else; without effect where it can't be.
+  public func suggestCompaction(of family: borrowing ColumnFamily) {
+    unsafe rdb_suggest_compaction(handle, family.handle)
+  }
+
   /// Waits until no flush and no compaction runs or is due.
   public func waitForCompaction() throws(RocksDBError) { unsafe try check(rdb_wait_for_compaction(handle)) }
 

@@ -205,6 +205,7 @@ RDBStatus rdb_flush(RDBDatabase *_Nonnull database, bool wait);
 RDBStatus rdb_checkpoint(RDBDatabase *_Nonnull database, const char *_Nonnull path);
 RDBStatus rdb_verify_checksums(RDBDatabase *_Nonnull database);
 RDBStatus rdb_compact(RDBDatabase *_Nonnull database);
+void rdb_suggest_compaction(RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family);
 RDBStatus rdb_wait_for_compaction(RDBDatabase *_Nonnull database);
 /// Names and values by turns, prefixed with "db." and "cf.".
 RDBStatus rdb_effective_options(RDBDatabase *_Nonnull database, RDBStrings *_Nullable *_Nonnull out);

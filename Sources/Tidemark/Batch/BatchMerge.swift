@@ -18,6 +18,9 @@ struct BatchMerge {
 
   var isEmpty: Bool { scans.isEmpty }
 
+  /// Makes the range smaller, before the first step.
+  mutating func narrow(to range: KeyRange) { for index in scans.indices { scans[index].range = range } }
+
   /// Looks the batches up that weren't or that changed since, as ``BatchScan/lookUp(behind:hasGivenRow:)`` does.
   @inline(__always)
   mutating func refresh(behind lastKey: RawSpan, hasGivenRow: Bool) {

@@ -4,7 +4,8 @@ internal import Changelog
 struct BatchScan {
   private let batch: IndexedBatch
   private let table: TableID
-  private let range: KeyRange
+  /// Changes only before the first step.
+  var range: KeyRange
   private let order: ScanOrder
   private var position: KeyTree.Position?
   /// The entry where it stands; `nil` beyond the range.

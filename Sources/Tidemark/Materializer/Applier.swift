@@ -24,6 +24,8 @@ final class Applier: Sendable {
   private let offsetKey: [UInt8]
   /// Told the names of column families that are gone.
   private let forgetStall: @Sendable (String) -> Void
+  /// Those of which the last files delete many rows.
+  private let tablesToCompact = Mutex<[OpenTable]>([])
   /// By table id.
   private let slots = Mutex<[Slot]>([])
 
@@ -115,12 +117,18 @@ final class Applier: Sendable {
       system.append(change)
     }
     var files: [TableFilePath] = []
+    var emptied: [OpenTable] = []
     try cleaningUp { () throws(RocksDBError) in
-      for table in tables { if let path = try write(batches, of: table) { files.append((table, path)) } }
+      for table in tables {
+        var deletesMany = false
+        if let path = try write(batches, of: table, deletesMany: &deletesMany) { files.append((table, path)) }
+        if deletesMany { emptied.append(table) }
+      }
       try writeOffsets(state, system)
     }
     failedBefore = false
     try takeIn(files)
+    tablesToCompact.withLock { $0 = emptied }
   }
 
   /// Takes table files with all that led to a state into the database, atomically, with the definitions of all tables.
@@ -165,6 +173,27 @@ final class Applier: Sendable {
     dropFamilies()
   }
 
+  /// Has RocksDB compact the tables of which files delete many rows, as each scan there would step over the deleted ones until
+  /// then.
+  ///
+  /// Beside all other work, and only as far as that rewrites little: larger tables wait until there are as many files as any
+  /// compaction waits for.
+  ///
+  /// Called once no snapshot of before is left that is the application's own: a compaction drops only what all snapshots see deleted.
+  func compactWhatIsEmptied() {
+    let tables = tablesToCompact.withLock { tables in
+      defer { tables = [] }
+      return tables
+    }
+    for table in tables where fileBytes(of: table) <= Self.smallTableBytes {
+      database.handle.suggestCompaction(of: table.family)
+    }
+  }
+
+  private func fileBytes(of table: OpenTable) -> Int {
+    database.integerProperty("rocksdb.live-sst-files-size", in: table.family)
+  }
+
   /// Drops the column families of dropped tables, which `offsets` tells to be dropped.
   ///
   /// One that can't be dropped takes room, and no more: the next open drops it.
@@ -181,24 +210,42 @@ final class Applier: Sendable {
 
   private var offsetsPath: String { "\(directory.ingestion)/offsets.sst" }
 
+  /// From this many deleted rows on, where they are half of a file, a table of at most these bytes is compacted.
+  private static let manyDeletes = 1000
+  private static let smallTableBytes = 64 << 20
+
   /// Writes what batches change of a table; `nil` if they don't.
-  private func write(_ batches: [IndexedBatch], of table: OpenTable) throws(RocksDBError) -> String? {
+  ///
+  /// `deletesMany`: whether scans would step over many deleted rows.
+  private func write(
+    _ batches: [IndexedBatch], of table: OpenTable, deletesMany: inout Bool
+  ) throws(RocksDBError) -> String? {
     var changes = BatchMerge(batches, table.id)
-    guard var entry = changes.next() else { return nil }
+    // Over an empty table deletes hide nothing, and nothing would ever take them out of the way of scans.
+    let skipsDeletes = fileBytes(of: table) == 0
+    func next() -> BatchEntry? {
+      while let entry = changes.next() { if !skipsDeletes || entry.state != .deleted { return entry } }
+      return nil
+    }
+    guard var entry = next() else { return nil }
     let path = "\(directory.ingestion)/\(table.id).sst"
     var file = try database.handle.makeTableFile(at: path, for: table.family)
+    var (deletes, puts) = (0, 0)
     while true {
       // Proof: the batches are kept by the caller, and nobody changes them.
       let key = unsafe RawSpan(_unsafeBytes: entry.key)
       if entry.state == .deleted {
+        deletes += 1
         try file.delete(key)
       } else {
+        puts += 1
         unsafe try file.put(key, RawSpan(_unsafeBytes: entry.value))
       }
-      guard let next = changes.next() else { break }
-      entry = next
+      guard let following = next() else { break }
+      entry = following
     }
     try file.finish()
+    deletesMany = deletes >= Self.manyDeletes && deletes >= puts
     return path
   }
 

@@ -107,6 +107,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
   func put() throws(StoreError) {
     try willChange(adding: keyBuffer.count + valueBuffer.count)
     keyBuffer.withBytes { key in
+      if !layers.emptied.isEmpty { layers.emptied.willPut(key, in: tableID) }
       valueBuffer.withBytes { value in layers.change { $0.put(key, value, in: tableID) } }
     }
   }
@@ -200,7 +201,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
   /// Drops what came after a savepoint; where the transaction was aborted since, that is all there is.
   func rollBack(to savepoint: Savepoint) {
     savepointDepth -= 1
-    guard savepoint.generation == generation else { return clear() }
+    guard savepoint.generation == generation else { return drop() }
     layers.rollBackToSavepoint()
     streamTime = savepoint.streamTime
     firstChangeAt = savepoint.firstChangeAt
@@ -239,7 +240,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
 
   /// Drops the uncommitted changes.
   func abort() {
-    clear()
+    drop()
     if closure == .running { closure = .aborted }
   }
 
@@ -255,7 +256,14 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
     _ = try writer.commit(self, position)
   }
 
-  /// Drops the uncommitted changes; the transaction can be used again.
+  /// Drops the uncommitted changes; rows that they delete are back.
+  private func drop() {
+    // After a commit there are none, and what is known of the committed rows holds.
+    if uncommittedEntries > 0 { layers.emptied.removeAll() }
+    clear()
+  }
+
+  /// Begins anew after a commit, or without the uncommitted changes.
   func clear() {
     writer.resetTransaction()
     changed()
@@ -268,7 +276,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
 
   /// Ends the transaction for good, so that the store can begin another.
   func end() {
-    clear()
+    drop()
     isEnded = true
     layers.end()
     writer.transactionEnded()

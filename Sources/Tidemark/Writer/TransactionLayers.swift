@@ -16,6 +16,8 @@ final class TransactionLayers: @unchecked Sendable {
   // Unchecked here and below. Proof: as above, and whoever changes them can't get at them in another way meanwhile.
   @safe @exclusivity(unchecked) private(set) var changes = IndexedBatch()
   @safe @exclusivity(unchecked) private(set) var layers: ReadLayers
+  /// Where the transaction sees no row; its thread's alone.
+  let emptied = EmptiedRanges()
   /// Whether there is a transaction.
   @safe @exclusivity(unchecked) private var isInUse = false
   /// Counts how often changes became something else all at once: by a commit, an abort, a rollback.
@@ -31,6 +33,7 @@ final class TransactionLayers: @unchecked Sendable {
 
   /// Drops the changes after the last savepoint.
   func rollBackToSavepoint() {
+    emptied.removeAll()
     lock.asOwner {
       changes.rollBackToSavepoint()
       turns.add(1, ordering: .relaxed)
@@ -90,7 +93,7 @@ final class TransactionLayers: @unchecked Sendable {
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
     // Taken before the iterator is made, which then has at least what the runs lack.
     let layers = lock.asOwner { self.layers }
-    return layers.rows(in: table, range, order, under: changes)
+    return layers.rows(in: table, range, order, under: changes, emptied: emptied)
   }
 
   // MARK: Other threads
