@@ -22,7 +22,7 @@ enum Worker {
     defer { try? FileManager.default.removeItem(atPath: errors) }
     try process.run()
     let directory = shared.directory(of: process.processIdentifier)
-    Leftovers.add(process, directory)
+    Leftovers.add(process, [directory, errors])
     var rest = Data()
     var failure: String?
     while true {
