@@ -36,7 +36,9 @@ enum Leftovers {
     for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, tell) }
     Thread {
       guard let number = try? pipe.fileHandleForReading.read(upToCount: 1)?.first else { return }
-      let (ids, paths) = lock.withLock { unsafe (Array(workers.keys), workers.values.flatMap { $0 }) }
+      // Held to the end: whoever waits for a worker that is ended here reports nothing, and the process does not end sooner.
+      lock.lock()
+      let (ids, paths) = unsafe (Array(workers.keys), workers.values.flatMap { $0 })
       for id in ids { kill(id, SIGKILL) }
       // Files may come for as long as one is dying.
       for id in ids { while kill(id, 0) == 0 { usleep(1000) } }
