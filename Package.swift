@@ -75,6 +75,10 @@ let package = Package(
       cxxSettings: [.define("ROCKSDB_PLATFORM_POSIX")],
       linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
     .executableTarget(
+      name: "StoresProcess",
+      dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
+      path: "Tests/StoresProcess", swiftSettings: swiftSettings),
+    .executableTarget(
       name: "FixtureMaker", dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
       path: "Tests/FixtureMaker", swiftSettings: swiftSettings),
     .target(
@@ -104,7 +108,7 @@ let package = Package(
       name: "TidemarkTests",
       dependencies: [
         "CPlainRocksDB", "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "FixtureMaker", "QuietLogs",
-        "SmallDisk", "Torture",
+        "SmallDisk", "StoresProcess", "Torture",
         .product(name: "Logging", package: "swift-log"), .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),

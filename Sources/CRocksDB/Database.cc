@@ -182,6 +182,12 @@ RDBStatus rdb_verify_checksums(RDBDatabase* database) {
   return entered([&] { return database->shared->db->VerifyChecksum(rocksdb::ReadOptions()); });
 }
 
+void rdb_suggest_compaction(RDBDatabase* database, const RDBFamily* family) {
+  rdb_status_free(entered([&] {
+    return database->shared->db->SuggestCompactRange(family->family->handle, nullptr, nullptr);
+  }));
+}
+
 RDBStatus rdb_property(RDBDatabase* database, const RDBFamily* family, const char* name, RDBStrings** out) {
   return entered([&] {
     Status status = shim::checkOwner(database, family, nullptr);

@@ -7,6 +7,12 @@ extension Database {
   /// Makes a copy of the database in a directory that doesn't exist yet, with hard links where that is possible.
   public func checkpoint(to path: String) throws(RocksDBError) { unsafe try check(rdb_checkpoint(handle, path)) }
 
+  /// Has the files of a column family compacted in the background, except those of the lowest level; without effect where
+  /// that is impossible.
+  public func suggestCompaction(of family: borrowing ColumnFamily) {
+    unsafe rdb_suggest_compaction(handle, family.handle)
+  }
+
   /// A property by RocksDB's name, as `rocksdb.levelstats`; nil if it has none of this name.
   public func property(_ name: String, in family: borrowing ColumnFamily) -> String? {
     unsafe (try? takeStrings { out in unsafe rdb_property(handle, family.handle, name, out) })?.first

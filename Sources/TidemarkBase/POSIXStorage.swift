@@ -239,5 +239,14 @@ extension StoreError {
       }
     self.init(kind, message, ["file": path, "errno": code])
     cause = unsafe String(cString: strerror(code))
+    if code == EMFILE || code == ENFILE { tellOpenFileLimit() }
+  }
+
+  /// Says what to do where the process may not open one file more.
+  package mutating func tellOpenFileLimit() {
+    message += "; raise the limit of open files (ulimit -n), or open fewer"
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    metadata.append(Entry(name: "limit", value: "\(limit.rlim_cur)"))
   }
 }

@@ -64,6 +64,7 @@ struct ImagesCommand: ParsableCommand {
   static func sweep(
     _ shared: SharedOptions, _ progress: Progress, round: Int, stride: Int = 1, upTo images: Int? = nil
   ) {
+    Leftovers.removeWhenInterrupted(shared.directory)
     let sweep = CrashSweep(seed: shared.seed &+ UInt64(round), isRandom: round > 0, in: shared.directory)
     do {
       let recording = try sweep.record()

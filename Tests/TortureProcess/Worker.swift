@@ -6,6 +6,7 @@ import Torture
 enum Worker {
   /// Starts one, and adds up what it says; throws what stopped it.
   static func start(_ arguments: [String], _ shared: SharedOptions, _ part: Int, _ progress: Progress) throws {
+    Leftovers.removeWhenInterrupted(shared.directory)
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     process.arguments =
@@ -20,6 +21,8 @@ enum Worker {
     process.standardError = FileHandle(forWritingAtPath: errors)
     defer { try? FileManager.default.removeItem(atPath: errors) }
     try process.run()
+    let directory = shared.directory(of: process.processIdentifier)
+    Leftovers.add(process, [directory, errors])
     var rest = Data()
     var failure: String?
     while true {
@@ -38,6 +41,7 @@ enum Worker {
       if progress.isOver, process.isRunning { process.terminate() }
     }
     process.waitUntilExit()
+    Leftovers.remove(process)
     let lines = (try? String(contentsOfFile: errors, encoding: .utf8))?.split(separator: "\n") ?? []
     for line in lines {
       guard let range = line.firstRange(of: "rocksdb::") else { continue }
@@ -49,6 +53,8 @@ enum Worker {
       let end = lines.suffix(100).joined(separator: "\n")
       throw WorkerFailure(description: "\(arguments) ended with status \(process.terminationStatus):\n\(end)")
     }
+    // One that was ended couldn't; what a violation leaves stays, to be looked at.
+    try? FileManager.default.removeItem(atPath: directory)
   }
 
   struct WorkerFailure: Error, CustomStringConvertible { let description: String }

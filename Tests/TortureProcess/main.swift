@@ -54,5 +54,7 @@ struct SharedOptions: ParsableArguments {
   }
 
   /// A directory of this process.
-  var directory: String { "\(scratch)/tidemark-torture-\(ProcessInfo.processInfo.processIdentifier)" }
+  var directory: String { directory(of: ProcessInfo.processInfo.processIdentifier) }
+
+  func directory(of process: Int32) -> String { "\(scratch)/tidemark-torture-\(process)" }
 }

@@ -189,6 +189,8 @@ void rdb_family_destroy(RDBFamily *_Nonnull family);
 /// Copies the database to a directory that isn't there yet.
 RDBStatus rdb_checkpoint(RDBDatabase *_Nonnull database, const char *_Nonnull path);
 RDBStatus rdb_verify_checksums(RDBDatabase *_Nonnull database);
+/// Without effect where the family can't be compacted.
+void rdb_suggest_compaction(RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family);
 /// Names and values by turns, prefixed with "db." and "cf.".
 RDBStatus rdb_effective_options(RDBDatabase *_Nonnull database, RDBStrings *_Nullable *_Nonnull out);
 /// `out` holds one string, or none if there is no such property.

@@ -38,6 +38,8 @@ public final class FileLog: Changelog, Sendable {
     let isThere = try storage.kind(of: directory.path) == .directory
     if isThere, let identity = try directory.identity() { return FileLog(identity, options, directory) }
     if isThere, try !directory.segments().isEmpty {
+      // Another opener may have created the log since the first look: the identity comes before any segment.
+      if let identity = try directory.identity() { return FileLog(identity, options, directory) }
       throw StoreError(
         .corrupted, "the changelog has segments but no identity; restore the file from a copy",
         ["file": directory.metadataPath])

@@ -18,6 +18,9 @@ struct BatchMerge {
 
   var isEmpty: Bool { scans.isEmpty }
 
+  /// Makes the range smaller, before the first step.
+  mutating func narrow(to range: KeyRange) { for index in scans.indices { scans[index].range = range } }
+
   /// Looks the batches up that weren't or that changed since, as ``BatchScan/lookUp(behind:hasGivenRow:)`` does.
   @inline(__always)
   mutating func refresh(behind lastKey: RawSpan, hasGivenRow: Bool) {
@@ -74,7 +77,8 @@ struct BatchMerge {
 struct BatchScan {
   private let batch: IndexedBatch
   private let table: TableID
-  private let range: KeyRange
+  /// Changes only before the first step.
+  var range: KeyRange
   private let order: ScanOrder
   private var position: KeyTree.Position?
   /// The entry where it stands; `nil` beyond the range.

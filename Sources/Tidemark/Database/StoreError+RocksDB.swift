@@ -1,5 +1,6 @@
 internal import Changelog
 internal import RocksDB
+internal import TidemarkBase
 
 extension StoreError {
   /// What to do about damage to a database, which RocksDB's own message may not even place in a file.
@@ -21,6 +22,8 @@ extension StoreError {
       default: error.message.contains("Permission denied") ? .permissionDenied : .inputOutput
       }
     self.init(kind, kind == .corrupted ? message + "; " + remedy : message, metadata, cause: error)
+    // RocksDB tells of it in the system's words alone.
+    if error.message.contains("Too many open files") { tellOpenFileLimit() }
   }
 }
 

@@ -37,6 +37,8 @@ final class Applier: Sendable {
   private let offsetKey: [UInt8]
   /// Called with the names of dropped column families.
   private let forgetStall: @Sendable (String) -> Void
+  /// Those of which the last files delete many rows.
+  private let tablesToCompact = Mutex<[OpenTable]>([])
   /// By table id.
   private let slots = Mutex<[Slot]>([])
   /// The version of the formats that what was replayed says.
@@ -132,12 +134,18 @@ final class Applier: Sendable {
       system.append(change)
     }
     var files: [TableFilePath] = []
+    var emptied: [OpenTable] = []
     try cleaningUp { () throws(RocksDBError) in
-      for table in tables { if let path = try write(batches, of: table) { files.append((table, path)) } }
+      for table in tables {
+        var deletesMany = false
+        if let path = try write(batches, of: table, deletesMany: &deletesMany) { files.append((table, path)) }
+        if deletesMany { emptied.append(table) }
+      }
       try writeOffsets(state, system)
     }
     failedBefore = false
     try takeIn(files)
+    tablesToCompact.withLock { $0 = emptied }
   }
 
   /// Ingests the table files of a restore with the state after them and the definitions of all tables, atomically.
@@ -183,6 +191,33 @@ final class Applier: Sendable {
     dropFamilies()
   }
 
+  /// Has RocksDB compact the tables in which the last files delete many rows: until then each scan steps over them.
+  ///
+  /// RocksDB does it in the background. Larger tables wait for an ordinary compaction, as this one would rewrite much.
+  /// Call it after the application's own snapshot is released: a compaction drops only rows that all snapshots see as
+  /// deleted.
+  func compactWhatIsEmptied() {
+    let tables = tablesToCompact.withLock { tables in
+      defer { tables = [] }
+      return tables
+    }
+    for table in tables where fileBytes(of: table) <= Self.smallTableBytes {
+      database.handle.suggestCompaction(of: table.family)
+    }
+  }
+
+  private func fileBytes(of table: OpenTable) -> Int {
+    database.integerProperty(Self.fileBytesProperty, in: table.family)
+  }
+
+  private static let fileBytesProperty = "rocksdb.live-sst-files-size"
+
+  /// Whether the database certainly has no row of a table: also the rows of a log of RocksDB, which a store of version 0.1
+  /// may have, are in table files once it is open.
+  private func isEmpty(_ table: OpenTable) -> Bool {
+    database.handle.integerProperty(Self.fileBytesProperty, in: table.family) == 0
+  }
+
   /// Drops the column families of tables that are marked as dropped in `offsets`.
   ///
   /// A family that can't be dropped only takes space: the next open drops it.
@@ -199,24 +234,42 @@ final class Applier: Sendable {
 
   private var offsetsPath: String { "\(directory.ingestion)/offsets.sst" }
 
+  /// A table of at most these bytes is compacted after a file with at least so many deletes, if they are half of it.
+  private static let manyDeletes = 1000
+  private static let smallTableBytes = 64 << 20
+
   /// Writes the changes of a table to a table file; `nil` if the batches have none.
-  private func write(_ batches: [IndexedBatch], of table: OpenTable) throws(RocksDBError) -> String? {
+  ///
+  /// `deletesMany`: whether scans would step over many deleted rows.
+  private func write(
+    _ batches: [IndexedBatch], of table: OpenTable, deletesMany: inout Bool
+  ) throws(RocksDBError) -> String? {
     var changes = BatchMerge(batches, table.id)
-    guard var entry = changes.next() else { return nil }
+    // In an empty table deletes hide nothing, and no compaction would ever drop them.
+    let skipsDeletes = isEmpty(table)
+    func next() -> BatchEntry? {
+      while let entry = changes.next() { if !skipsDeletes || entry.state != .deleted { return entry } }
+      return nil
+    }
+    guard var entry = next() else { return nil }
     let path = "\(directory.ingestion)/\(table.id).sst"
     var file = try database.handle.makeTableFile(at: path, for: table.family)
+    var (deletes, puts) = (0, 0)
     while true {
       // Proof: the caller keeps the batches, and no thread modifies them.
       let key = unsafe RawSpan(_unsafeBytes: entry.key)
       if entry.state == .deleted {
+        deletes += 1
         try file.delete(key)
       } else {
+        puts += 1
         unsafe try file.put(key, RawSpan(_unsafeBytes: entry.value))
       }
-      guard let next = changes.next() else { break }
-      entry = next
+      guard let following = next() else { break }
+      entry = following
     }
     try file.finish()
+    deletesMany = deletes >= Self.manyDeletes && deletes >= puts
     return path
   }
 

@@ -21,6 +21,9 @@ final class CommitWaiters: Sendable {
   private let count = Atomic<Int>(0)
   private let state = Mutex(State())
 
+  /// How many wait.
+  var waitingCount: Int { count.load(ordering: .relaxed) }
+
   /// Begins to wait; `tell` is called on any thread, with no lock held.
   ///
   /// The caller looks at the committed position afterwards: what was published before isn't told.

@@ -212,12 +212,16 @@ final class Materializer: Sendable {
   func withAllApplied(_ body: () throws(StoreError) -> Void) throws(StoreError) {
     try applier.withLock { applier throws(StoreError) in
       try apply(applier)
+      applier.compactWhatIsEmptied()
       try body()
     }
   }
 
   private func apply() throws(StoreError) {
-    try applier.withLock { applier throws(StoreError) in try apply(applier) }
+    try applier.withLock { applier throws(StoreError) in
+      try apply(applier)
+      applier.compactWhatIsEmptied()
+    }
   }
 
   /// Applies the runs to the database.

@@ -8,18 +8,27 @@ struct ByteCursor: ~Copyable {
   private var batches: BatchMerge
   /// Kept, so that their memory counts for as long as there is the cursor.
   private var runs: [Run]
-  private let range: KeyRange
+  private let table: TableID
+  private var range: KeyRange
   private let order: ScanOrder
   private var started = false
   private var hasGivenRow = false
   /// The row's entry, if it comes from a batch.
   private var entry: BatchEntry?
+  /// What a transaction knows to be empty.
+  private let emptied: EmptiedRanges?
+  /// Whether the scan began behind that.
+  private var isNarrowed = false
+  /// How many deleted keys of batches the last step went over.
+  private(set) var skippedCount = 0
 
   /// The rows of a table that a database has, and over them runs, the latest first, and over those `changes`.
   init(
     _ iterator: consuming RocksDB.Iterator, over runs: [Run], _ table: TableID, changes: IndexedBatch? = nil,
-    range: KeyRange, order: ScanOrder
+    emptied: EmptiedRanges? = nil, range: KeyRange, order: ScanOrder
   ) {
+    self.table = table
+    self.emptied = emptied
     self.iterator = iterator
     self.runs = runs
     let batches = (changes.map { [$0] } ?? []) + runs.map { $0.changes }
@@ -32,7 +41,29 @@ struct ByteCursor: ~Copyable {
   ///
   /// `lastKey` is the key of the row that this cursor gave out before, for a scan over a batch that may have changed.
   mutating func advance(behind lastKey: RawSpan = RawSpan()) throws(StoreError) -> Bool {
+    let isFirst = !hasGivenRow
+    skippedCount = 0
+    let hasRow = try findNext(behind: lastKey)
+    guard let emptied, skippedCount >= EmptiedRanges.leastDeletes || (isFirst && isNarrowed) else { return hasRow }
+    emptied.add(steppedOver(from: isFirst ? nil : lastKey.array, to: hasRow ? key.array : nil), of: table)
+    return hasRow
+  }
+
+  /// The keys between a row and the next, in the order of the scan; `nil`: the bounds of the range.
+  private func steppedOver(from former: [UInt8]?, to next: [UInt8]?) -> KeyRange {
+    switch order {
+    case .ascending: KeyRange(lower: former.map { $0 + [0] } ?? range.lower, upper: next ?? range.upper)
+    case .descending: KeyRange(lower: next.map { $0 + [0] } ?? range.lower, upper: former ?? range.upper)
+    }
+  }
+
+  private mutating func findNext(behind lastKey: RawSpan) throws(StoreError) -> Bool {
     if !started {
+      if let narrowed = emptied?.narrowed(range, of: table, order) {
+        range = narrowed
+        batches.narrow(to: narrowed)
+        isNarrowed = true
+      }
       seek()
       started = true
     } else if entry == nil {
@@ -60,7 +91,10 @@ struct ByteCursor: ~Copyable {
         if comparison == 0 { step() }
       }
       batches.step()
-      if next.state == .deleted { continue }
+      if next.state == .deleted {
+        skippedCount += 1
+        continue
+      }
       entry = next
       hasGivenRow = true
       return true

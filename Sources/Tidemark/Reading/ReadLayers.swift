@@ -30,10 +30,12 @@ struct ReadLayers: Sendable {
   }
 
   /// The rows of a range of a table, with `changes` over them.
-  func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder, under changes: IndexedBatch? = nil)
-    -> ByteCursor
-  {
+  func rows(
+    in table: OpenTable, _ range: KeyRange, _ order: ScanOrder, under changes: IndexedBatch? = nil,
+    emptied: EmptiedRanges? = nil
+  ) -> ByteCursor {
     ByteCursor(
-      version.makeIterator(in: table), over: runs, table.id, changes: changes, range: range, order: order)
+      version.makeIterator(in: table), over: runs, table.id, changes: changes, emptied: emptied, range: range,
+      order: order)
   }
 }

@@ -98,6 +98,9 @@ final class RowCursor {
     return true
   }
 
+  /// How many deleted keys the last step went over, but for those in the database.
+  var skippedCount: Int { rows.skippedCount }
+
   // MARK: The row
 
   /// The key of the row where it stands.

@@ -59,6 +59,8 @@ public struct Snapshot: Sendable, ReadableView {
 
   /// Scans the rows of a range in order, lazily.
   ///
+  /// It steps over each row of the range that was deleted lately (``Transaction/deleteRange(_:in:)``).
+  ///
   /// `after` goes on behind the last row of an earlier scan over the same range, also one of another process.
   public func scan<K, V>(
     _ table: Table<K, V>, _ range: ScanRange<K>, _ order: ScanOrder, after: ScanContinuation?

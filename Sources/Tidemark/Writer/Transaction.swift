@@ -151,9 +151,9 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
   ///
   /// O(rows): the changelog records each deleted key. Throws `overBudget` with nothing changed, as ``put(_:_:in:)`` does.
   ///
-  /// Until compactions have dropped them, scans step over deleted rows one by one: a scan that begins before many deleted
-  /// rows takes as long as one over as many rows. A queue that is emptied at its front should remember where its front is, and
-  /// scan from there.
+  /// Scans step over deleted rows one by one, until compactions have dropped them. A transaction of the store remembers where its
+  /// scans have met many, and the next begins behind them. A snapshot doesn't: one that looks at the front of an emptied queue should
+  /// scan from where the last row was.
   @discardableResult
   public mutating func deleteRange<K, V>(_ range: ScanRange<K>, in table: Table<K, V>) throws(StoreError) -> Int {
     let open = try core.tables.table(table)

@@ -104,6 +104,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
   func put() throws(StoreError) {
     try willChange(adding: keyBuffer.count + valueBuffer.count)
     keyBuffer.withBytes { key in
+      if !layers.emptied.isEmpty { layers.emptied.willPut(key, in: tableID) }
       valueBuffer.withBytes { value in layers.change { $0.put(key, value, in: tableID) } }
     }
   }
@@ -197,7 +198,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
   /// Drops the changes after a savepoint; if the transaction was aborted since, these are all changes.
   func rollBack(to savepoint: Savepoint) {
     savepointDepth -= 1
-    guard savepoint.generation == generation else { return clear() }
+    guard savepoint.generation == generation else { return drop() }
     layers.rollBackToSavepoint()
     streamTime = savepoint.streamTime
     firstChangeAt = savepoint.firstChangeAt
@@ -236,7 +237,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
 
   /// Drops the uncommitted changes.
   func abort() {
-    clear()
+    drop()
     if closure == .running { closure = .aborted }
   }
 
@@ -252,7 +253,14 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
     _ = try writer.commit(self, position)
   }
 
-  /// Drops the uncommitted changes; the transaction can be used again.
+  /// Drops the uncommitted changes, which brings back the rows that they delete.
+  private func drop() {
+    // After a commit there are none, and what is known of the committed rows holds.
+    if uncommittedEntries > 0 { layers.emptied.removeAll() }
+    clear()
+  }
+
+  /// Begins anew, over all that is committed; the transaction can be used again.
   func clear() { cleared(streamTime: writer.resetTransaction()) }
 
   /// Resets the counters once the changes are gone; `time` is the stream time of the last commit.
@@ -267,7 +275,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
 
   /// Ends the transaction for good, so that the store can begin another.
   func end() {
-    clear()
+    drop()
     isEnded = true
     layers.end()
     writer.transactionEnded()

@@ -21,6 +21,8 @@ final class TransactionLayers: @unchecked Sendable {
   @safe @exclusivity(unchecked) private(set) var layers: ReadLayers
   /// The turn of the waiting commits (``WaitingCommits/turn``) in which `layers` were taken.
   @safe @exclusivity(unchecked) private var waitingTurn = 0
+  /// Where the transaction sees no row; its thread's alone.
+  let emptied = EmptiedRanges()
   /// Whether there is a transaction.
   @safe @exclusivity(unchecked) private var isInUse = false
   /// Counts replacements of all changes at once: by a commit, an abort, a rollback.
@@ -36,6 +38,7 @@ final class TransactionLayers: @unchecked Sendable {
 
   /// Drops the changes after the last savepoint.
   func rollBackToSavepoint() {
+    emptied.removeAll()
     lock.asOwner {
       changes.rollBackToSavepoint()
       turns.add(1, ordering: .relaxed)
@@ -91,7 +94,7 @@ final class TransactionLayers: @unchecked Sendable {
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
     // Taken before the iterator is made: the iterator then has at least all commits that these runs lack.
     let layers = lock.asOwner { self.layers }
-    return layers.rows(in: table, range, order, under: changes)
+    return layers.rows(in: table, range, order, under: changes, emptied: emptied)
   }
 
   // MARK: Other threads

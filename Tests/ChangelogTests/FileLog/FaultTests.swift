@@ -297,6 +297,20 @@ import TidemarkTesting
     #expect(writer.durableOffset == writer.endOffset)
   }
 
+  // R6. Seen to fail with: a writer that syncs only when it is closed.
+  @Test(arguments: [true, false]) func commitsOfAnIntervalAreDurableOnceTheWriterIsGone(_ isClosed: Bool) throws {
+    let scratch = Scratch()
+    let disk = Disk()
+    let log = try scratch.open(.init(durability: .interval(.seconds(3600))), disk.storage)
+    var writer: (any ChangelogWriter)? = try log.openWriter()
+    let syncs = disk.count(of: .sync)
+    try append(0..<10, to: try #require(writer))
+    #expect(disk.count(of: .sync) == syncs)
+    if isClosed { try writer?.close() }
+    writer = nil
+    #expect(disk.count(of: .sync) > syncs)
+  }
+
   // R6. Seen to fail with: `acknowledge` returning at once for `.sync`.
   @Test func syncedCommitsAreDurableWhenAcknowledged() throws {
     let scratch = Scratch()

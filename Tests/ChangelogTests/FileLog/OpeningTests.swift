@@ -140,4 +140,44 @@ import TidemarkTesting
     #expect(count == 5)
     #expect(try scratch.open().directory.segments() == [0])
   }
+
+  /// Two processes that start at once.
+  ///
+  /// Seen to fail with: one look for the identity, before the look for segments.
+  @Test func aLogThatAnotherCreatesMeanwhileIsOpened() throws {
+    let scratch = Scratch()
+    let isFirst = Mutex(true)
+    let storage = HookedStorage { path in
+      let creates =
+        path.hasSuffix("/partition.metadata")
+        && isFirst.withLock { first in
+          defer { first = false }
+          return first
+        }
+      guard creates else { return false }
+      _ = try? append(0..<1, to: scratch.open().openWriter())
+      return true
+    }
+    try FileManager.default.createDirectory(atPath: scratch.file(""), withIntermediateDirectories: true)
+    let log = try scratch.open(.init(), storage)
+    #expect(try readAll(log).count == 1)
+  }
+}
+
+/// The operating system's files; one is missing where the hook says so, once it has done what it does.
+private struct HookedStorage: Storage {
+  private let base = POSIXStorage()
+  let isMissing: @Sendable (String) -> Bool
+
+  func open(_ path: String, _ mode: StorageFileMode) throws(StoreError) -> (any StorageFile)? {
+    isMissing(path) ? nil : try base.open(path, mode)
+  }
+  func rename(_ path: String, to target: String) throws(StoreError) { try base.rename(path, to: target) }
+  func link(_ path: String, as target: String) throws(StoreError) -> Bool { try base.link(path, as: target) }
+  func unlink(_ path: String) throws(StoreError) { try base.unlink(path) }
+  func createDirectory(_ path: String) throws(StoreError) -> Bool { try base.createDirectory(path) }
+  func removeDirectory(_ path: String) throws(StoreError) { try base.removeDirectory(path) }
+  func list(_ directory: String) throws(StoreError) -> [String]? { try base.list(directory) }
+  func kind(of path: String) throws(StoreError) -> StorageKind? { try base.kind(of: path) }
+  func syncDirectory(_ path: String) throws(StoreError) { try base.syncDirectory(path) }
 }

@@ -73,7 +73,7 @@ import Testing
     }
   }
 
-  /// Meant to fail with: one name for all that are staged.
+  /// Seen to fail with: one name for all that are staged.
   @Test func checkpointsForAnotherFileSystemAreTakenAtOnce() throws {
     let elsewhere = otherFileSystem + "/tidemark-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: elsewhere) }

@@ -45,7 +45,7 @@ struct FullDiskTests:
     return rows
   }
 
-  /// Meant to fail with: a store that stops when an application fails; commits that wait for room however long that takes.
+  /// Seen to fail with: a store that stops when an application fails; commits that wait for room however long that takes.
   @Test func anApplicationIsTriedAgainUntilThereIsRoom() throws {
     let log = try directory.log()
     var options = observed.options
@@ -99,7 +99,7 @@ struct FullDiskTests:
 
   /// Without another commit, and without a call.
   ///
-  /// Meant to fail with: a store that stops when an application fails.
+  /// Seen to fail with: a store that stops when an application fails.
   @Test func theStoredOffsetCatchesUpByItself() throws {
     var options = observed.options
     options.waitingBytes = 64 << 10

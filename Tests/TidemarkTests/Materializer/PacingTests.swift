@@ -36,7 +36,7 @@ import TidemarkTesting
     #expect(begin.duration(to: .now) < .seconds(10))
   }
 
-  /// Meant to fail with: a wait that ends only where there is room, or where the store has failed.
+  /// Seen to fail with: a wait that ends only where there is room, or where the store has failed.
   @Test func aCommitWaitsNoLongerThanItsPatienceWhateverBecomesOfTheApplication() throws {
     let log = RecordingChangelog(try directory.log())
     var options = StoreOptions.lazy

@@ -153,6 +153,41 @@ private let notes = Table("notes", key: .string, value: .string)
     try store.close()
   }
 
+  /// RocksDB tells of no end of it.
+  ///
+  /// Seen to fail with: a stall that is kept.
+  @Test func theStallOfADroppedTableIsForgotten() throws {
+    let log = try directory.log()
+    var store = try open(log, [balances, notes])
+    try fill(store, 0..<10)
+    try store.close()
+    store = try open(log, [balances])
+    let observer = try store.opened().observer
+    for family in ["table-1", "table-2"] { observer.stallChanged(of: family, to: .stopped) }
+    #expect(observer.stalledFamilies == 2)
+    try store.drop("notes")
+    try store.flush()
+    #expect(observer.stalledFamilies == 1)
+    try store.close()
+  }
+
+  /// A transaction reads the run that grows without a lock, on its thread.
+  ///
+  /// Seen to fail with: a drop that joins the run that grows; a run of its own for each commit.
+  @Test func onlyADropHasARunOfItsOwn() throws {
+    let log = try directory.log()
+    var store = try open(log, [balances, notes])
+    try store.close()
+    store = try open(log, [balances])
+    let materializer = try store.opened().materializer
+    func runCount() -> Int { materializer.withWaitingCommits { $0.current.runs.count } }
+    try store.drop("notes")
+    #expect(runCount() == 1)
+    for number in 0..<3 { try store.write { try $0.put("key\(number)", 1, in: balances) } }
+    #expect(runCount() == 2)
+    try store.close()
+  }
+
   /// Seen to fail with: an id that is used again: the later table has no rows then.
   @Test(arguments: [16, 64 << 10]) func aRestoreOfALogWithADropIsTheSame(_ waitingKibibytes: Int) throws {
     let log = try makeLog()

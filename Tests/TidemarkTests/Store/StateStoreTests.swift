@@ -145,7 +145,7 @@ import Tidemark
     #expect(report.rows == 1)
   }
 
-  /// Meant to fail with: a directory that is there and taken for a store.
+  /// Seen to fail with: a directory that is there and taken for a store.
   @Test(arguments: [true, false]) func anEmptyDirectoryBecomesNoStoreUnlessThatIsWanted(_ hasChangelog: Bool) throws {
     try FileManager.default.createDirectory(atPath: directory("store"), withIntermediateDirectories: true)
     var options = StoreOptions()

@@ -1,0 +1,88 @@
+import Foundation
+import Testing
+import TidemarkTesting
+
+@testable import Tidemark
+
+/// What becomes of work and of those who wait when something fails beside them.
+@Suite struct FailureTests {
+  let directory: TemporaryDirectory
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  private static let failure = StoreError(.inputOutput, "the database failed in the background")
+
+  /// Without another commit, and without another call.
+  ///
+  /// Seen to fail with: a failed flush that wakes nobody.
+  @Test func whatACallCouldNotApplyIsTriedAgainByItself() throws {
+    let failing = Disk(syncs: false)
+    var options = StoreOptions.lazy
+    options.fileSystem = failing.fileSystem
+    let store = try directory.store(try directory.log(), options)
+    try store.flush()
+    try store.write { try $0.put("a", 1, in: balances) }
+    failing.plan(Disk.Fault(.write, pathSuffix: ".sst", errno: ENOSPC))
+    _ = storeError(.outOfSpace) { try store.flush() }
+    let committed = try store.snapshot().offset
+    #expect(try eventually { try store.info().storedOffset == committed })
+    try store.close()
+  }
+
+  /// RocksDB's threads tell the store's health alone.
+  ///
+  /// Seen to fail with: a failure that wakes nobody.
+  @Test(arguments: [true, false]) func aFailureInTheBackgroundEndsWaitsForCommits(_ isAsync: Bool) async throws {
+    let store = try directory.store(try directory.log())
+    let open = try store.opened()
+    let position: Position = [TopicPartition("input", 0): 1]
+    var outcome: StoreError?
+    // It says what happened, not that the time is over, which other tests may take much of.
+    let patience = Duration.seconds(300)
+    let call = isAsync ? nil : BackgroundCall { try open.materializer.waitBlocking(for: position, timeout: patience) }
+    let task = isAsync ? Task { try await open.materializer.wait(for: position, timeout: patience) } : nil
+    // Without keeping a thread that tasks run on.
+    let deadline = ContinuousClock.now.advanced(by: .seconds(30))
+    while open.materializer.waiters.waitingCount == 0, .now < deadline { await Task.yield() }
+    open.health.fail(Self.failure)
+    do {
+      try call?.wait()
+      try await task?.value
+    } catch let error as StoreError { outcome = error }
+    #expect(outcome?.kind == .failed)
+    try? store.close()
+  }
+
+  /// Only reopening tells what the files of a store hold that has failed.
+  ///
+  /// Seen to fail with: a worker that goes on.
+  @Test func aStoreThatHasFailedAppliesNothing() throws {
+    try failAndClose()
+    let next = try directory.store(try directory.log())
+    #expect(try next.snapshot().allBalances() == ["a": 1])
+    try next.close()
+  }
+
+  private func failAndClose() throws {
+    let store = try directory.store(try directory.log())
+    try store.flush()
+    try store.write { try $0.put("a", 1, in: balances) }
+    let open = try store.opened()
+    let stored = try store.info().storedOffset
+    open.health.fail(Self.failure)
+    open.materializer.requestFlush()
+    // Jobs begin in their order: once this one runs, that of the store has begun, and stopping waits for its end.
+    let isBehind = Gate()
+    isBehind.open()
+    let job = Scheduler.Job(on: .work)
+    job.start {
+      isBehind.pass()
+      return nil
+    }
+    #expect(eventually { isBehind.hasArrivals })
+    job.cancel()
+    open.materializer.stop()
+    #expect(try store.info().storedOffset == stored)
+    _ = storeError(.failed) { try store.close() }
+  }
+}

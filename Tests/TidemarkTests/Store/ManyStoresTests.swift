@@ -1,0 +1,65 @@
+import Foundation
+import Testing
+import TidemarkTesting
+
+/// Many stores in one process: see `ManyStores` for what they do.
+@Suite struct ManyStoresTests {
+  /// Half of them have a changelog.
+  @Test func `200 stores work in a process that may have 4096 files, in one memory budget`() throws {
+    let directory = try TemporaryDirectory(inMemory: true)
+    let output = try run("many", directory("many"))
+    // Names and figures by turns.
+    let words = output.split(whereSeparator: \.isWhitespace).map(String.init)
+    func figure(_ name: String) throws -> Int {
+      let index = try #require(words.firstIndex(of: name), "\(output)")
+      return try #require(Int(words[index + 1]), "\(output)")
+    }
+    // As Operating.md tells: 11, and two for the column families that were just made, of the table and of the offsets.
+    for name in ["withChangelog", "without"] { #expect(try figure(name) <= 13, "\(output)") }
+    for name in ["reopenedWithChangelog", "reopenedWithout"] { #expect(try figure(name) <= 11, "\(output)") }
+    #expect(try figure("most") < 4096 - 128, "\(output)")
+    #expect(try figure("left") <= 1, "\(output)")
+    #expect(try figure("threads") <= 32, "\(output)")
+    #expect(try figure("mostBytes") <= figure("budget"), "\(output)")
+  }
+
+  @Test func `a store without files left for it is refused, and opens once the limit is higher`() throws {
+    let directory = try TemporaryDirectory(inMemory: true)
+    let output = try run("few", directory("few"))
+    #expect(output.hasPrefix("13 stores;"), "\(output)")
+    for part in ["13 are open, the limit is 256 files", "raise it (ulimit -n) to at least 259", "[unavailable]"] {
+      #expect(output.contains(part), "\(output)")
+    }
+  }
+
+  /// Seen to fail with: the system's words alone, which don't say what to do.
+  @Test func `a process without a descriptor left is told the limit and what to do, and nothing is lost`() throws {
+    let directory = try TemporaryDirectory(inMemory: true)
+    let output = try run("none", directory("none"))
+    let lines = output.split(separator: "\n")
+    #expect(lines.count == 5, "\(output)")
+    for line in lines {
+      #expect(line.contains("raise the limit of open files (ulimit -n)"), "\(line)")
+      #expect(line.contains("limit: 256"), "\(line)")
+    }
+  }
+
+  /// Runs the program to its end; answers what it printed.
+  private func run(_ mode: String, _ path: String) throws -> String {
+    let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let places = [own, CommandLine.arguments[0], Bundle.main.bundlePath, Bundle.main.executablePath ?? ""]
+    let programs = places.map { ($0 as NSString).deletingLastPathComponent + "/StoresProcess" }
+    let process = Process()
+    process.executableURL = URL(
+      fileURLWithPath: try #require(programs.first(where: { FileManager.default.isExecutableFile(atPath: $0) })))
+    process.arguments = [mode, path]
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 0, "\(text)")
+    return text
+  }
+}
