@@ -25,8 +25,8 @@ public struct StoreOptions: Sendable {
   public var restartTarget: Duration?
   /// Commits wait in memory, where all reads see them, until they take this many bytes (keys, values and their index).
   ///
-  /// Then they are applied to the database together, while commits continue. The limit is at most a sixteenth of the memory
-  /// budget.
+  /// Then they are applied to the database together, while commits continue. The limit is at most a sixteenth of the
+  /// memory budget.
   ///
   /// From twice the limit on, commits are slowed down to the rate of applications; at four times the limit they wait.
   /// Waiting commits survive a crash in the changelog.

@@ -37,7 +37,7 @@ public struct Transaction: ~Copyable, Sendable {
     try find(key, in: table).withBytes(body)
   }
 
-  /// Calls `body` with the bytes of a key's value, without a copy, and throws only `StoreError`; `nil` if there is none.
+  /// Calls `body` with the bytes of a key's value, uncopied, and throws only `StoreError`; `nil` if there is none.
   @inlinable
   public func withBytes<K, V, R>(
     _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws(StoreError) -> R
