@@ -68,7 +68,12 @@ let package = Package(
       ],
       path: "Tests/BankProcess", swiftSettings: swiftSettings),
     .executableTarget(
-      name: "DatabaseProcess", dependencies: ["RocksDB"], path: "Tests/DatabaseProcess", swiftSettings: swiftSettings),
+      name: "DatabaseProcess", dependencies: ["CPlainRocksDB", "RocksDB"], path: "Tests/DatabaseProcess",
+      swiftSettings: swiftSettings),
+    .target(
+      name: "CPlainRocksDB", dependencies: ["CRocksDBLibrary"], path: "Tests/CPlainRocksDB",
+      cxxSettings: [.define("ROCKSDB_PLATFORM_POSIX")],
+      linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
     .executableTarget(
       name: "FixtureMaker", dependencies: ["Tidemark", .product(name: "Logging", package: "swift-log")],
       path: "Tests/FixtureMaker", swiftSettings: swiftSettings),
@@ -98,7 +103,8 @@ let package = Package(
     .testTarget(
       name: "TidemarkTests",
       dependencies: [
-        "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "FixtureMaker", "QuietLogs", "SmallDisk", "Torture",
+        "CPlainRocksDB", "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "FixtureMaker", "QuietLogs",
+        "SmallDisk", "Torture",
         .product(name: "Logging", package: "swift-log"), .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),

@@ -2,8 +2,8 @@
 //
 // RocksDB's own Checkpoint can wait for ever: it asks for the files of the write-ahead log, which waits for pending
 // removals of files, and is not woken where there turned out to be nothing to remove (facebook/rocksdb#14069, mended in
-// 2025). Nothing of that log is needed here: memtables that hold something are flushed first. This file can go once the oldest RocksDB
-// that is supported has it mended.
+// 2025). Nothing of that log is needed here, as it is empty. This file can go once the oldest RocksDB that is supported has it
+// mended.
 #include "Handles.h"
 #include "rocksdb/version.h"
 
@@ -107,7 +107,7 @@ RDBStatus rdb_checkpoint(RDBDatabase* database, const char* path) {
   return shim::entered([&] {
     shim::Database& shared = *database->shared;
     rocksdb::FileSystem& files = *shared.fileSystem;
-    Status status = shim::flushIfNeeded(shared);
+    Status status = shared.refusal->status();
     if (!status.ok()) return status;
     if (files.FileExists(path, IOOptions(), nullptr).ok()) {
       return Status::InvalidArgument("a checkpoint's directory is there already");

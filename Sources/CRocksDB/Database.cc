@@ -1,7 +1,4 @@
-// Opening and closing, column families, flush, compaction, properties, snapshots.
-#include <chrono>
-#include <thread>
-
+// Opening and closing, column families, properties, snapshots.
 #include "Handles.h"
 #include "rocksdb/convenience.h"
 
@@ -10,11 +7,6 @@ using shim::entered;
 using shim::guarded;
 
 namespace shim {
-
-uint64_t Database::nextNumber() {
-  static std::atomic<uint64_t> last{0};
-  return ++last;
-}
 
 Database::~Database() {
   families.clear();
@@ -38,6 +30,25 @@ std::vector<std::shared_ptr<FamilyHandle>> Database::allFamilies() {
   return all;
 }
 
+namespace {
+
+/// Flushes all column families, if a memtable holds something.
+Status flushIfNeeded(Database& shared) {
+  using Properties = rocksdb::DB::Properties;
+  bool isNeeded = false;
+  for (const std::string& name : {Properties::kNumEntriesActiveMemTable, Properties::kNumEntriesImmMemTables}) {
+    uint64_t count = 0;
+    if (!shared.db->GetAggregatedIntProperty(name, &count) || count != 0) isNeeded = true;
+  }
+  if (!isNeeded) return shared.refusal->status();
+  rocksdb::FlushOptions options;
+  options.allow_write_stall = true;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  for (const auto& [name, family] : shared.families) handles.push_back(family->handle);
+  return shared.db->Flush(options, handles);
+}
+
+}  // namespace
 }  // namespace shim
 
 RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, RDBDatabase** out) {
@@ -46,7 +57,6 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     auto shared = shim::Database::make();
     Status status = shared->openFiles.take();
     if (!status.ok()) return status;
-    shared->takesFilesOnly = options->takesFilesOnly;
     rocksdb::DBOptions databaseOptions = options->database;
     shared->familyOptions = options->family;
     shared->fileSystem = shim::makeStoreFileSystem(options->fileSystem, path);
@@ -54,11 +64,9 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
       // With it, RocksDB creates a missing directory even here.
       databaseOptions.create_if_missing = false;
       shared->fileSystem = shim::makeReadOnlyFileSystem(shared->fileSystem);
-      // RocksDB refuses writes itself, but not a flush of several families.
       shared->refusal->set(Status::NotSupported("the database is open for reading only"));
     } else {
       databaseOptions.listeners.push_back(shim::makeListener(options->hooks, shared->refusal));
-      shared->fileSystem = shim::makeTableSyncFileSystem(shared->fileSystem, options->hooks);
     }
     shared->environment = rocksdb::NewCompositeEnv(shared->fileSystem);
     databaseOptions.env = shared->environment.get();
@@ -72,13 +80,13 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     shared->db.reset(db);
     if (!readOnly) shim::ExitGate::opened(*db);
     for (size_t i = 0; i < handles.size(); i++) {
-      shared->families[options->families[i]] = std::make_shared<shim::FamilyHandle>(handles[i], shared->number);
+      shared->families[options->families[i]] = std::make_shared<shim::FamilyHandle>(handles[i]);
     }
     for (const auto& family : shared->allFamilies()) {
       if (status.ok()) status = shim::checkBounds(*db, family->handle);
     }
     // A log that was there is recovered to table files already, unless options by name say otherwise.
-    if (status.ok() && !readOnly && shared->takesFilesOnly) status = shim::flushIfNeeded(*shared);
+    if (status.ok() && !readOnly) status = shim::flushIfNeeded(*shared);
     if (!status.ok()) return status;
     *out = new RDBDatabase{std::move(shared)};
     return Status::OK();
@@ -121,7 +129,7 @@ RDBStatus rdb_family_create(RDBDatabase* database, const char* name, RDBFamily**
     rocksdb::ColumnFamilyHandle* handle = nullptr;
     status = shared.db->CreateColumnFamily(shared.familyOptions, name, &handle);
     if (!status.ok()) return status;
-    auto family = std::make_shared<shim::FamilyHandle>(handle, shared.number);
+    auto family = std::make_shared<shim::FamilyHandle>(handle);
     std::lock_guard<std::mutex> lock(shared.mutex);
     shared.openFiles.addFamilies(1);
     shared.families[name] = family;
@@ -145,7 +153,7 @@ RDBStatus rdb_families_create(RDBDatabase* database, const char* names, size_t c
     std::lock_guard<std::mutex> lock(shared.mutex);
     shared.openFiles.addFamilies(handles.size());
     for (size_t i = 0; i < handles.size(); i++) {
-      shared.families[list[i]] = std::make_shared<shim::FamilyHandle>(handles[i], shared.number);
+      shared.families[list[i]] = std::make_shared<shim::FamilyHandle>(handles[i]);
     }
     return status;
   });
@@ -158,7 +166,7 @@ RDBStatus rdb_family_drop(RDBDatabase* database, const RDBFamily* family) {
     if (status.ok()) status = shared.refusal->status();
     if (status.ok()) status = shared.db->DropColumnFamily(family->family->handle);
     if (!status.ok()) return status;
-    family->family->state->dropped.store(true, std::memory_order_release);
+    family->family->dropped.store(true, std::memory_order_release);
     std::lock_guard<std::mutex> lock(shared.mutex);
     auto found = shared.families.find(family->name);
     if (found != shared.families.end() && found->second == family->family) shared.families.erase(found);
@@ -170,76 +178,8 @@ uint32_t rdb_family_id(const RDBFamily* family) { return family->family->handle-
 RDBSlice rdb_family_name(const RDBFamily* family) { return RDBSlice{family->name.data(), family->name.size()}; }
 void rdb_family_destroy(RDBFamily* family) { shim::destroy(family); }
 
-namespace shim {
-
-Status flushAll(Database& shared, bool wait) {
-  Status status = shared.refusal->status();
-  if (!status.ok()) return status;
-  rocksdb::FlushOptions options;
-  options.wait = wait;
-  options.allow_write_stall = true;
-  const auto families = shared.allFamilies();
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  for (const auto& family : families) handles.push_back(family->handle);
-  return shared.db->Flush(options, handles);
-}
-
-Status flushIfNeeded(Database& shared) {
-  using Properties = rocksdb::DB::Properties;
-  for (const std::string& name : {Properties::kNumEntriesActiveMemTable, Properties::kNumEntriesImmMemTables}) {
-    uint64_t count = 0;
-    if (!shared.db->GetAggregatedIntProperty(name, &count) || count != 0) return flushAll(shared, true);
-  }
-  return shared.refusal->status();
-}
-
-}  // namespace shim
-
-RDBStatus rdb_flush(RDBDatabase* database, bool wait) {
-  return entered([&] { return shim::flushAll(*database->shared, wait); });
-}
-
 RDBStatus rdb_verify_checksums(RDBDatabase* database) {
   return entered([&] { return database->shared->db->VerifyChecksum(rocksdb::ReadOptions()); });
-}
-
-RDBStatus rdb_compact(RDBDatabase* database) {
-  return entered([&] {
-    shim::Database& shared = *database->shared;
-    // CompactRange flushes what overlaps; after this there is nothing left for it to flush.
-    Status status = shim::flushAll(shared, true);
-    for (const auto& family : shared.allFamilies()) {
-      if (!status.ok()) break;
-      status = shared.db->CompactRange(rocksdb::CompactRangeOptions(), family->handle, nullptr, nullptr);
-    }
-    return status;
-  });
-}
-
-RDBStatus rdb_wait_for_compaction(RDBDatabase* database) {
-  return entered([&] {
-    shim::Database& shared = *database->shared;
-    using Properties = rocksdb::DB::Properties;
-    // RocksDB 7.8 can't wait for compactions (DB::WaitForCompact is public since 8.2), so its counters are polled.
-    while (true) {
-      Status status = shared.refusal->status();
-      if (!status.ok()) return status;
-      bool busy = false;
-      for (const auto& family : shared.allFamilies()) {
-        const bool compacts = !shared.db->GetOptions(family->handle).disable_auto_compactions;
-        for (const auto& [name, counts] : {std::pair<const std::string&, bool>(Properties::kMemTableFlushPending, true),
-                                           {Properties::kNumRunningFlushes, true},
-                                           {Properties::kCompactionPending, compacts},
-                                           {Properties::kNumRunningCompactions, true}}) {
-          uint64_t value = 0;
-          if (counts && shared.db->GetIntProperty(family->handle, name, &value) && value != 0) busy = true;
-        }
-      }
-      if (!busy) return Status::OK();
-      if (shim::ExitGate::isExiting()) return shim::ExitGate::refused();
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  });
 }
 
 RDBStatus rdb_property(RDBDatabase* database, const RDBFamily* family, const char* name, RDBStrings** out) {
@@ -286,8 +226,6 @@ RDBStatus rdb_snapshot_create(RDBDatabase* database, RDBSnapshot** out) {
     return Status::OK();
   });
 }
-
-uint64_t rdb_snapshot_sequence_number(const RDBSnapshot* snapshot) { return snapshot->snapshot->GetSequenceNumber(); }
 
 void rdb_snapshot_destroy(RDBSnapshot* snapshot) {
   shim::ExitGate::Pass pass;

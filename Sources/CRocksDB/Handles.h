@@ -18,9 +18,6 @@
 #include "rocksdb/env.h"
 #include "rocksdb/file_system.h"
 #include "rocksdb/options.h"
-#include "rocksdb/utilities/write_batch_with_index.h"
-#include "rocksdb/write_batch.h"
-#include "rocksdb/write_buffer_manager.h"
 
 namespace shim {
 
@@ -75,10 +72,6 @@ class Hooks {
   Hooks(const Hooks&) = delete;
   Hooks& operator=(const Hooks&) = delete;
 
-  rocksdb::IOStatus tableFileSync() const;
-  void flushCompleted() const {
-    if (hooks_.flush_completed) hooks_.flush_completed(hooks_.context);
-  }
   void compactionCompleted() const {
     if (hooks_.compaction_completed) hooks_.compaction_completed(hooks_.context);
   }
@@ -138,25 +131,15 @@ std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb
                                                          const std::string& database);
 /// Whether the keys of all table files of a column family are within the bounds that the database has of them.
 rocksdb::Status checkBounds(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family);
-std::shared_ptr<rocksdb::FileSystem> makeTableSyncFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
-                                                             std::shared_ptr<Hooks> hooks);
 std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem(std::shared_ptr<rocksdb::FileSystem> base);
 rocksdb::IOStatus makeInfoLog(const std::string& path, std::shared_ptr<rocksdb::Logger>* log);
 std::shared_ptr<rocksdb::EventListener> makeListener(std::shared_ptr<Hooks> hooks, std::shared_ptr<Refusal> refusal);
 
-/// What a batch remembers of a column family; it outlives the database.
-struct FamilyState {
-  const uint64_t databaseNumber;
-  std::atomic<bool> dropped{false};
-  explicit FamilyState(uint64_t databaseNumber) : databaseNumber(databaseNumber) {}
-};
-
 /// A column family handle of RocksDB; it is destroyed before the database, whose owner every user of it keeps.
 struct FamilyHandle {
   rocksdb::ColumnFamilyHandle* handle;
-  std::shared_ptr<FamilyState> state;
-  FamilyHandle(rocksdb::ColumnFamilyHandle* handle, uint64_t databaseNumber)
-      : handle(handle), state(std::make_shared<FamilyState>(databaseNumber)) {}
+  std::atomic<bool> dropped{false};
+  explicit FamilyHandle(rocksdb::ColumnFamilyHandle* handle) : handle(handle) {}
   ~FamilyHandle() { delete handle; }
   FamilyHandle(const FamilyHandle&) = delete;
   FamilyHandle& operator=(const FamilyHandle&) = delete;
@@ -164,9 +147,7 @@ struct FamilyHandle {
 
 /// An open database and all that must live as long as it does. Members are destroyed from the last to the first.
 struct Database {
-  const uint64_t number = nextNumber();  // unlike an address, never used again
   OpenFilesShare openFiles;  // changes under `mutex`
-  bool takesFilesOnly = false;
   std::shared_ptr<rocksdb::FileSystem> fileSystem;
   std::unique_ptr<rocksdb::Env> environment;
   std::shared_ptr<Refusal> refusal = std::make_shared<Refusal>();
@@ -178,14 +159,8 @@ struct Database {
   ~Database();
   /// Closes with its last owner; unless the process exits, then it stays open.
   static std::shared_ptr<Database> make();
-  static uint64_t nextNumber();
   std::vector<std::shared_ptr<FamilyHandle>> allFamilies();
 };
-
-/// Flushes all column families, atomically.
-rocksdb::Status flushAll(Database& shared, bool wait);
-/// Flushes all column families, if a memtable holds something.
-rocksdb::Status flushIfNeeded(Database& shared);
 
 }  // namespace shim
 
@@ -197,10 +172,6 @@ struct RDBCache {
   std::shared_ptr<rocksdb::Cache> cache;
 };
 
-struct RDBWriteBufferManager {
-  std::shared_ptr<rocksdb::WriteBufferManager> manager;
-};
-
 struct RDBFileSystem {
   std::shared_ptr<rocksdb::FileSystem> fileSystem;
   std::unique_ptr<rocksdb::Env> environment;
@@ -208,7 +179,6 @@ struct RDBFileSystem {
 
 struct RDBOptions {
   std::shared_ptr<rocksdb::FileSystem> fileSystem = shim::privateFileSystem();
-  bool takesFilesOnly = false;
   rocksdb::DBOptions database;
   rocksdb::ColumnFamilyOptions family;
   std::vector<std::string> families;
@@ -230,60 +200,9 @@ struct RDBSnapshot {
   const rocksdb::Snapshot* snapshot;
 };
 
-namespace shim {
-/// The column families that a batch changes. RocksDB looks only at their numbers, so it would take those of another
-/// database for its own; and one that was dropped it treats as a fatal background error.
-class FamiliesUsed {
- public:
-  void add(const RDBFamily* family) {
-    const auto& state = family->family->state;
-    for (const auto& known : states_) {
-      if (known == state) return;
-    }
-    states_.push_back(state);
-  }
-  void clear() { states_.clear(); }
-  rocksdb::Status check(const Database& database) const {
-    for (const auto& state : states_) {
-      if (state->databaseNumber != database.number) {
-        return rocksdb::Status::InvalidArgument("the batch changes a column family of another database");
-      }
-      if (state->dropped.load(std::memory_order_acquire)) {
-        return rocksdb::Status::ColumnFamilyDropped("the batch changes a column family that was dropped");
-      }
-    }
-    return rocksdb::Status::OK();
-  }
-
- private:
-  std::vector<std::shared_ptr<FamilyState>> states_;
-};
-}  // namespace shim
-
-struct RDBBatch {
-  std::mutex writing;  // RocksDB stamps the sequence number into a batch while it writes it
-  shim::FamiliesUsed families;
-  rocksdb::WriteBatch batch;
-  explicit RDBBatch(size_t reserveBytes) : batch(reserveBytes) {}
-};
-
-namespace shim {
-struct IndexedBatch {
-  std::mutex writing;
-  FamiliesUsed families;
-  rocksdb::WriteBatchWithIndex batch;
-  explicit IndexedBatch(size_t reserveBytes) : batch(rocksdb::BytewiseComparator(), reserveBytes, true) {}
-};
-}  // namespace shim
-
-struct RDBIndexedBatch {
-  std::shared_ptr<shim::IndexedBatch> shared;  // also held by each iterator over it
-};
-
 struct RDBIterator {
   std::shared_ptr<shim::Database> database;
   std::shared_ptr<shim::FamilyHandle> family;
-  std::shared_ptr<shim::IndexedBatch> batch;
   std::unique_ptr<rocksdb::Iterator> iterator;
 };
 

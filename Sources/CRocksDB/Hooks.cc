@@ -1,4 +1,4 @@
-// The file systems and the event listener that a database runs on.
+// The file system of a database that is open for reading only, and the event listener of one that isn't.
 #include "Handles.h"
 #include "rocksdb/listener.h"
 
@@ -10,65 +10,6 @@ using rocksdb::FSWritableFile;
 using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
-
-/// An SST file that is being written: the hook runs before its own sync, and fails it.
-class TableFile final : public rocksdb::FSWritableFileOwnerWrapper {
- public:
-  TableFile(std::unique_ptr<FSWritableFile>&& file, std::shared_ptr<Hooks> hooks)
-      : FSWritableFileOwnerWrapper(std::move(file)), hooks_(std::move(hooks)) {}
-
-  IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
-    IOStatus status = before();
-    return status.ok() ? FSWritableFileOwnerWrapper::Sync(options, debug) : status;
-  }
-
-  IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
-    IOStatus status = before();
-    return status.ok() ? FSWritableFileOwnerWrapper::Fsync(options, debug) : status;
-  }
-
-  IOStatus Close(const IOOptions& options, IODebugContext* debug) override {
-    // The file is closed in every case: a failed hook must not leak its descriptor.
-    IOStatus first = called_ ? IOStatus::OK() : before();
-    IOStatus status = FSWritableFileOwnerWrapper::Close(options, debug);
-    return first.ok() ? status : first;
-  }
-
- private:
-  IOStatus before() {
-    called_ = true;
-    return hooks_->tableFileSync();
-  }
-
-  std::shared_ptr<Hooks> hooks_;
-  bool called_ = false;
-};
-
-class TableSyncFileSystem final : public rocksdb::FileSystemWrapper {
- public:
-  TableSyncFileSystem(std::shared_ptr<rocksdb::FileSystem> base, std::shared_ptr<Hooks> hooks)
-      : FileSystemWrapper(std::move(base)), hooks_(std::move(hooks)) {}
-
-  const char* Name() const override { return "TidemarkTableSync"; }
-
-  IOStatus NewWritableFile(const std::string& path, const FileOptions& options, std::unique_ptr<FSWritableFile>* file,
-                           IODebugContext* debug) override {
-    return wrapped(path, FileSystemWrapper::NewWritableFile(path, options, file, debug), file);
-  }
-
-  IOStatus ReopenWritableFile(const std::string& path, const FileOptions& options,
-                              std::unique_ptr<FSWritableFile>* file, IODebugContext* debug) override {
-    return wrapped(path, FileSystemWrapper::ReopenWritableFile(path, options, file, debug), file);
-  }
-
- private:
-  IOStatus wrapped(const std::string& path, IOStatus status, std::unique_ptr<FSWritableFile>* file) {
-    if (status.ok() && isTableFile(path)) file->reset(new TableFile(std::move(*file), hooks_));
-    return status;
-  }
-
-  std::shared_ptr<Hooks> hooks_;
-};
 
 /// Refuses every change: a read-only open would otherwise delete leftover `.trash` files.
 class ReadOnlyFileSystem final : public rocksdb::FileSystemWrapper {
@@ -131,8 +72,6 @@ class Listener final : public rocksdb::EventListener {
   Listener(std::shared_ptr<Hooks> hooks, std::shared_ptr<Refusal> refusal)
       : hooks_(std::move(hooks)), refusal_(std::move(refusal)) {}
 
-  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override { hooks_->flushCompleted(); }
-
   void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& info) override {
     if (info.status.ok()) hooks_->compactionCompleted();
   }
@@ -168,22 +107,6 @@ class Listener final : public rocksdb::EventListener {
 };
 
 }  // namespace
-
-IOStatus Hooks::tableFileSync() const {
-  if (!hooks_.table_file_sync) return IOStatus::OK();
-  rocksdb::Status status = fromC(hooks_.table_file_sync(hooks_.context));
-  if (!status.ok() && !status.IsIOError() && !status.IsCorruption()) {
-    // Of other codes RocksDB takes some (shutdown in progress, family dropped) for no failure at all.
-    status = rocksdb::Status(rocksdb::Status::kIOError, status.subcode(), status.severity(),
-                             rocksdb::Slice(status.ToString()));
-  }
-  return rocksdb::status_to_io_status(std::move(status));
-}
-
-std::shared_ptr<rocksdb::FileSystem> makeTableSyncFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
-                                                             std::shared_ptr<Hooks> hooks) {
-  return std::make_shared<TableSyncFileSystem>(std::move(base), std::move(hooks));
-}
 
 std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem(std::shared_ptr<rocksdb::FileSystem> base) {
   return std::make_shared<ReadOnlyFileSystem>(std::move(base));

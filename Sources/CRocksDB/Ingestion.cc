@@ -144,7 +144,7 @@ RDBStatus rdb_ingestion_finish(RDBIngestion* ingestion) {
     options.write_global_seqno = false;
     std::vector<rocksdb::IngestExternalFileArg> arguments;
     for (const auto& family : ingestion->families) {
-      if (family.handle->state->dropped.load(std::memory_order_acquire)) {
+      if (family.handle->dropped.load(std::memory_order_acquire)) {
         return Status::ColumnFamilyDropped("a table file is of a column family that was dropped");
       }
       rocksdb::IngestExternalFileArg argument;

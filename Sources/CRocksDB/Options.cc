@@ -5,7 +5,6 @@
 #include "Handles.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/filter_policy.h"
-#include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
 
 using rocksdb::Status;
@@ -25,20 +24,6 @@ size_t rdb_cache_capacity_bytes(const RDBCache* cache) { return cache->cache->Ge
 
 void rdb_cache_set_capacity(RDBCache* cache, size_t capacityBytes) { cache->cache->SetCapacity(capacityBytes); }
 
-RDBStatus rdb_write_buffer_manager_create(size_t bufferBytes, const RDBCache* cache, RDBWriteBufferManager** out) {
-  return guarded([&] {
-    // Stalls are off: a stall behind a database that is idle never ends.
-    *out = new RDBWriteBufferManager{std::make_shared<rocksdb::WriteBufferManager>(
-        bufferBytes, cache ? cache->cache : nullptr, /* allow_stall */ false)};
-    return Status::OK();
-  });
-}
-
-void rdb_write_buffer_manager_destroy(RDBWriteBufferManager* manager) { delete manager; }
-size_t rdb_write_buffer_manager_used_bytes(const RDBWriteBufferManager* manager) {
-  return manager->manager->memory_usage();
-}
-
 namespace {
 
 bool isSupported(rocksdb::CompressionType type) {
@@ -46,11 +31,9 @@ bool isSupported(rocksdb::CompressionType type) {
   return std::find(types.begin(), types.end(), type) != types.end();
 }
 
-rocksdb::DBOptions databaseDefaults(bool takesFilesOnly) {
+rocksdb::DBOptions databaseDefaults() {
   rocksdb::DBOptions options;
   options.create_missing_column_families = false;
-  // Data and the offset beside it reach the disk together; those of table files do in one ingestion.
-  options.atomic_flush = !takesFilesOnly;
   options.avoid_flush_during_recovery = false;
   options.max_bgerror_resume_count = 0;  // a failed flush stays failed
   options.paranoid_checks = true;        // else RocksDB ignores errors of flushes
@@ -70,12 +53,9 @@ rocksdb::DBOptions databaseDefaults(bool takesFilesOnly) {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions familyDefaults(bool takesFilesOnly, size_t writeBufferBytes, const RDBCache* cache) {
+rocksdb::ColumnFamilyOptions familyDefaults(const RDBCache* cache) {
   rocksdb::ColumnFamilyOptions options;
-  options.write_buffer_size = writeBufferBytes;
   options.level_compaction_dynamic_level_bytes = true;
-  // One hint for all keys: in a batch in key order each insertion is a short search from the one before.
-  if (!takesFilesOnly) options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
   options.compression =
       isSupported(rocksdb::kLZ4Compression) ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
 
@@ -108,21 +88,18 @@ Status naming(const Status& status, const char* name) {
 
 }  // namespace
 
-RDBStatus rdb_options_create(bool createIfMissing, bool takesFilesOnly, size_t writeBufferBytes,
-                             int maxBackgroundJobs, const RDBCache* cache, const RDBWriteBufferManager* manager,
+RDBStatus rdb_options_create(bool createIfMissing, int maxBackgroundJobs, const RDBCache* cache,
                              const RDBFileSystem* fileSystem, RDBHooks hooks, RDBOptions** out) {
   return entered([&] {
     // First of all the hooks, so that they are released whatever fails.
     auto shared = std::make_shared<shim::Hooks>(hooks);
     auto options = std::make_unique<RDBOptions>();
     options->hooks = std::move(shared);
-    options->takesFilesOnly = takesFilesOnly;
-    options->database = databaseDefaults(takesFilesOnly);
+    options->database = databaseDefaults();
     options->database.create_if_missing = createIfMissing;
     options->database.max_background_jobs = maxBackgroundJobs;
     if (fileSystem) options->fileSystem = fileSystem->fileSystem;
-    if (manager && !takesFilesOnly) options->database.write_buffer_manager = manager->manager;
-    options->family = familyDefaults(takesFilesOnly, writeBufferBytes, cache);
+    options->family = familyDefaults(cache);
     *out = options.release();
     return Status::OK();
   });

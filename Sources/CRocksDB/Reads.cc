@@ -8,10 +8,9 @@ using shim::slice;
 
 namespace {
 
-rocksdb::ReadOptions readOptions(const RDBSnapshot* snapshot, int tier) {
+rocksdb::ReadOptions readOptions(const RDBSnapshot* snapshot) {
   rocksdb::ReadOptions options;
   if (snapshot) options.snapshot = snapshot->snapshot;
-  if (tier == RDBReadTierPersisted) options.read_tier = rocksdb::kPersistedTier;
   return options;
 }
 
@@ -52,7 +51,6 @@ thread_local PinPool pins;
 
 void describe(const rocksdb::Iterator& iterator, RDBEntry* out) {
   out->valid = iterator.Valid();
-  out->deleted = false;
   if (!out->valid) return;
   const rocksdb::Slice key = iterator.key(), value = iterator.value();
   out->key = key.data();
@@ -81,8 +79,8 @@ struct RDBValues {
   explicit RDBValues(size_t count) : values(count), statuses(count) {}
 };
 
-RDBStatus rdb_get(RDBDatabase* database, const RDBFamily* family, const RDBSnapshot* snapshot, int tier,
-                  const void* key, size_t keyLength, RDBPinned* out) {
+RDBStatus rdb_get(RDBDatabase* database, const RDBFamily* family, const RDBSnapshot* snapshot, const void* key,
+                  size_t keyLength, RDBPinned* out) {
   *out = RDBPinned{};
   return entered([&] {
     Status status = shim::checkOwner(database, family, snapshot);
@@ -91,8 +89,7 @@ RDBStatus rdb_get(RDBDatabase* database, const RDBFamily* family, const RDBSnaps
       void operator()(rocksdb::PinnableSlice* pin) const { pins.giveBack(pin); }
     };
     std::unique_ptr<rocksdb::PinnableSlice, GiveBack> pin(pins.take());
-    status = database->shared->db->Get(readOptions(snapshot, tier), family->family->handle, slice(key, keyLength),
-                                       pin.get());
+    status = database->shared->db->Get(readOptions(snapshot), family->family->handle, slice(key, keyLength), pin.get());
     if (status.IsNotFound()) return Status::OK();
     if (!status.ok()) return status;
     *out = RDBPinned{pin.get(), pin->size() == 0 ? "" : pin->data(), pin->size()};
@@ -103,7 +100,7 @@ RDBStatus rdb_get(RDBDatabase* database, const RDBFamily* family, const RDBSnaps
 
 void rdb_unpin(void* pin) { pins.giveBack(static_cast<rocksdb::PinnableSlice*>(pin)); }
 
-RDBStatus rdb_multi_get(RDBDatabase* database, const RDBFamily* family, const RDBSnapshot* snapshot, int tier,
+RDBStatus rdb_multi_get(RDBDatabase* database, const RDBFamily* family, const RDBSnapshot* snapshot,
                         const void* keys, const size_t* ends, size_t count, RDBValues** out) {
   return entered([&] {
     Status status = shim::checkOwner(database, family, snapshot);
@@ -115,15 +112,8 @@ RDBStatus rdb_multi_get(RDBDatabase* database, const RDBFamily* family, const RD
       slices.push_back(slice(static_cast<const char*>(keys) + start, ends[i] - start));
     }
     auto values = std::make_unique<RDBValues>(count);
-    if (tier == RDBReadTierPersisted) {
-      // With this tier RocksDB 7.8.3's batched MultiGet leaves the files out as well as the memtables, and answers every
-      // key with an empty value.
-      for (size_t i = 0; i < count; i++) {
-        values->statuses[i] = database->shared->db->Get(readOptions(snapshot, tier), family->family->handle, slices[i],
-                                                        &values->values[i]);
-      }
-    } else if (count > 0) {
-      database->shared->db->MultiGet(readOptions(snapshot, tier), family->family->handle, count, slices.data(),
+    if (count > 0) {
+      database->shared->db->MultiGet(readOptions(snapshot), family->family->handle, count, slices.data(),
                                      values->values.data(), values->statuses.data());
     }
     for (const Status& each : values->statuses) {
@@ -148,7 +138,7 @@ RDBStatus rdb_iterator_create(RDBDatabase* database, const RDBFamily* family, co
   return guarded([&] {
     Status status = shim::checkOwner(database, family, snapshot);
     if (!status.ok()) return status;
-    rocksdb::ReadOptions options = readOptions(snapshot, RDBReadTierAll);
+    rocksdb::ReadOptions options = readOptions(snapshot);
     options.fill_cache = fillCache;
     auto result = std::make_unique<RDBIterator>();
     result->database = database->shared;

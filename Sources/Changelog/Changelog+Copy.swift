@@ -36,7 +36,7 @@ extension Changelog {
   ///   - progress: called after each commit; where it throws, the copy ends with `cancelled`.
   /// - Returns: the offset after the last commit copied.
   /// - Throws: `corrupted` if a receipt doesn't follow, `unsupported` if a commit carried outputs, which the changelog doesn't
-  ///   keep; and what reading and appending throw.
+  ///   keep, or has fields of a later version; and what reading and appending throw.
   @discardableResult
   public func copy(
     into writer: any ChangelogWriter, from start: Offset? = nil, to end: Offset? = nil,
@@ -50,6 +50,11 @@ extension Changelog {
       guard logged.outputsDigest == nil else {
         throw StoreError(
           .unsupported, "a commit with outputs can't be copied", ["changelog": identity, "offset": logged.baseOffset])
+      }
+      guard logged.laterFields.isEmpty else {
+        throw StoreError(
+          .unsupported, "a commit has fields that this version doesn't know; copy it with a newer Tidemark",
+          ["changelog": identity, "offset": logged.baseOffset])
       }
       guard last == nil || last == logged.previousReceipt, logged.previousReceipt.followed(by: logged) == logged.receipt
       else {

@@ -58,10 +58,6 @@ extension Changelog {
 }
 
 extension Commit {
-  /// Whether the commit carries changes of the store alone, no outputs and no offsets of consumer groups.
-  @inlinable
-  public var isStateAlone: Bool { outputs.isEmpty && groupOffsets.isEmpty }
-
   /// Throws `unsupported` if the commit carries what a changelog with these capabilities can't.
   ///
   /// The first thing that ``ChangelogWriter/append(_:)`` does: nothing was appended then.

@@ -34,20 +34,3 @@ extension ChangelogWriter {
   /// Nothing was cut.
   public var recovery: ChangelogRecovery { ChangelogRecovery() }
 }
-
-/// Where a commit went.
-public struct AppendedCommit: Sendable, Hashable {
-  /// Where it starts.
-  public var baseOffset: Offset
-  /// After it: the next commit's earliest start.
-  public var endOffset: Offset
-  /// Its receipt.
-  public var receipt: Receipt
-
-  /// Puts the answer together.
-  public init(baseOffset: Offset, endOffset: Offset, receipt: Receipt) {
-    self.baseOffset = baseOffset
-    self.endOffset = endOffset
-    self.receipt = receipt
-  }
-}

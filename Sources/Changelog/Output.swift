@@ -97,12 +97,6 @@ extension Commit {
 }
 
 extension ByteWriter {
-  /// A varint length and UTF-8.
-  mutating func append(text: String) {
-    append(varint: UInt64(text.utf8.count))
-    append(utf8: text)
-  }
-
   fileprivate mutating func append(optional bytes: [UInt8]?) {
     append(varint: UInt64(bytes.map { $0.count + 1 } ?? 0))
     if let bytes { append(bytes.rawSpan) }

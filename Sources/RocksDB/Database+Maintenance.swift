@@ -4,13 +4,8 @@ extension Database {
   /// Reads every block of every SST file and compares its checksum.
   public func verifyChecksums() throws(RocksDBError) { unsafe try check(rdb_verify_checksums(handle)) }
 
-  /// Compacts every column family as a whole.
-  ///
-  /// It flushes first, so like ``flush(wait:)`` it must run alone.
-  public func compactRange() throws(RocksDBError) { unsafe try check(rdb_compact(handle)) }
-
-  /// Waits until no flush and no compaction runs or is due.
-  public func waitForCompaction() throws(RocksDBError) { unsafe try check(rdb_wait_for_compaction(handle)) }
+  /// Makes a copy of the database in a directory that doesn't exist yet, with hard links where that is possible.
+  public func checkpoint(to path: String) throws(RocksDBError) { unsafe try check(rdb_checkpoint(handle, path)) }
 
   /// A property by RocksDB's name, as `rocksdb.levelstats`; nil if it has none of this name.
   public func property(_ name: String, in family: borrowing ColumnFamily) -> String? {

@@ -1,26 +1,14 @@
 internal import CRocksDB
 
-/// Which data a point read looks at.
-public enum ReadTier: Sendable {
-  /// Everything.
-  case all
-  /// What survives the end of the process: with the write-ahead log off, only what is in SST files.
-  ///
-  /// RocksDB leaves memtables out as soon as one write went past the log since the database was opened.
-  case persisted
-
-  var value: Int32 { self == .all ? Int32(RDBReadTierAll) : Int32(RDBReadTierPersisted) }
-}
-
 extension Database {
   /// Reads the value of a key, without a copy of it; nil if there is none.
   ///
   /// `body` gets the value's bytes, which are pinned until it returns.
   @inlinable
   public func withValue<R: ~Copyable>(
-    _ key: RawSpan, in family: borrowing ColumnFamily, tier: ReadTier = .all, _ body: (RawSpan) -> R
+    _ key: RawSpan, in family: borrowing ColumnFamily, _ body: (RawSpan) -> R
   ) throws(RocksDBError) -> R? {
-    let value = try pin(key, in: family, tier: tier)
+    let value = try pin(key, in: family)
     return value.isPresent ? body(value.bytes) : nil
   }
 
@@ -29,33 +17,33 @@ extension Database {
   /// `body` gets the value's bytes, which are pinned until it returns.
   @inlinable
   public func withValue<R: ~Copyable>(
-    _ key: RawSpan, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot, tier: ReadTier = .all,
+    _ key: RawSpan, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot,
     _ body: (RawSpan) -> R
   ) throws(RocksDBError) -> R? {
-    let value = try pin(key, in: family, at: snapshot, tier: tier)
+    let value = try pin(key, in: family, at: snapshot)
     return value.isPresent ? body(value.bytes) : nil
   }
 
   /// Reads the value of a key and holds it in place.
   public func pin(
-    _ key: RawSpan, in family: borrowing ColumnFamily, tier: ReadTier = .all
+    _ key: RawSpan, in family: borrowing ColumnFamily
   ) throws(RocksDBError) -> PinnedValue {
-    unsafe try pin(key, family.handle, nil, tier)
+    unsafe try pin(key, family.handle, nil)
   }
 
   /// Reads the value that a key has in a snapshot and holds it in place.
   public func pin(
-    _ key: RawSpan, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot, tier: ReadTier = .all
+    _ key: RawSpan, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot
   ) throws(RocksDBError) -> PinnedValue {
-    unsafe try pin(key, family.handle, snapshot.handle, tier)
+    unsafe try pin(key, family.handle, snapshot.handle)
   }
 
   private func pin(
-    _ key: RawSpan, _ family: OpaquePointer, _ snapshot: OpaquePointer?, _ tier: ReadTier
+    _ key: RawSpan, _ family: OpaquePointer, _ snapshot: OpaquePointer?
   ) throws(RocksDBError) -> PinnedValue {
     var pinned = unsafe RDBPinned()
     // Proof: the handles are borrowed by the callers, and the key is lent for the call.
-    unsafe try check(key.lend { unsafe rdb_get(handle, family, snapshot, tier.value, $0, $1, &pinned) })
+    unsafe try check(key.lend { unsafe rdb_get(handle, family, snapshot, $0, $1, &pinned) })
     return unsafe PinnedValue(pin: pinned.pin, start: pinned.bytes, count: pinned.length)
   }
 
@@ -63,10 +51,10 @@ extension Database {
   ///
   /// `body` is called once for each key, in their order, with its index and its value, nil if there is none.
   public func withValues(
-    _ keys: borrowing KeyList, in family: borrowing ColumnFamily, tier: ReadTier = .all,
+    _ keys: borrowing KeyList, in family: borrowing ColumnFamily,
     _ body: (Int, RawSpan?) -> Void
   ) throws(RocksDBError) {
-    unsafe try readMany(keys, family.handle, nil, tier, body)
+    unsafe try readMany(keys, family.handle, nil, body)
   }
 
   /// Reads many keys of one column family together, as they are in a snapshot.
@@ -74,19 +62,19 @@ extension Database {
   /// `body` is called once for each key, in their order, with its index and its value, nil if there is none.
   public func withValues(
     _ keys: borrowing KeyList, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot,
-    tier: ReadTier = .all, _ body: (Int, RawSpan?) -> Void
+    _ body: (Int, RawSpan?) -> Void
   ) throws(RocksDBError) {
-    unsafe try readMany(keys, family.handle, snapshot.handle, tier, body)
+    unsafe try readMany(keys, family.handle, snapshot.handle, body)
   }
 
   private func readMany(
-    _ keys: borrowing KeyList, _ family: OpaquePointer, _ snapshot: OpaquePointer?, _ tier: ReadTier,
+    _ keys: borrowing KeyList, _ family: OpaquePointer, _ snapshot: OpaquePointer?,
     _ body: (Int, RawSpan?) -> Void
   ) throws(RocksDBError) {
     // Proof: the handles are borrowed by the callers; keys and ends are lent for the call; the values live until the
     // end of this function.
     let values = unsafe try makeHandle { out in
-      unsafe keys.lend { unsafe rdb_multi_get(handle, family, snapshot, tier.value, $0, $1, $2, out) }
+      unsafe keys.lend { unsafe rdb_multi_get(handle, family, snapshot, $0, $1, $2, out) }
     }
     defer { unsafe rdb_values_destroy(values) }
     for index in 0..<keys.count {
@@ -127,3 +115,64 @@ extension Database {
       })
   }
 }
+
+/// A value that a read found, held in place until this is gone.
+///
+/// Let it go on the thread that read it.
+@safe
+public struct PinnedValue: ~Copyable {
+  @usableFromInline let pin: UnsafeMutableRawPointer?
+  @usableFromInline let start: UnsafeRawPointer?
+  @usableFromInline let count: Int
+
+  init(pin: UnsafeMutableRawPointer?, start: UnsafeRawPointer?, count: Int) {
+    unsafe self.pin = pin
+    unsafe self.start = start
+    self.count = count
+  }
+
+  deinit { if let pin = unsafe pin { unsafe rdb_unpin(pin) } }
+
+  /// Hands out what holds the value, `nil` if there is none, and where it lies: the caller lets it go with ``unpin(_:)``, on the
+  /// thread that read it.
+  @unsafe
+  public consuming func takePin() -> (pin: UnsafeMutableRawPointer?, start: UnsafeRawPointer?, count: Int) {
+    let parts = unsafe (pin: pin, start: start, count: count)
+    discard self
+    return unsafe parts
+  }
+
+  /// Lets go of what ``takePin()`` handed out.
+  @unsafe
+  public static func unpin(_ pin: UnsafeMutableRawPointer) { unsafe rdb_unpin(pin) }
+
+  /// Whether the key has a value.
+  @inlinable
+  public var isPresent: Bool { unsafe pin != nil }
+
+  /// The value's bytes.
+  @inlinable
+  public var bytes: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      // Proof: the pin keeps `count` bytes in place as long as the borrow of `self`.
+      let span = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: start, count: count))
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+}
+
+/// The state of a database at one moment.
+///
+/// It keeps the database open, and keeps compactions from dropping what it shows.
+@safe
+public struct Snapshot: ~Copyable {
+  let handle: OpaquePointer
+
+  init(taking handle: OpaquePointer) { unsafe self.handle = handle }
+
+  deinit { unsafe rdb_snapshot_destroy(handle) }
+}
+
+// Proof: the pointer never changes, and RocksDB's snapshots may be used by any thread.
+extension Snapshot: @unchecked Sendable {}

@@ -1,15 +1,16 @@
 internal import CRocksDB
 
-/// An open database, with atomic flush over all of its column families, or without any flush.
+/// An open database, which takes table files (``makeIngestion()``) and nothing else.
 ///
 /// It may be used by many threads. Column families, snapshots and iterators keep it open: it closes, and its lock is
-/// released, when the last of them is gone. Closing doesn't flush.
+/// released, when the last of them is gone. Opening it brings what RocksDB's log holds, if
+/// another program left some there, into table files. Then no memtable holds anything, and the log stays empty.
 ///
 /// From the moment that the process begins to exit, calls throw `shutdownInProgress`, and a database that isn't closed stays
 /// open. Exit waits for calls under way, half a minute at most, and for work in the background, which stops.
 ///
-/// After a flush or a write of the MANIFEST failed, every write, flush and checkpoint throws that first error until the
-/// database is opened again; reads go on.
+/// After a write of the MANIFEST failed, every ingestion and checkpoint throws that first error until the database is
+/// opened again; reads go on.
 @safe
 public struct Database: ~Copyable {
   let handle: OpaquePointer
@@ -87,3 +88,26 @@ public struct Database: ~Copyable {
 
 // Proof: the pointer never changes, and RocksDB's database may be used by any thread.
 extension Database: @unchecked Sendable {}
+
+/// A handle of a column family: a key space of a database.
+///
+/// It keeps the database open.
+@safe
+public struct ColumnFamily: ~Copyable {
+  let handle: OpaquePointer
+  /// Its name.
+  public let name: String
+  /// RocksDB's number for it, which is never used again.
+  public let id: UInt32
+
+  init(taking handle: OpaquePointer) {
+    unsafe self.handle = handle
+    unsafe name = string(rdb_family_name(handle))
+    id = unsafe rdb_family_id(handle)
+  }
+
+  deinit { unsafe rdb_family_destroy(handle) }
+}
+
+// Proof: the pointer never changes, and RocksDB's handles may be used by any thread.
+extension ColumnFamily: @unchecked Sendable {}

@@ -2,39 +2,21 @@ internal import CRocksDB
 
 /// How a database is opened; the same at each open.
 ///
-/// Fixed are: atomic flush over all column families; no automatic recovery from background errors; paranoid checks; no
-/// flush when it closes; a Bloom filter of 10 bits a key; XXH3 checksums; LZ4 where RocksDB has it; an insert hint for
-/// batches in key order; no OPTIONS file; readers of at most 4,096 table files in memory, of which opening makes some.
+/// Fixed are: no automatic recovery from background errors; paranoid checks; a Bloom filter of 10 bits a key; XXH3 checksums;
+/// LZ4 where RocksDB has it; no OPTIONS file; readers of at most 4,096 table files in memory, of which opening makes some.
 public struct DatabaseOptions: Sendable {
   /// Whether a directory without a database becomes one.
   public var createIfMissing = true
-  /// Whether table files are all that the database takes (``Database/makeIngestion()``): batches are refused.
-  ///
-  /// Opening it brings what RocksDB's log holds into table files. Then no memtable holds anything, and the log stays empty.
-  /// There is no atomic flush, no insert hint, and no part in ``writeBufferManager``.
-  public var writesOnlyByIngestion = false
-  /// The size of one column family's memtable before it is flushed, in bytes; with ``writesOnlyByIngestion``, of one that a
-  /// log is recovered to.
-  public var writeBufferBytes = 64 << 20
   /// How many flushes and compactions run at the same time.
   public var maxBackgroundJobs = 2
   /// The cache of blocks, indexes and filters; without one the database makes its own, of RocksDB's default size.
   public var blockCache: BlockCache?
-  /// The limit of the memtables of all databases that share it.
-  public var writeBufferManager: WriteBufferManager?
   /// The file system that the database is on; `nil`: the operating system's, and nobody looks on.
   public var fileSystem: ToldFileSystem?
   /// Options of the database by RocksDB's names.
   public var overrides: [String: String] = [:]
   /// Options of every column family by RocksDB's names.
   public var columnFamilyOverrides: [String: String] = [:]
-  /// Called before the sync of each SST file, of flushes and of compactions; an error makes that sync fail with it.
-  ///
-  /// It runs on RocksDB's threads, or on the one that opens a database with a log to recover. Once it failed for a
-  /// flush, the database takes no more writes and nothing of that flush is installed. It must not use the database.
-  public var tableFileSync: (@Sendable () -> RocksDBError?)?
-  /// Called after each flush of a column family, on RocksDB's threads; it must not wait for the database.
-  public var onFlushCompleted: (@Sendable () -> Void)?
   /// Called after each compaction, on RocksDB's threads; it must not wait for the database.
   public var onCompactionCompleted: (@Sendable () -> Void)?
   /// Called when a compaction failed in a way after which RocksDB repeats it, on RocksDB's threads; it must not wait for
@@ -46,7 +28,7 @@ public struct DatabaseOptions: Sendable {
   public var onBackgroundError: (@Sendable (RocksDBError) -> Void)?
   /// Called when RocksDB begins or ends to slow down or stop the writes of a column family, which is named.
   ///
-  /// It runs on RocksDB's threads and on those that write and flush; it must not wait for the database.
+  /// It runs on RocksDB's threads and on those that take files in; it must not wait for the database.
   public var onStallChanged: (@Sendable (_ family: String, WriteStall) -> Void)?
   /// Let go once the database is closed: not with its ``Database``, but after the last that keeps it open.
   public var keptUntilClosed: (any AnyObject & Sendable)?
@@ -72,8 +54,7 @@ public struct DatabaseOptions: Sendable {
     let hooks = unsafe Hooks(self).handle
     let options = unsafe try makeHandle { out in
       unsafe rdb_options_create(
-        createIfMissing, writesOnlyByIngestion, max(0, writeBufferBytes), Int32(clamping: maxBackgroundJobs),
-        blockCache?.handle, writeBufferManager?.handle, fileSystem?.handle, hooks, out)
+        createIfMissing, Int32(clamping: maxBackgroundJobs), blockCache?.handle, fileSystem?.handle, hooks, out)
     }
     // Proof: the handle is used only up to here.
     defer { unsafe rdb_options_destroy(options) }

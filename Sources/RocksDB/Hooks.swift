@@ -3,8 +3,6 @@ internal import CRocksDB
 /// The closures of ``DatabaseOptions``, held by the shim until the database is closed and no thread of RocksDB can call
 /// them any more.
 final class Hooks: Sendable {
-  let tableFileSync: (@Sendable () -> RocksDBError?)?
-  let onFlushCompleted: (@Sendable () -> Void)?
   let onCompactionCompleted: (@Sendable () -> Void)?
   let onCompactionFailed: (@Sendable (RocksDBError) -> Void)?
   let onBackgroundError: (@Sendable (RocksDBError) -> Void)?
@@ -12,8 +10,6 @@ final class Hooks: Sendable {
   private let keptUntilClosed: (any AnyObject & Sendable)?
 
   init(_ options: DatabaseOptions) {
-    tableFileSync = options.tableFileSync
-    onFlushCompleted = options.onFlushCompleted
     onCompactionCompleted = options.onCompactionCompleted
     onCompactionFailed = options.onCompactionFailed
     onBackgroundError = options.onBackgroundError
@@ -27,14 +23,6 @@ final class Hooks: Sendable {
     var hooks = unsafe RDBHooks()
     unsafe hooks.context = Unmanaged.passRetained(self).toOpaque()
     unsafe hooks.release = { context in unsafe Unmanaged<Hooks>.fromOpaque(context!).release() }
-    if tableFileSync != nil {
-      unsafe hooks.table_file_sync = { context in
-        unsafe Hooks.from(context).tableFileSync?()?.status ?? RDBStatus()
-      }
-    }
-    if onFlushCompleted != nil {
-      unsafe hooks.flush_completed = { context in unsafe Hooks.from(context).onFlushCompleted?() }
-    }
     if onCompactionCompleted != nil {
       unsafe hooks.compaction_completed = { context in unsafe Hooks.from(context).onCompactionCompleted?() }
     }

@@ -20,13 +20,6 @@ public struct Iterator: ~Copyable {
     unsafe entry = RDBEntry()
   }
 
-  /// Gives the handle away.
-  consuming func take() -> OpaquePointer {
-    let handle = unsafe handle
-    discard self
-    return unsafe handle!
-  }
-
   /// Whether it stands at a key.
   public var isValid: Bool { unsafe entry.valid }
 

@@ -1,5 +1,3 @@
-internal import CRocksDB
-
 /// What RocksDB answered when it refused or failed.
 ///
 /// `code`, `subcode` and `severity` are those of `rocksdb::Status`; `message` is its text, with paths.
@@ -116,48 +114,4 @@ extension RocksDBError: CustomStringConvertible {
     if severity != .none { codes += ", severity \(severity)" }
     return "\(message) [\(codes)]"
   }
-}
-
-extension RocksDBError {
-  /// Takes a status that isn't ok, and frees its message.
-  init(taking status: RDBStatus) {
-    // Proof: the shim's message is null or ends with a zero, and nobody else frees it.
-    self.init(
-      Code(rawValue: unsafe status.code) ?? .aborted,
-      Subcode(rawValue: unsafe status.subcode) ?? .other,
-      severity: Severity(rawValue: unsafe status.severity) ?? .none,
-      message: unsafe status.message.map { unsafe String(cString: $0) } ?? "")
-    unsafe rdb_status_free(status)
-  }
-
-  /// The status for the shim, whose message the receiver frees.
-  var status: RDBStatus { unsafe rdb_status_make(code.rawValue, subcode.rawValue, severity.rawValue, message) }
-}
-
-/// Throws what a status says.
-func check(_ status: RDBStatus) throws(RocksDBError) {
-  if unsafe status.code != 0 { throw unsafe RocksDBError(taking: status) }
-}
-
-/// Stops the program over a status that only misuse or the lack of memory causes.
-func require(_ status: RDBStatus) {
-  if unsafe status.code != 0 { fatalError(unsafe RocksDBError(taking: status).description) }
-}
-
-/// Runs a call of the shim that makes a handle, and that only misuse or the lack of memory can make fail.
-func requireHandle(_ create: (UnsafeMutablePointer<OpaquePointer?>) -> RDBStatus) -> OpaquePointer {
-  var handle: OpaquePointer?
-  unsafe require(create(&handle))
-  // Proof: a status that is ok comes with a handle.
-  return unsafe handle!
-}
-
-/// Runs a call of the shim that makes a handle.
-func makeHandle(
-  _ create: (UnsafeMutablePointer<OpaquePointer?>) -> RDBStatus
-) throws(RocksDBError) -> OpaquePointer {
-  var handle: OpaquePointer?
-  unsafe try check(create(&handle))
-  // Proof: a status that is ok comes with a handle.
-  return unsafe handle!
 }

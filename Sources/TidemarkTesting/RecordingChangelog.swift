@@ -38,8 +38,7 @@ public final class RecordingChangelog: Changelog {
     public var didAppend: (@Sendable () -> Void)?
     /// Called before each sync, on the thread that syncs.
     public var willSync: (@Sendable () -> Void)?
-    /// Called before the writer tells its durable offset, on the thread that asks; stores ask before each table file is
-    /// synced, also on the threads of compactions.
+    /// Called before the writer tells its durable offset, on the thread that asks.
     public var willTellDurableOffset: (@Sendable () -> Void)?
 
     /// Nothing goes wrong.

@@ -89,8 +89,8 @@ final class SabotagedChangelog: Changelog {
           previousReceipt: commit.previousReceipt,
           receipt: fault == .wrongReceipt ? Receipt(commit.receipt.value ^ 1) : commit.receipt,
           position: fault == .forgetsPositions && records.count == 0 ? [:] : commit.position,
-          streamTime: commit.streamTime, outputsDigest: commit.outputsDigest, byteCount: commit.byteCount,
-          records: loses ? RecordSpan(bytes: RawSpan(), count: 0) : records))
+          streamTime: commit.streamTime, outputsDigest: commit.outputsDigest, laterFields: commit.laterFields,
+          byteCount: commit.byteCount, records: loses ? RecordSpan(bytes: RawSpan(), count: 0) : records))
     }
   }
 

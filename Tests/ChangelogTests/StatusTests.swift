@@ -196,7 +196,7 @@ import TidemarkTesting
     #expect(try CommitMetadata(buffer.bytes) == metadata)
     #expect(
       buffer.bytes.array == [3] + [0, 0, 0, 0, 0, 0, 0, 3] + [1, 2] + Array("in".utf8) + [0, 0, 0, 1]
-        + [0, 0, 0, 0, 0, 0, 0, 5] + [0, 0, 0, 0, 0, 0, 1, 2])
+        + [0, 0, 0, 0, 0, 0, 0, 5] + [1, 8] + [0, 0, 0, 0, 0, 0, 1, 2])
     var bytes = buffer.bytes.array
     for count in 0..<bytes.count {
       _ = failure(.corrupted) { _ = try CommitMetadata(Array(bytes[..<count]).rawSpan) }

@@ -83,7 +83,6 @@ struct ManyDatabases {
 
   private func options() -> DatabaseOptions {
     var options = DatabaseOptions()
-    options.writesOnlyByIngestion = true
     options.columnFamilyOverrides = ["level0_file_num_compaction_trigger": "100"]
     return options
   }

@@ -1,19 +1,26 @@
+import CPlainRocksDB
 import Glibc
-import RocksDB
 
-/// Writes rows of two families to RocksDB's log, some of them after a flush, and kills the process.
-func writeLog(_ path: String) throws {
-  let database = try Database.open(path, options: .init(), columnFamilies: [])
-  let first = try database.createColumnFamily("first")
-  let second = try database.createColumnFamily("second")
+/// Writes rows of two families to RocksDB's log, some of them after a flush, as a store of version 0.1 did, and kills the
+/// process.
+func writeLog(_ path: String) {
+  var opened: OpaquePointer?
+  unsafe require(plain_create(path, 2, &opened))
+  // Proof: without an error there is a database, and it lives as long as the process.
+  let database = unsafe opened!
+  let batch = unsafe plain_batch_create(database)
   for row in 0..<2_000 {
-    if row == 1_000 { try database.flush() }
-    var batch = WriteBatch()
+    if row == 1_000 { unsafe require(plain_flush(database)) }
     let (key, offset) = ("\(row)", "offset")
-    // Proof: bytes of a UTF-8 span have no padding between them.
-    batch.put(unsafe key.utf8Span.span.bytes, unsafe key.utf8Span.span.bytes, in: first)
-    batch.put(unsafe offset.utf8Span.span.bytes, unsafe key.utf8Span.span.bytes, in: second)
-    try database.write(batch, log: .unsynced)
+    unsafe require(plain_batch_set(batch, 0, key, key.utf8.count, key, key.utf8.count))
+    unsafe require(plain_batch_set(batch, 1, offset, offset.utf8.count, key, key.utf8.count))
+    unsafe require(plain_write(database, batch))
   }
   kill(getpid(), SIGKILL)
+}
+
+/// Ends the process where RocksDB failed.
+private func require(_ error: UnsafeMutablePointer<CChar>?) {
+  // Proof: the shim's message ends with a zero.
+  if let error = unsafe error { fail(unsafe String(cString: error)) }
 }

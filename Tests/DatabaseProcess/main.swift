@@ -33,7 +33,7 @@ do {
   case .manyDatabases: try ManyDatabases(path, fileLimit: 4096).run(count: number)
   case .fewFiles: try ManyDatabases(path, fileLimit: 64).runOut()
   case .openUmask: try makeFilesUnderOpenUmask(path)
-  case .writeLog: try writeLog(path)
+  case .writeLog: writeLog(path)
   }
 } catch {
   fail("\(error)")

@@ -180,6 +180,42 @@ import TidemarkTesting
     try row(day.name, "(3, 9)") { try day.encode((3, UInt8(9)), into: &$0) }
   }
 
+  /// The article's bytes of fields and of tables, encoded.
+  @Test func fieldsAndTablesAreEncodedAsTheArticleSays() throws {
+    let article = try CatalogueTests.article("Formats")
+    func hex(_ encode: (inout ByteWriter) -> Void) -> String {
+      var buffer = ByteWriter()
+      encode(&buffer)
+      return buffer.bytes.array.map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }
+        .joined(separator: " ")
+    }
+    var fields = TaggedFields()
+    fields[300] = [9]
+    fields[1] = [7, 8]
+    fields[4] = []
+    #expect(article.contains("| 1: `07 08`; 4: empty; 300: `09` | `\(hex { fields.encode(into: &$0) })` |"))
+    var table = TableDescriptor(id: TableID(7), name: "notes", keyFormat: "string", valueFormat: "int64")
+    for what in ["table 7, `notes`, `string` to `int64`", "the same, dropped"] {
+      let row =
+        "| \(what) | `\(hex { table.encodeKey(into: &$0) })` | `\(hex { table.encodeValue(into: &$0) })` |"
+      #expect(article.contains(row), "the article has no row \(row)")
+      table.isDropped = true
+    }
+    // Each tag of a table stands in the article, and those alone.
+    table.kind = TableKind(rawValue: "other")
+    table.parameters = [1]
+    table.retention = .seconds(1)
+    table.indexOf = TableID(1)
+    var value = ByteWriter()
+    table.encodeValue(into: &value)
+    let encoded = try TaggedFields(value.bytes.extracting(20...), of: "a table's definition")
+    let part = try #require(article.split(separator: "| tag | field of a table |").last)
+    let tags = part.split(separator: "\n").dropFirst().prefix { $0.hasPrefix("| ") }.compactMap {
+      UInt64($0.dropFirst(2).prefix { $0 != " " })
+    }
+    #expect(encoded.fields.map(\.tag) == tags)
+  }
+
   @Test func theExamplesReadWhatWasWritten() throws {
     let log = try FileLog.open(directory.path, TopicPartition("state", 0))
     let store = try StateStore.open(directory("store"), tables: [spent], changelog: log)

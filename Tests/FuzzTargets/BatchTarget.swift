@@ -40,12 +40,21 @@ private func checkBatch(_ batch: RecordBatch) throws {
     return
   }
   try expect(batch.header.attributes & ~0x08 == 0, "a batch with attributes is taken for a commit")
+  let version = CommitMetadata.hasFields(try CommitBatch(batch).metadata) ? 2 : 1
+  if version == 2 { return try checkFields(try CommitBatch(batch)) }
   guard let found = try? DecodedCommit(CommitBatch(batch)) else { return }
   let bytes = try encoded(found.sample, found.placement)
   let again = try DecodedCommit(CommitBatch(RecordBatch(startOf: bytes.rawSpan)))
   try expect(again == found, "a commit encodes to another: \(found), \(again)")
   try expect(try encoded(again.sample, again.placement) == bytes, "a commit encodes to other bytes the second time")
   if bytes == batch.bytes.array { try expect(again.receipt == found.receipt, "the receipts of equal commits differ") }
+}
+
+/// Whether metadata of version 2, which a commit was taken for having, is read, with all of its fields.
+private func checkFields(_ commit: CommitBatch) throws {
+  let metadata = try CommitMetadata(commit.metadata)
+  try expect(metadata.outputsDigest != nil || !metadata.laterFields.isEmpty, "a commit of version 2 has no field of it")
+  try expect(metadata.laterFields.fields.allSatisfy { $0.tag % 2 == 0 }, "an odd tag was skipped: \(metadata)")
 }
 
 /// A commit as a value.
@@ -89,5 +98,15 @@ private func batchSeeds() throws -> [[UInt8]] {
     bytes[22] = attributes
     seeds.append([BatchRepair.checksum.rawValue] + bytes)
   }
+  // Of version 2.
+  var commit = Sample(2).commit()
+  commit.outputs = [OutputRecord(topic: "out", key: nil, value: [1])]
+  var encoder = CommitEncoder()
+  _ = encoder.measure(commit)
+  let placement = CommitPlacement(
+    baseOffset: .zero, durableOffset: .zero, epoch: 0, previousReceipt: Receipt(startOf: SampleBatches.identity),
+    timestamp: 1_700_000_000_000)
+  _ = encoder.encode(commit, placement)
+  seeds.append([BatchRepair.all.rawValue] + encoder.batch(commit.records.bytes))
   return seeds
 }

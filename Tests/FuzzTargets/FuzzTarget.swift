@@ -22,7 +22,7 @@ public struct FuzzTarget: Sendable, CustomStringConvertible {
   }
 
   /// All of them; those that give more work to a run come first.
-  public static let all = [segment, indexes, csv, json, batch, codecs]
+  public static let all = [segment, indexes, csv, json, batch, codecs, fields]
 
   /// Looks at one input; throws ``Violation`` if something doesn't hold that must.
   public func check(_ input: RawSpan) throws { try body(input) }

@@ -88,7 +88,8 @@ extension SingleFileChangelog {
       let commit = LoggedCommit(
         baseOffset: Offset(start), endOffset: Offset(end), epoch: epoch, timestamp: timestamp,
         previousReceipt: scan.receipt, receipt: Receipt(receipt), position: metadata.position,
-        streamTime: metadata.streamTime, outputsDigest: metadata.outputsDigest, byteCount: Int(length) + 4,
+        streamTime: metadata.streamTime, outputsDigest: metadata.outputsDigest,
+        laterFields: metadata.laterFields, byteCount: Int(length) + 4,
         records: RecordSpan(bytes: records, count: Int(count)))
       scan.end = commit.endOffset
       scan.receipt = commit.receipt

@@ -93,6 +93,28 @@ final class Directory: Sendable {
     try writer.close()
   }
 
+  /// Snapshots, readers and transactions can be read by the same function.
+  @Test func aFunctionReadsAnyView() throws {
+    func sum(_ view: borrowing some ReadableView & ~Copyable) throws(StoreError) -> Int64 {
+      var rows = try view.scan(totals)
+      var sum: Int64 = 0
+      while let row = try rows.next() { sum += row.value }
+      let anna = try view.get("anna", in: totals)
+      #expect(try view.multiGet(["anna", "nobody"], in: totals) == [anna, nil])
+      #expect(try view.last(in: totals, through: "b")?.value == anna)
+      #expect(try view.contains("anna", in: totals) == (anna != nil))
+      return sum
+    }
+    let store = try StateStore.open(
+      directory("store"), tables: [totals], changelog: SingleFileChangelog(directory("changelog")))
+    try store.write { transaction in
+      try transaction.put("anna", 7, in: totals)
+      #expect(try sum(transaction) == 7)
+    }
+    #expect(try sum(store.snapshot()) == 7)
+    #expect(try sum(store.reader()) == 7)
+  }
+
   @Test func onlyProductsAreImported() throws {
     let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     let files = try FileManager.default.contentsOfDirectory(at: here, includingPropertiesForKeys: nil)

@@ -6,7 +6,7 @@ import Testing
 @Suite struct CheckpointTests {
   let directory = TemporaryDirectory()
 
-  /// A database that is flushed, compacted, read and copied at once.
+  /// A database that takes files, is compacted, read and copied at once.
   private final class Traffic: Sendable {
     static let checkpoints = 300
 
@@ -37,7 +37,7 @@ import Testing
       Thread.detachNewThread { [self] in
         do {
           for number in 0..<Self.checkpoints {
-            for key in 0..<4 { try database.put("\(key)", "\(number)", in: family) }
+            try database.install(Dictionary(uniqueKeysWithValues: (0..<4).map { ("\($0)", "\(number)") }), in: family)
             try database.checkpoint(to: path + "/copy")
             try FileManager.default.removeItem(atPath: path + "/copy")
             taken.add(1, ordering: .relaxed)

@@ -67,64 +67,40 @@ extension Database {
     return family
   }
 
-  func get(_ key: String, in family: borrowing ColumnFamily, tier: ReadTier = .all) throws -> String? {
-    try withValue(key.bytes, in: family, tier: tier, text)
+  func get(_ key: String, in family: borrowing ColumnFamily) throws -> String? {
+    try withValue(key.bytes, in: family, text)
   }
 
   func get(_ key: String, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot) throws -> String? {
     try withValue(key.bytes, in: family, at: snapshot, text)
   }
 
-  func put(
-    _ key: String, _ value: String, in family: borrowing ColumnFamily, log: WriteAheadLog = .off
+  /// Takes in one file of rows; a row without a value is a deletion.
+  ///
+  /// `path` is on the database's file system.
+  func install(
+    _ rows: [String: String?], in family: borrowing ColumnFamily,
+    through path: String = NSTemporaryDirectory() + "/rocksdb-tests-\(UUID()).sst"
   ) throws {
-    var batch = WriteBatch()
-    batch.put(key, value, in: family)
-    try write(batch, log: log)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var file = try makeTableFile(at: path, for: family)
+    for (key, value) in rows.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+      if let value { try file.put(key.bytes, value.bytes) } else { try file.delete(key.bytes) }
+    }
+    try file.finish()
+    var ingestion = try makeIngestion()
+    try ingestion.add(path, to: family)
+    try ingestion.finish()
   }
 
-  func delete(_ key: String, in family: borrowing ColumnFamily, log: WriteAheadLog = .off) throws {
-    var batch = WriteBatch()
-    batch.delete(key.bytes, in: family)
-    try write(batch, log: log)
+  func put(_ key: String, _ value: String, in family: borrowing ColumnFamily) throws {
+    try install([key: value], in: family)
   }
+
+  func delete(_ key: String, in family: borrowing ColumnFamily) throws { try install([key: nil], in: family) }
 
   /// All rows of a family, forwards.
   func rows(in family: borrowing ColumnFamily) throws -> [String] { try makeIterator(in: family).forwards() }
-}
-
-extension WriteBatch {
-  mutating func put(_ key: String, _ value: String, in family: borrowing ColumnFamily) {
-    put(key.bytes, value.bytes, in: family)
-  }
-}
-
-extension IndexedWriteBatch {
-  mutating func put(_ key: String, _ value: String, in family: borrowing ColumnFamily) {
-    put(key.bytes, value.bytes, in: family)
-  }
-
-  mutating func delete(_ key: String, in family: borrowing ColumnFamily) {
-    delete(key.bytes, in: family)
-  }
-
-  func lookUp(_ key: String, in family: borrowing ColumnFamily) -> BatchLookup<String> {
-    lookUp(key.bytes, in: family, text)
-  }
-
-  func get(
-    _ key: String, in family: borrowing ColumnFamily, database: borrowing Database
-  ) throws -> String? {
-    try withValue(key.bytes, in: family, database: database, text)
-  }
-
-  func netEntries(in family: borrowing ColumnFamily) -> [String] {
-    var entries: [String] = []
-    forEachNetEntry(in: family) { key, value in
-      if let value { entries.append(text(key) + "=" + text(value)) } else { entries.append(text(key) + "-") }
-    }
-    return entries
-  }
 }
 
 extension RocksDB.Iterator {
@@ -159,8 +135,12 @@ func failure(_ body: () throws -> Void) -> RocksDBError? {
   return nil
 }
 
-/// A fault plan for the sync hook: how often it was called, and what it answers.
-struct SyncPlan: Sendable {
-  var calls = 0
-  var error: RocksDBError?
+/// Looks again and again, for at most half a minute.
+func eventually(_ condition: () -> Bool) -> Bool {
+  let deadline = ContinuousClock.now.advanced(by: .seconds(30))
+  while !condition() {
+    if ContinuousClock.now > deadline { return false }
+    sched_yield()
+  }
+  return true
 }

@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  /// Seen to fail with: such a mark in a comment of `Sources/Changelog/Offset.swift`.
+  /// Seen to fail with: such a mark in a comment of `Sources/Changelog/Position.swift`.
   @Test(arguments: ["TO" + "DO", "FIX" + "ME"]) func noFileLeavesWorkForLater(_ mark: String) throws {
     for file in try Self.files() {
       let isMarked = file.text.contains(mark)

@@ -15,7 +15,7 @@ import Testing
   /// What comes with Swift.
   private static let system: Set = ["Dispatch", "Foundation", "Glibc", "Synchronization"]
 
-  /// Seen to fail with: `internal import RocksDB` in `Sources/Changelog/Offset.swift`.
+  /// Seen to fail with: `internal import RocksDB` in `Sources/Changelog/Position.swift`.
   @Test func noTargetImportsWhatStandsAboveIt() throws {
     for file in try SourceFile.all(in: "Sources") {
       let target = String(file.path.split(separator: "/")[1])

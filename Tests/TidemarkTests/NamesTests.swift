@@ -83,6 +83,10 @@ private enum Names {
   typealias Name74 = GroupOffsets
   typealias Name75 = CopyProgress
   typealias Name76 = CommitMetadata
+  typealias Name77 = any ReadableView & ~Copyable
+  typealias Name78 = TaggedFields
+  typealias Name79 = TableKind
+  typealias Name80 = FormatVersion
 }
 
 /// What `import Tidemark` brings collides with nothing that Foundation brings.

@@ -20,6 +20,8 @@ package enum Action: Sendable, Hashable {
   case restorePast
   /// Makes another store, with another changelog, of the last checkpoint.
   case fork
+  /// Goes on in the latest version of the formats.
+  case upgrade
   /// The same in the store without a changelog.
   case commitLocally(records: Int, valueBytes: Int)
   case flushLocally
@@ -31,7 +33,7 @@ package enum Action: Sendable, Hashable {
   package static let script: [Action] = [
     .commit(records: 1, valueBytes: 20), .commit(records: 30, valueBytes: 100), .abort(records: 10),
     .commitLocally(records: 3, valueBytes: 30), .read, .commit(records: 200, valueBytes: 60), .checkpoint,
-    .commit(records: 5, valueBytes: 2000), .commitLocally(records: 60, valueBytes: 100),
+    .commit(records: 5, valueBytes: 2000), .upgrade, .commitLocally(records: 60, valueBytes: 100),
     .commit(records: 3, valueBytes: 9),
     .flush, .commit(records: 120, valueBytes: 100), .reopen, .commit(records: 2, valueBytes: 10), .flushLocally,
     .checkpoint, .commit(records: 60, valueBytes: 200), .fork, .restorePast, .commit(records: 1, valueBytes: 1),
@@ -48,7 +50,8 @@ package enum Action: Sendable, Hashable {
     return switch Int.random(in: 0..<100, using: &random) {
     case 0..<40: .commit(records: records, valueBytes: valueBytes)
     case 40..<44: .abort(records: records)
-    case 44..<50: .read
+    case 44..<49: .read
+    case 49: .upgrade
     case 50..<56: .flush
     case 56..<61: .checkpoint
     case 61..<64: .deleteChangelog

@@ -27,6 +27,7 @@ extension World {
         $0.main.durable = $0.main.acknowledged
         $0.main.stored = stored
       }
+    case .upgrade: try upgrade()
     case .flushLocally:
       guard let local else { return }
       try local.flush()
@@ -48,6 +49,21 @@ extension World {
     case .restorePast: try restorePast()
     case .fork: try fork()
     }
+  }
+
+  /// A commit of its own: the state behind the last commit is at another offset afterwards.
+  private func upgrade() throws {
+    guard let store else { return }
+    let number = promise.main.acknowledged
+    note { $0.main.states[number].offset = nil }
+    try store.upgrade()
+    let info = try store.info()
+    note {
+      $0.main.states[number].offset = info.committedOffset
+      $0.main.durable = number
+      $0.main.stored = info.storedOffset
+    }
+    try expect(info.formatVersion == .latest, "an upgraded store is of version \(info.formatVersion)")
   }
 
   /// Has the next open restore the store, which is closed.

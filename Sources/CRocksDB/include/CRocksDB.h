@@ -6,7 +6,7 @@
 // - No C++ exception escapes; each call that can fail returns an RDBStatus, whose message the caller frees.
 // - Bytes go in as pointer and length (the pointer may be null if the length is 0), and never outlive the call. Bytes
 //   that come out belong to the handle named beside them.
-// - Column families are flushed all together or not at all: there is no call for one.
+// - A database takes table files and nothing else: no batches. Its memtables hold nothing, and its write-ahead log is empty.
 #pragma once
 
 #include <stdbool.h>
@@ -52,12 +52,6 @@ void rdb_cache_destroy(RDBCache *_Nonnull cache);
 size_t rdb_cache_used_bytes(const RDBCache *_Nonnull cache);
 size_t rdb_cache_capacity_bytes(const RDBCache *_Nonnull cache);
 void rdb_cache_set_capacity(RDBCache *_Nonnull cache, size_t capacity_bytes);
-
-typedef struct RDBWriteBufferManager RDBWriteBufferManager;
-RDBStatus rdb_write_buffer_manager_create(
-    size_t buffer_bytes, const RDBCache *_Nullable cache, RDBWriteBufferManager *_Nullable *_Nonnull out);
-void rdb_write_buffer_manager_destroy(RDBWriteBufferManager *_Nonnull manager);
-size_t rdb_write_buffer_manager_used_bytes(const RDBWriteBufferManager *_Nonnull manager);
 
 // MARK: File systems
 
@@ -143,9 +137,6 @@ enum { RDBStallNone = 0, RDBStallDelayed = 1, RDBStallStopped = 2 };
 typedef struct RDBHooks {
   void *_Nullable context;
   void (*_Nullable release)(void *_Nullable context);
-  /// Before the sync of each SST file; its message is freed by the caller.
-  RDBStatus (*_Nullable table_file_sync)(void *_Nullable context);
-  void (*_Nullable flush_completed)(void *_Nullable context);
   void (*_Nullable compaction_completed)(void *_Nullable context);
   /// A compaction failed and will be repeated; the status' message is freed by the callee.
   void (*_Nullable compaction_failed)(void *_Nullable context, RDBStatus status);
@@ -156,11 +147,9 @@ typedef struct RDBHooks {
 } RDBHooks;
 
 typedef struct RDBOptions RDBOptions;
-/// With `ingestion_only` the database takes table files and nothing else: batches are refused.
 RDBStatus rdb_options_create(
-    bool create_if_missing, bool ingestion_only, size_t write_buffer_bytes, int max_background_jobs, const RDBCache *_Nullable cache,
-    const RDBWriteBufferManager *_Nullable manager, const RDBFileSystem *_Nullable file_system, RDBHooks hooks,
-    RDBOptions *_Nullable *_Nonnull out);
+    bool create_if_missing, int max_background_jobs, const RDBCache *_Nullable cache,
+    const RDBFileSystem *_Nullable file_system, RDBHooks hooks, RDBOptions *_Nullable *_Nonnull out);
 /// Sets an option of the database by RocksDB's name.
 RDBStatus rdb_options_override_database(
     RDBOptions *_Nonnull options, const char *_Nonnull name, const char *_Nonnull value);
@@ -175,11 +164,9 @@ void rdb_options_destroy(RDBOptions *_Nonnull options);
 typedef struct RDBDatabase RDBDatabase;
 typedef struct RDBFamily RDBFamily;
 typedef struct RDBSnapshot RDBSnapshot;
-typedef struct RDBBatch RDBBatch;
-typedef struct RDBIndexedBatch RDBIndexedBatch;
 typedef struct RDBIterator RDBIterator;
 
-/// Opens the families that were added to the options.
+/// Opens the families that were added to the options, and brings what RocksDB's log holds into table files.
 RDBStatus rdb_open(
     const char *_Nonnull path, const RDBOptions *_Nonnull options, bool read_only,
     RDBDatabase *_Nullable *_Nonnull out);
@@ -199,13 +186,9 @@ uint32_t rdb_family_id(const RDBFamily *_Nonnull family);
 RDBSlice rdb_family_name(const RDBFamily *_Nonnull family);
 void rdb_family_destroy(RDBFamily *_Nonnull family);
 
-/// Flushes every column family, atomically.
-RDBStatus rdb_flush(RDBDatabase *_Nonnull database, bool wait);
-/// Flushes first, if a memtable holds something.
+/// Copies the database to a directory that isn't there yet.
 RDBStatus rdb_checkpoint(RDBDatabase *_Nonnull database, const char *_Nonnull path);
 RDBStatus rdb_verify_checksums(RDBDatabase *_Nonnull database);
-RDBStatus rdb_compact(RDBDatabase *_Nonnull database);
-RDBStatus rdb_wait_for_compaction(RDBDatabase *_Nonnull database);
 /// Names and values by turns, prefixed with "db." and "cf.".
 RDBStatus rdb_effective_options(RDBDatabase *_Nonnull database, RDBStrings *_Nullable *_Nonnull out);
 /// `out` holds one string, or none if there is no such property.
@@ -219,12 +202,9 @@ bool rdb_integer_property(
 bool rdb_summed_property(RDBDatabase *_Nonnull database, const char *_Nonnull name, uint64_t *_Nonnull out);
 
 RDBStatus rdb_snapshot_create(RDBDatabase *_Nonnull database, RDBSnapshot *_Nullable *_Nonnull out);
-uint64_t rdb_snapshot_sequence_number(const RDBSnapshot *_Nonnull snapshot);
 void rdb_snapshot_destroy(RDBSnapshot *_Nonnull snapshot);
 
 // MARK: Reads
-
-enum { RDBReadTierAll = 0, RDBReadTierPersisted = 2 };
 
 /// A value that was found. `pin` is null if there is none; else it is given back with rdb_unpin, on the same thread.
 typedef struct RDBPinned {
@@ -234,14 +214,14 @@ typedef struct RDBPinned {
 } RDBPinned;
 
 RDBStatus rdb_get(
-    RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const RDBSnapshot *_Nullable snapshot, int tier,
+    RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const RDBSnapshot *_Nullable snapshot,
     const void *_Nullable key, size_t key_length, RDBPinned *_Nonnull out);
 void rdb_unpin(void *_Nonnull pin);
 
 typedef struct RDBValues RDBValues;
 /// `keys` holds all keys one after the other, `ends` where each of them ends.
 RDBStatus rdb_multi_get(
-    RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const RDBSnapshot *_Nullable snapshot, int tier,
+    RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const RDBSnapshot *_Nullable snapshot,
     const void *_Nullable keys, const size_t *_Nullable ends, size_t count, RDBValues *_Nullable *_Nonnull out);
 /// False if there is no such key; the bytes live as long as the values.
 bool rdb_values_at(const RDBValues *_Nonnull values, size_t index, RDBSlice *_Nonnull out);
@@ -256,7 +236,6 @@ typedef struct RDBEntry {
   const void *_Nullable value;
   size_t value_length;
   bool valid;
-  bool deleted;
 } RDBEntry;
 
 RDBStatus rdb_iterator_create(
@@ -277,21 +256,7 @@ void rdb_iterator_next(RDBIterator *_Nonnull iterator, RDBEntry *_Nonnull out);
 void rdb_iterator_previous(RDBIterator *_Nonnull iterator, RDBEntry *_Nonnull out);
 RDBStatus rdb_iterator_status(const RDBIterator *_Nonnull iterator);
 
-// MARK: Batches
-
-enum { RDBLogOff = 0, RDBLogUnsynced = 1, RDBLogSynced = 2 };
-
-RDBStatus rdb_batch_create(size_t reserve_bytes, RDBBatch *_Nullable *_Nonnull out);
-void rdb_batch_destroy(RDBBatch *_Nonnull batch);
-RDBStatus rdb_batch_put(
-    RDBBatch *_Nonnull batch, const RDBFamily *_Nonnull family, const void *_Nullable key, size_t key_length,
-    const void *_Nullable value, size_t value_length);
-RDBStatus rdb_batch_delete(
-    RDBBatch *_Nonnull batch, const RDBFamily *_Nonnull family, const void *_Nullable key, size_t key_length);
-void rdb_batch_clear(RDBBatch *_Nonnull batch);
-size_t rdb_batch_count(const RDBBatch *_Nonnull batch);
-size_t rdb_batch_byte_count(const RDBBatch *_Nonnull batch);
-RDBStatus rdb_write(RDBDatabase *_Nonnull database, RDBBatch *_Nonnull batch, int log);
+// MARK: Table files
 
 /// Reads every block of a table file and compares its checksum.
 RDBStatus rdb_verify_table_file(const char *_Nonnull path, const RDBFileSystem *_Nullable file_system);
@@ -320,38 +285,6 @@ RDBStatus rdb_ingestion_add(
     RDBIngestion *_Nonnull ingestion, const RDBFamily *_Nonnull family, const char *_Nonnull path);
 /// Moves all files into the database, atomically and durably. No snapshot may be taken meanwhile.
 RDBStatus rdb_ingestion_finish(RDBIngestion *_Nonnull ingestion);
-
-RDBStatus rdb_indexed_batch_create(size_t reserve_bytes, RDBIndexedBatch *_Nullable *_Nonnull out);
-void rdb_indexed_batch_destroy(RDBIndexedBatch *_Nonnull batch);
-RDBStatus rdb_indexed_batch_put(
-    RDBIndexedBatch *_Nonnull batch, const RDBFamily *_Nonnull family, const void *_Nullable key, size_t key_length,
-    const void *_Nullable value, size_t value_length);
-RDBStatus rdb_indexed_batch_delete(
-    RDBIndexedBatch *_Nonnull batch, const RDBFamily *_Nonnull family, const void *_Nullable key, size_t key_length);
-RDBStatus rdb_indexed_batch_clear(RDBIndexedBatch *_Nonnull batch);
-size_t rdb_indexed_batch_count(const RDBIndexedBatch *_Nonnull batch);
-size_t rdb_indexed_batch_byte_count(const RDBIndexedBatch *_Nonnull batch);
-RDBStatus rdb_indexed_batch_set_savepoint(RDBIndexedBatch *_Nonnull batch);
-RDBStatus rdb_indexed_batch_roll_back_to_savepoint(RDBIndexedBatch *_Nonnull batch);
-RDBStatus rdb_indexed_batch_pop_savepoint(RDBIndexedBatch *_Nonnull batch);
-RDBStatus rdb_write_indexed(RDBDatabase *_Nonnull database, RDBIndexedBatch *_Nonnull batch, int log);
-
-/// The entry of one key; not valid if the batch has none. The bytes live until the batch changes.
-RDBStatus rdb_indexed_batch_look_up(
-    RDBIndexedBatch *_Nonnull batch, const RDBFamily *_Nonnull family, const void *_Nullable key, size_t key_length,
-    RDBEntry *_Nonnull out);
-/// Lays the batch over `base`, which is consumed in every case.
-RDBStatus rdb_indexed_batch_iterator(
-    RDBIndexedBatch *_Nonnull batch, const RDBFamily *_Nonnull family, RDBIterator *_Nonnull base,
-    RDBIterator *_Nullable *_Nonnull out);
-
-/// Walks the batch alone, one entry per key, in key order.
-typedef struct RDBNetEntries RDBNetEntries;
-RDBStatus rdb_net_entries_create(
-    RDBIndexedBatch *_Nonnull batch, const RDBFamily *_Nonnull family, RDBNetEntries *_Nullable *_Nonnull out,
-    RDBEntry *_Nonnull first);
-RDBStatus rdb_net_entries_next(RDBNetEntries *_Nonnull entries, RDBEntry *_Nonnull out);
-void rdb_net_entries_destroy(RDBNetEntries *_Nonnull entries);
 
 #ifdef __cplusplus
 }

@@ -1,13 +1,14 @@
 /// A batch that holds one commit: its commit record, decoded, and the records that follow.
 package struct CommitBatch: ~Escapable {
-  package static let version: UInt8 = 1
+  /// Version 2 is version 1 whose metadata has tagged fields.
+  package static let versions: ClosedRange<UInt8> = 1...2
   package static let kind: UInt8 = 0
 
   package let header: RecordBatchHeader
   /// Below it, commits were durable when this one was written.
   package let durableOffset: Offset
   package let previousReceipt: Receipt
-  /// The canonical encoding of position and stream time.
+  /// The canonical encoding of the ``CommitMetadata``.
   package let metadata: RawSpan
   package let recordBytes: RawSpan
 
@@ -42,7 +43,9 @@ package struct CommitBatch: ~Escapable {
     else { throw .damaged("the commit record has impossible fields") }
 
     var commit = ByteReader(value)
-    guard commit.integer(UInt8.self) == Self.version else { throw .unsupported("another version of the commit record") }
+    guard let version = commit.integer(UInt8.self), Self.versions.contains(version) else {
+      throw .unsupported("another version of the commit record")
+    }
     guard let durable = commit.integer(Int64.self), let base = commit.integer(Int64.self),
       let epoch = commit.integer(Int32.self), let previous = commit.integer(UInt64.self)
     else { throw .damaged("the commit record is cut short") }
@@ -56,6 +59,19 @@ package struct CommitBatch: ~Escapable {
     durableOffset = Offset(durable)
     previousReceipt = Receipt(previous)
     metadata = value.extracting(commit.position...)
+    guard CommitMetadata.hasFields(metadata) == (version > 1) else {
+      throw .damaged("the commit record's version isn't that of its metadata")
+    }
+    if version > 1 { try Self.checkFields(metadata) }
+  }
+
+  /// Looks at tagged fields before anything else is done with the batch: a log that can't be understood isn't cut.
+  private static func checkFields(_ metadata: RawSpan) throws(Fault) {
+    do throws(StoreError) { _ = try CommitMetadata(metadata) } catch {
+      guard error.kind == .unsupported else { throw .damaged("the commit record's fields can't be read") }
+      let what = error.metadata.filter { $0.name != "structure" }.map { "\($0.name) \($0.value)" }
+      throw .unsupported("a commit record with \(what.joined(separator: ", "))")
+    }
   }
 
   /// The commit's receipt.
@@ -92,6 +108,7 @@ package struct CommitPlacement: Sendable {
 package struct CommitEncoder: ~Copyable {
   private var metadata = ByteWriter(capacity: 256)
   private var head = ByteWriter(capacity: 512)
+  private var version: UInt8 = 1
 
   package init() {}
 
@@ -101,7 +118,8 @@ package struct CommitEncoder: ~Copyable {
   /// How many bytes the batch of a commit takes, encoding its metadata on the way.
   package mutating func measure(_ commit: borrowing Commit) -> Int {
     metadata.removeAll()
-    encodeMetadata(position: commit.position, streamTime: commit.streamTime, into: &metadata)
+    CommitMetadata(of: commit).encode(into: &metadata)
+    version = commit.isStateAlone ? 1 : 2
     let length = Self.recordLength(metadataBytes: metadata.count)
     return RecordBatchHeader.byteCount + zigzagLength(Int64(length)) + length + commit.records.byteCount
   }
@@ -132,7 +150,7 @@ package struct CommitEncoder: ~Copyable {
     head.append(0)
     head.append(CommitBatch.kind)
     head.append(zigzag: Int64(Self.fixedValueBytes + metadata.count))
-    head.append(CommitBatch.version)
+    head.append(version)
     head.append(bigEndian: placement.durableOffset.value)
     head.append(bigEndian: placement.baseOffset.value)
     head.append(bigEndian: placement.epoch)

@@ -25,12 +25,12 @@
 // | 1, 1, 1 | attributes 0, timestamp delta 0, offset delta 0 |
 // | 1, 2 | key length 2; key: table id 0 (varint), kind 0 = commit |
 // | zigzag | value length |
-// | 1 | version of the value, 1 |
+// | 1 | version of the value: 1, or 2 with tagged fields |
 // | 8 | durable offset when the batch was written |
 // | 8 | base offset |
 // | 4 | epoch |
 // | 8 | receipt of the batch before |
-// | … | position and stream time (``Commit``) |
+// | … | position, stream time and tagged fields (``CommitMetadata``) |
 // | 1 | number of headers, 0 |
 //
 // Source: Kafka's message format (KIP-98).

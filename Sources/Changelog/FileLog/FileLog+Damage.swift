@@ -88,7 +88,7 @@ private struct CommitHead {
     guard let length = reader.zigzag(), length >= 0, Int(length) <= header.totalBytes,
       reader.integer(UInt8.self) != nil, reader.zigzag() != nil, reader.zigzag() != nil,
       reader.zigzag() == 2, reader.integer(UInt8.self) == 0, reader.integer(UInt8.self) == CommitBatch.kind,
-      reader.zigzag() != nil, reader.integer(UInt8.self) == CommitBatch.version,
+      reader.zigzag() != nil, let version = reader.integer(UInt8.self), CommitBatch.versions.contains(version),
       let durable = reader.integer(Int64.self), reader.integer(Int64.self) == header.baseOffset,
       reader.integer(Int32.self) == header.epoch
     else { return nil }

@@ -13,3 +13,13 @@ public struct LogRecovery: Sendable, Hashable {
   /// How many segments the log has.
   public var segments: Int
 }
+
+extension ChangelogRecovery {
+  /// What the recovery of a file log found.
+  init(_ recovery: LogRecovery) {
+    self.init(scannedBytes: recovery.scannedBytes)
+    guard recovery.cutBytes > 0 else { return }
+    cut = Cut(
+      offset: recovery.endOffset, byteCount: recovery.cutBytes, place: recovery.file, reason: recovery.reason)
+  }
+}

@@ -10,15 +10,14 @@ internal import RocksDB
 /// |---|---|
 /// | `topic-partition` | the stored offset, int64 big-endian: the layout that Kafka Streams has used since 4.3 (KIP-1035) |
 /// | `tidemark:commit` | int64 offset, uint64 receipt, both big-endian, then position and stream time as in a ``Commit`` |
-/// | `tidemark:format` | the version of this layout, a varint |
+/// | `tidemark:format` | the version of the formats (``FormatVersion``), a varint |
 /// | `tidemark:identity` | the changelog's id, 16 bytes, then its `topic-partition` |
-/// | `tidemark:tail` | 1, if the changelog is the store's own tail log |
-/// | `tidemark:table:` and an id in decimal | a ``TableRecord``; empty: the table was dropped |
+/// | `tidemark:tail` | in version 2: 1, if the changelog is the store's own tail log |
+/// | `tidemark:table:` and an id in decimal | a ``TableRecord`` |
 ///
 /// A colon is no character of a topic, so the store's own keys can't meet a partition's.
 enum OffsetsFamily {
   static let name = "offsets"
-  static let formatVersion: UInt64 = 1
 
   static let commitKey = Array("tidemark:commit".utf8)
   static let formatKey = Array("tidemark:format".utf8)
@@ -75,8 +74,14 @@ struct OffsetsRows {
     rows[key] = .some(value.bytes.array)
   }
 
-  /// Says that the changelog is the store's own tail log.
-  mutating func setTail() { set(OffsetsFamily.tailKey) { $0.append(1) } }
+  /// Says that the changelog is the store's own tail log, which version 1 doesn't know.
+  mutating func setTail() {
+    set(OffsetsFamily.tailKey) { $0.append(1) }
+    set(.version2)
+  }
+
+  /// Says which version the formats are of.
+  mutating func set(_ version: FormatVersion) { set(OffsetsFamily.formatKey) { version.encodeValue(into: &$0) } }
 
   /// Deletes the row of a key.
   mutating func delete(_ key: [UInt8]) { rows[key] = .some(nil) }

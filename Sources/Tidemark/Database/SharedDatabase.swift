@@ -30,19 +30,11 @@ final class SharedDatabase: Sendable {
     }
   }
 
-  /// The committed state of `offsets`, with memtables or only in table files; `nil` before there was one.
-  func state(tier: RocksDB.ReadTier = .all) throws(StoreError) -> CommittedState? {
-    try state { (key, decode) throws(RocksDBError) in
-      try handle.withValue(key, in: offsets, tier: tier, decode)
-    }
-  }
-
-  private func state(
-    _ read: (RawSpan, (RawSpan) -> CommittedState?) throws(RocksDBError) -> CommittedState??
-  ) throws(StoreError) -> CommittedState? {
+  /// The committed state of `offsets`; `nil` before there was one.
+  func state() throws(StoreError) -> CommittedState? {
     let key = OffsetsFamily.commitKey
     let row = try mappingErrors(to: "the stored offset can't be read") { () throws(RocksDBError) in
-      try read(key.rawSpan, OffsetsFamily.decodeCommit)
+      try handle.withValue(key.rawSpan, in: offsets, OffsetsFamily.decodeCommit)
     }
     guard let row else { return nil }
     guard let state = row else {
@@ -52,11 +44,11 @@ final class SharedDatabase: Sendable {
   }
 
   /// The definitions of the tables that were applied.
-  func tableRecords() throws(StoreError) -> [TableRecord] { try tableRows().compactMap(\.record) }
+  func tableRecords() throws(StoreError) -> [TableRecord] { try tableRows().filter { !$0.isDropped } }
 
-  /// The tables that were ever defined, as far as that was applied; those that were dropped have no record.
-  func tableRows() throws(StoreError) -> [(id: TableID, record: TableRecord?)] {
-    var records: [(TableID, TableRecord?)] = []
+  /// The definitions of the tables that were ever defined, as far as that was applied.
+  func tableRows() throws(StoreError) -> [TableRecord] {
+    var records: [TableRecord] = []
     let prefix = OffsetsFamily.tablePrefix
     var rows = handle.makeIterator(in: offsets)
     rows.seek(to: prefix.rawSpan)
@@ -65,12 +57,19 @@ final class SharedDatabase: Sendable {
       guard let id = UInt32(digits) else {
         throw StoreError(.corrupted, "a table's row has an impossible key; rebuild the store from its changelog")
       }
-      let isDropped = rows.value.byteCount == 0
-      records.append((TableID(id), isDropped ? nil : try TableRecord(id: TableID(id), value: rows.value)))
+      records.append(try TableRecord(id: TableID(id), stored: rows.value))
       rows.next()
     }
     try mappingErrors(to: "the tables' rows can't be read") { () throws(RocksDBError) in try rows.checkStatus() }
     return records
+  }
+
+  /// The version of the formats, as far as was applied; `nil` before anything was.
+  ///
+  /// Throws `unsupported` for a later one than is known.
+  func formatVersion() throws(StoreError) -> FormatVersion? {
+    guard let row = try row(OffsetsFamily.formatKey) else { return nil }
+    return try FormatVersion(value: row.rawSpan)
   }
 
   /// A number that RocksDB tells of a family; 0 where it tells none.

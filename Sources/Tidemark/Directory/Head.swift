@@ -68,12 +68,19 @@ struct Head: Sendable, Equatable {
     }
   }
 
-  /// Writes the file if table files hold more than `head` says, and remembers it there.
+  /// Writes the file if table files hold more than `head` says, and remembers it there; reads what they hold.
   static func write(
     _ database: SharedDatabase, _ directory: StoreDirectory, over head: inout Head?
   ) throws(StoreError) {
-    // The offset is read first: whatever it says is in the MANIFEST that CURRENT names now, or in a later one.
-    let stored = try database.state(tier: .persisted)
+    try write(try database.state(), directory, over: &head)
+  }
+
+  /// Writes the file if table files hold more than `head` says, and remembers it there.
+  ///
+  /// The database has `stored` for good: it is in the MANIFEST that CURRENT names by now, or in a later one.
+  static func write(
+    _ stored: CommittedState?, _ directory: StoreDirectory, over head: inout Head?
+  ) throws(StoreError) {
     guard let manifest = try directory.manifestNumber() else {
       throw StoreError(.corrupted, "CURRENT is gone; reopen the store", ["file": directory.current])
     }

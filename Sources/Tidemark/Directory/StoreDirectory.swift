@@ -249,7 +249,6 @@ extension StoreDirectory {
   func databaseOptions(_ options: StoreOptions) -> RocksDB.DatabaseOptions {
     var settings = RocksDB.DatabaseOptions()
     settings.blockCache = options.budget.cache
-    settings.writesOnlyByIngestion = true
     settings.overrides = options.databaseOptions
     settings.columnFamilyOverrides = options.columnFamilyOptions
     settings.fileSystem = fileSystem.database

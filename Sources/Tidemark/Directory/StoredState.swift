@@ -8,6 +8,7 @@ struct StoredState {
   let identity: [UInt8]
   /// Whether that is the store's own tail log: it has no other changelog.
   let hasTailLog: Bool
+  let formatVersion: FormatVersion
 
   /// `nil` if there is no database, or none that anything was stored in.
   static func read(_ directory: StoreDirectory, _ options: StoreOptions) throws(StoreError) -> StoredState? {
@@ -27,15 +28,21 @@ struct StoredState {
   }
 
   private static func read(_ database: SharedDatabase, _ directory: StoreDirectory) throws(StoreError) -> StoredState? {
-    guard let state = try database.state() else { return nil }
-    let format = try database.row(OffsetsFamily.formatKey)
-    guard format == [UInt8(OffsetsFamily.formatVersion)] else {
-      throw StoreError(
-        .unsupported, "the store's format is newer than this version",
-        ["directory": directory.path, "format": format.map { "\($0)" } ?? "none"])
+    do throws(StoreError) {
+      // First: the other rows of a later version may be others.
+      guard let format = try database.formatVersion() else {
+        if try database.state() == nil { return nil }
+        throw StoreError(
+          .corrupted, "the store doesn't say the version of its formats; rebuild the store from its changelog")
+      }
+      guard let state = try database.state() else { return nil }
+      return StoredState(
+        state: state, identity: try database.row(OffsetsFamily.identityKey) ?? [],
+        hasTailLog: try database.row(OffsetsFamily.tailKey) != nil, formatVersion: format)
+    } catch {
+      var error = error
+      error.metadata.append(StoreError.Entry(name: "directory", value: directory.path))
+      throw error
     }
-    return StoredState(
-      state: state, identity: try database.row(OffsetsFamily.identityKey) ?? [],
-      hasTailLog: try database.row(OffsetsFamily.tailKey) != nil)
   }
 }

@@ -52,7 +52,8 @@ enum TailLog {
       let head = Head(stored: nil, manifest: try directory.manifestNumber() ?? 0)
       try directory.storage.replace(directory.head, with: Array(head.text.utf8))
     }
-    try begin(in: directory, after: StoredState(state: state, identity: id, hasTailLog: true))
+    try begin(
+      in: directory, after: StoredState(state: state, identity: id, hasTailLog: true, formatVersion: .version2))
     var rows = OffsetsRows()
     rows.set(OffsetsFamily.identityKey) { $0.append((id + Array(partition.description.utf8)).rawSpan) }
     rows.setTail()

@@ -1,6 +1,18 @@
 internal import Changelog
 internal import RocksDB
 
+/// Keeps the changelog ahead of the table files: no file is taken in with a change whose changelog batch isn't durable.
+struct LogBarrier: Sendable {
+  private let writer: any ChangelogWriter
+
+  init(_ writer: any ChangelogWriter) { self.writer = writer }
+
+  /// Makes the changelog durable up to an offset, unless it is, before changes below it go to the database.
+  func raise(to offset: Offset) throws(StoreError) {
+    if writer.durableOffset < offset { try writer.sync() }
+  }
+}
+
 /// Writes committed changes to the database, together with the state after them.
 ///
 /// Commits and restore both go through it; nothing else changes the database.
@@ -17,7 +29,7 @@ final class Applier: Sendable {
     case undefined
     case defined(OpenTable)
     /// Dropped by a replayed commit; the database may still have it.
-    case dropped(OpenTable?)
+    case dropped(TableRecord, OpenTable?)
   }
 
   let database: SharedDatabase
@@ -27,6 +39,8 @@ final class Applier: Sendable {
   private let forgetStall: @Sendable (String) -> Void
   /// By table id.
   private let slots = Mutex<[Slot]>([])
+  /// The version of the formats that what was replayed says.
+  private let format = Mutex(FormatVersion.version1)
 
   init(
     _ database: SharedDatabase, _ directory: StoreDirectory, _ partition: TopicPartition,
@@ -36,15 +50,15 @@ final class Applier: Sendable {
     self.forgetStall = forgetStall
     self.directory = directory
     offsetKey = OffsetsFamily.offsetKey(partition)
-    for (id, record) in try database.tableRows() {
-      if let record {
-        set(.defined(OpenTable(record: record, family: try database.family(record.familyName))), id)
+    for record in try database.tableRows() {
+      if !record.isDropped {
+        set(.defined(OpenTable(record: record, family: try database.family(record.familyName))), record.id)
       } else {
         // A crash interrupted the drop: its column family is dropped as well.
-        if let family = database.handle.columnFamily(TableRecord.familyName(id)) {
+        if let family = database.handle.columnFamily(record.familyName) {
           try? database.handle.dropColumnFamily(family)
         }
-        set(.dropped(nil), id)
+        set(.dropped(record, nil), record.id)
       }
     }
     try directory.emptyIngestion()
@@ -81,7 +95,7 @@ final class Applier: Sendable {
     }
   }
 
-  /// Prepares the definition or the drop of a table, before the commit that makes it is applied.
+  /// Prepares a change of tables or formats, before the commit that makes it is applied.
   ///
   /// Creates the column family of a defined table, or finds it: a crash may have come before the definition was
   /// applied.
@@ -90,10 +104,11 @@ final class Applier: Sendable {
     case .define(let record):
       guard case .undefined = slot(record.id) else { return }
       set(.defined(OpenTable(record: record, family: try database.family(record.familyName))), record.id)
-    case .drop(let id):
+    case .drop(let record):
       // The slot has its family from the first call on.
-      if isDropped(id) { return }
-      set(.dropped(table(id)), id)
+      if isDropped(record.id) { return }
+      set(.dropped(record, table(record.id)), record.id)
+    case .format(let version): format.withLock { $0 = max($0, version) }
     }
   }
 
@@ -130,13 +145,14 @@ final class Applier: Sendable {
   /// The files are moved. After a throw readers see none of them, and the files are in their original places.
   func take(_ files: [TableFilePath], _ state: CommittedState) throws(StoreError) {
     var system: [SystemChange] = []
-    for (index, slot) in slots.withLock({ $0 }).enumerated() {
+    for slot in slots.withLock({ $0 }) {
       switch slot {
       case .undefined: break
       case .defined(let table): system.append(.define(table.record))
-      case .dropped: system.append(.drop(TableID(UInt32(index))))
+      case .dropped(let record, _): system.append(.drop(record))
       }
     }
+    system.append(.format(format.withLock { $0 }))
     try cleaningUp { () throws(RocksDBError) in try writeOffsets(state, system) }
     try takeIn(files)
   }
@@ -171,9 +187,9 @@ final class Applier: Sendable {
   ///
   /// A family that can't be dropped only takes space: the next open drops it.
   private func dropFamilies() {
-    for case .dropped(let table?) in slots.withLock({ $0 }) {
+    for case .dropped(let record, let table?) in slots.withLock({ $0 }) {
       try? database.handle.dropColumnFamily(table.family)
-      set(.dropped(nil), table.id)
+      set(.dropped(record, nil), table.id)
       // RocksDB doesn't report the end of a stall of a dropped family.
       forgetStall(table.record.familyName)
     }
@@ -210,11 +226,14 @@ final class Applier: Sendable {
     rows.set(state, offsetKey: offsetKey)
     for change in system {
       switch change {
-      case .define(let record): rows.set(OffsetsFamily.tableKey(record.id)) { record.encodeValue(into: &$0) }
-      // The row stays, so that the id isn't used again.
-      case .drop(let id): rows.set(OffsetsFamily.tableKey(id)) { _ in }
+      // The row of a dropped table stays, so that the id isn't used again.
+      case .define(let record), .drop(let record):
+        rows.set(OffsetsFamily.tableKey(record.id)) { record.encodeValue(into: &$0) }
+      case .format: break
       }
     }
+    // What version 1 can't read doesn't come in without saying so. There is none to go back from.
+    if let version = system.map(\.formatVersion).max(), version > .version1 { rows.set(version) }
     try rows.write(to: offsetsPath, for: database)
   }
 }

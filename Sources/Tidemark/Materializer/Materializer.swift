@@ -16,7 +16,7 @@ protocol RunHolder: AnyObject, Sendable {
 /// an offset, it makes the changelog durable up to that offset (``LogBarrier``). Restore is its bulk mode
 /// (``Restore``).
 ///
-/// Locks, in this order if taken together: `applier`, `committed`, `views`, `head`.
+/// Locks, in this order if taken together: `applier`, `head`, `committed`, `views`.
 final class Materializer: Sendable {
   let directory: StoreDirectory
   let options: StoreOptions
@@ -270,7 +270,11 @@ final class Materializer: Sendable {
 
   /// Writes `HEAD` if table files hold more than it says.
   func writeHead() throws(StoreError) {
-    try head.withLock { head throws(StoreError) in try Head.write(database, directory, over: &head) }
+    try head.withLock { head throws(StoreError) in
+      // Looked at under the lock, so that no older state is written over a later one.
+      let stored = committed.withLock { $0.waiting.appliedState }
+      try Head.write(stored, directory, over: &head)
+    }
   }
 
   /// Writes `HEAD` unless there is no space for it: an older `HEAD` is correct, only less strict, and the next

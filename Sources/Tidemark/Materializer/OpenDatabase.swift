@@ -23,15 +23,6 @@ struct OpenDatabase: Sendable {
     var settings = directory.databaseOptions(options)
     // RocksDB has a lock of its own, which goes sooner.
     settings.keptUntilClosed = keeping
-    settings.tableFileSync = {
-      do throws(StoreError) {
-        try barrier.hold()
-        return nil
-      } catch {
-        health.fail(error)
-        return RocksDBError(.ioError, message: "the changelog can't be synced: \(error)")
-      }
-    }
     settings.onCompactionCompleted = { observer.metrics?.compactionCompleted() }
     settings.onCompactionFailed = { observer.compactionFailed($0) }
     settings.onStallChanged = { observer.stallChanged(of: $0, to: $1) }
@@ -55,7 +46,7 @@ struct OpenDatabase: Sendable {
   ) throws(StoreError) -> CommittedState {
     if let stored = try database.state() { return stored }
     var rows = OffsetsRows()
-    rows.set(OffsetsFamily.formatKey) { $0.append(varint: OffsetsFamily.formatVersion) }
+    rows.set(.version1)
     rows.set(OffsetsFamily.identityKey) { $0.append(OffsetsFamily.encode(identity).rawSpan) }
     if hasTailLog { rows.setTail() }
     rows.set(start, offsetKey: OffsetsFamily.offsetKey(identity.topicPartition))

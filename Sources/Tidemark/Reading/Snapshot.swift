@@ -5,7 +5,7 @@ internal import RocksDB
 ///
 /// A snapshot is a value over a shared view: copy it, send it to other threads, read it from many at once. The files
 /// and the memory that it holds are released with its last copy, or when it expires (``StoreOptions/snapshotExpiry``).
-public struct Snapshot: Sendable {
+public struct Snapshot: Sendable, ReadableView {
   @usableFromInline let view: View
 
   /// The changelog offset of the view: its rows are the replay of the changelog up to this offset.
@@ -14,26 +14,6 @@ public struct Snapshot: Sendable {
   public var position: Position { view.state.position }
   /// The stream time: the greatest event timestamp so far.
   public var streamTime: Timestamp? { view.state.streamTime }
-
-  /// The value of a key; `nil` if there is none.
-  @inlinable
-  public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    try find(key, in: table).decoded(in: table, key)
-  }
-
-  /// Whether a key has a value.
-  @inlinable
-  public func contains<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> Bool {
-    try find(key, in: table).isPresent
-  }
-
-  /// Calls `body` with the bytes of a key's value, without a copy; `nil` if there is none.
-  @inlinable
-  public func withBytes<K, V, R>(
-    _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
-  ) throws -> R? {
-    try find(key, in: table).withBytes(body)
-  }
 
   /// Calls `body` with the bytes of a key's value, uncopied, and throws only `StoreError`; `nil` if there is none.
   @inlinable
@@ -81,50 +61,12 @@ public struct Snapshot: Sendable {
   ///
   /// With `after`, the scan resumes after the last row of an earlier scan over the same range, also of another process.
   public func scan<K, V>(
-    _ table: Table<K, V>, _ range: ScanRange<K> = .all, _ order: ScanOrder = .ascending,
-    after: ScanContinuation? = nil
+    _ table: Table<K, V>, _ range: ScanRange<K>, _ order: ScanOrder, after: ScanContinuation?
   ) throws(StoreError) -> Cursor<K, V> {
     Cursor(
       table,
       try RowCursor(
         view, try view.tables.table(table), range: try range.bounds(table.key), order: order, after: after,
         isLive: false))
-  }
-
-  /// Scans the rows whose keys lie in a Swift range, as `"a"..<"b"`, `1...9` or `key...`, in order, lazily.
-  public func scan<K, V, Bounds: KeyBounds>(
-    _ table: Table<K, V>, _ range: Bounds, _ order: ScanOrder = .ascending, after: ScanContinuation? = nil
-  ) throws(StoreError) -> Cursor<K, V> where Bounds.Bound == K.Value {
-    try scan(table, .range(range), order, after: after)
-  }
-
-  /// The row with the smallest key of a range; `nil` if there is none.
-  public func first<K, V>(
-    in table: Table<K, V>, _ range: ScanRange<K> = .all
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    var rows = try scan(table, range)
-    return try rows.next()
-  }
-
-  /// The row with the smallest key that is `key` or greater; `nil` if there is none.
-  public func first<K, V>(
-    in table: Table<K, V>, from key: K.Value
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    try first(in: table, .from(key))
-  }
-
-  /// The row with the greatest key of a range; `nil` if there is none.
-  public func last<K, V>(
-    in table: Table<K, V>, _ range: ScanRange<K> = .all
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    var rows = try scan(table, range, .descending)
-    return try rows.next()
-  }
-
-  /// The row with the greatest key that is `key` or smaller; `nil` if there is none.
-  public func last<K, V>(
-    in table: Table<K, V>, through key: K.Value
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    try last(in: table, .through(key))
   }
 }

@@ -88,7 +88,7 @@ struct Opening {
     let store = OpenStore(
       materializer: materializer, writer: StoreWriter(materializer, writer, tables.open), changelog: changelog,
       hasTailLog: tail != nil, replayRate: rate)
-    try store.writer.change(define: tables.missing)
+    try store.writer.change(tables.missing.map { .define($0) })
     try materializer.writeHeadIfThereIsRoom()
     options.budget.join(materializer)
     observer.opened(

@@ -106,8 +106,11 @@ extension StateStore {
     var tries = 1
     while true {
       do throws(StoreError) {
-        guard let state = try look(at: directory, options)?.state else { return nil }
-        return StoredOffset(offset: state.offset, position: state.position, streamTime: state.streamTime)
+        guard let stored = try look(at: directory, options) else { return nil }
+        let state = stored.state
+        return StoredOffset(
+          offset: state.offset, position: state.position, streamTime: state.streamTime,
+          formatVersion: stored.formatVersion)
       } catch {
         // A process that has the store open may have removed files between two steps.
         if tries == greatestTries || error.kind == .unsupported { throw error }
@@ -135,4 +138,6 @@ public struct StoredOffset: Sendable, Hashable {
   public let position: Position
   /// The greatest event timestamp seen up to there.
   public let streamTime: Timestamp?
+  /// The version of the formats that they are of.
+  public let formatVersion: FormatVersion
 }

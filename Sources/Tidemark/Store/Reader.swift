@@ -14,7 +14,7 @@ public enum IsolationLevel: Sendable {
 /// rolled back, or ends after an unknown commit. A reader is a value: copy it, send it to other threads. It holds no
 /// files or memory, but the store's directory stays locked as long as a reader exists. Scans expire like those of
 /// snapshots (``StoreOptions/snapshotExpiry``).
-public struct Reader: Sendable {
+public struct Reader: Sendable, ReadableView {
   private let writer: StoreWriter
   @usableFromInline let tables: OpenTables
   /// The isolation level of its reads.
@@ -32,26 +32,6 @@ public struct Reader: Sendable {
   public var position: Position { writer.materializer.state.position }
   /// The greatest committed event timestamp.
   public var streamTime: Timestamp? { writer.materializer.state.streamTime }
-
-  /// The current value of a key; `nil` if there is none.
-  @inlinable
-  public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    try find(key, in: table).decoded(in: table, key)
-  }
-
-  /// Whether a key currently has a value.
-  @inlinable
-  public func contains<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> Bool {
-    try find(key, in: table).isPresent
-  }
-
-  /// Calls `body` with the bytes of a key's current value; `nil` if there is none.
-  @inlinable
-  public func withBytes<K, V, R>(
-    _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
-  ) throws -> R? {
-    try find(key, in: table).withBytes(body)
-  }
 
   /// Calls `body` with the bytes of a key's value, uncopied, and throws only `StoreError`; `nil` if there is none.
   @inlinable
@@ -87,8 +67,7 @@ public struct Reader: Sendable {
   /// counts against the memory budget: if the budget has no room, the scan throws `overBudget`. Commits and snapshots
   /// don't wait for the copy, unless commits come so fast that each copy is outdated before it is complete.
   public func scan<K, V>(
-    _ table: Table<K, V>, _ range: ScanRange<K> = .all, _ order: ScanOrder = .ascending,
-    after: ScanContinuation? = nil
+    _ table: Table<K, V>, _ range: ScanRange<K>, _ order: ScanOrder, after: ScanContinuation?
   ) throws(StoreError) -> Cursor<K, V> {
     let open = try tables.table(table)
     let bounds = try range.bounds(table.key)
@@ -99,42 +78,5 @@ public struct Reader: Sendable {
       case .readUncommitted: try writer.makeView(withUncommitted: rest, of: open)
       }
     return Cursor(table, try RowCursor(view, open, range: bounds, order: order, after: after, isLive: false))
-  }
-
-  /// Scans the rows whose keys lie in a Swift range, as `"a"..<"b"`, `1...9` or `key...`, in order, lazily.
-  public func scan<K, V, Bounds: KeyBounds>(
-    _ table: Table<K, V>, _ range: Bounds, _ order: ScanOrder = .ascending, after: ScanContinuation? = nil
-  ) throws(StoreError) -> Cursor<K, V> where Bounds.Bound == K.Value {
-    try scan(table, .range(range), order, after: after)
-  }
-
-  /// The row with the smallest key of a range; `nil` if there is none.
-  public func first<K, V>(
-    in table: Table<K, V>, _ range: ScanRange<K> = .all
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    var rows = try scan(table, range)
-    return try rows.next()
-  }
-
-  /// The row with the smallest key that is `key` or greater; `nil` if there is none.
-  public func first<K, V>(
-    in table: Table<K, V>, from key: K.Value
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    try first(in: table, .from(key))
-  }
-
-  /// The row with the greatest key of a range; `nil` if there is none.
-  public func last<K, V>(
-    in table: Table<K, V>, _ range: ScanRange<K> = .all
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    var rows = try scan(table, range, .descending)
-    return try rows.next()
-  }
-
-  /// The row with the greatest key that is `key` or smaller; `nil` if there is none.
-  public func last<K, V>(
-    in table: Table<K, V>, through key: K.Value
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    try last(in: table, .through(key))
   }
 }

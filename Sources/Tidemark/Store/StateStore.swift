@@ -127,8 +127,8 @@ public final class StateStore: Sendable {
   /// Drops a table that wasn't declared when the store was opened, with all its rows.
   ///
   /// The drop is a separate commit, as durable on return as any commit. Existing snapshots keep the table. Its id is
-  /// never used again; a table of the same name that is declared later begins empty. Versions of Tidemark before 0.2
-  /// can't read a changelog with a dropped table.
+  /// never used again; a table of the same name that is declared later begins empty. Store and changelog have version 2
+  /// afterwards (``upgrade()``): versions of Tidemark before 0.2 refuse them.
   ///
   /// Throws `invalidArgument` if the store has no such table, or if the table is in use.
   public func drop(_ name: String) throws(StoreError) {
@@ -138,9 +138,31 @@ public final class StateStore: Sendable {
         .invalidArgument, "the table is in use; open the store without declaring it, then drop it", ["table": name])
     }
     try store.materializer.flush()
-    guard let record = try store.database.tableRecords().first(where: { $0.name == name }) else {
+    guard var record = try store.database.tableRecords().first(where: { $0.name == name }) else {
       throw StoreError(.invalidArgument, "the store has no table of this name", ["table": name])
     }
-    try store.writer.change(define: [], drop: [record.id])
+    record.isDropped = true
+    try store.writer.change([.drop(record)])
+  }
+
+  // MARK: Formats
+
+  /// Goes on in the latest version of the formats (``FormatVersion/latest``), in the store and in its changelog.
+  ///
+  /// A store keeps version 1 until it is told so or something is used that only a later version can say (a dropped table; a log of
+  /// its own, where it has no other changelog), so that a program can be rolled back. Afterwards versions of Tidemark before 0.2
+  /// refuse the store and its changelog with `unsupported`, and change nothing. There is no way back but an earlier checkpoint
+  /// with the changelog up to there.
+  ///
+  /// In a commit of its own, which is in the changelog, as durable as any commit, and in table files on return. After a crash
+  /// or an error on the way the store is of the one version or the other, whole, and it can be called again. Where the store is of
+  /// the latest version already, nothing is written. Throws what a commit and ``flush()`` throw.
+  public func upgrade() throws(StoreError) {
+    let store = try opened()
+    try store.health.check()
+    try store.materializer.flush()
+    guard try store.database.formatVersion() ?? .version1 < .latest else { return }
+    try store.writer.change([.format(.latest)])
+    try store.materializer.flush()
   }
 }

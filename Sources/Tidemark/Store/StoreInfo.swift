@@ -26,6 +26,8 @@ public struct StoreInfo: Sendable {
   public let changelog: ChangelogIdentity?
   /// Where the changelog starts, is durable and ends; `nil` for a store without one.
   public let changelogOffsets: ChangelogOffsets?
+  /// The version of the formats that table files are of: up to which a program can be rolled back.
+  public let formatVersion: FormatVersion
   /// The writer's epoch.
   public let epoch: Int32
   /// The next changelog record to apply.
@@ -74,7 +76,8 @@ extension StateStore {
     }
     return StoreInfo(
       directory: store.directory.path, changelog: store.hasTailLog ? nil : store.changelog.identity,
-      changelogOffsets: store.hasTailLog ? nil : try store.changelog.offsets(), epoch: store.writer.log.epoch,
+      changelogOffsets: store.hasTailLog ? nil : try store.changelog.offsets(),
+      formatVersion: try database.formatVersion() ?? .version1, epoch: store.writer.log.epoch,
       committedOffset: committed.offset,
       storedOffset: stored, predictedRestart: store.predictedRestart(storedOffset: stored), receipt: committed.receipt,
       position: committed.position, streamTime: committed.streamTime, tables: tables,

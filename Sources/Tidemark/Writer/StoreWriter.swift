@@ -133,32 +133,26 @@ final class StoreWriter: Sendable {
     }
   }
 
-  /// Defines and drops tables, in a separate commit.
-  func change(define records: [TableRecord], drop dropped: [TableID] = []) throws(StoreError) {
-    guard !records.isEmpty || !dropped.isEmpty else { return }
+  /// Changes tables or formats, in a separate commit.
+  func change(_ system: [SystemChange]) throws(StoreError) {
+    guard !system.isEmpty else { return }
     try pipeline.withLock { pipeline throws(StoreError) in
       try materializer.health.check()
       var changes = IndexedBatch()
       var key = ByteWriter()
       var value = ByteWriter()
-      for record in records {
+      for change in system {
         key.removeAll()
         value.removeAll()
-        record.encodeKey(into: &key)
-        record.encodeValue(into: &value)
+        change.encode(key: &key, value: &value)
         changes.put(key.bytes, value.bytes, in: .system)
-      }
-      for id in dropped {
-        key.removeAll()
-        TableRecord.encodeKey(of: id, into: &key)
-        changes.delete(key.bytes, in: .system)
       }
       pipeline.seal(system: changes)
       defer { pipeline.reopen() }
       try append(&pipeline)
-      // Tables are defined before there is a transaction, and may be dropped during one, on another thread.
       _ = materializer.publish(
-        &changes, pipeline.state, byteCount: pipeline.size.bytes, inRunOfItsOwn: !dropped.isEmpty
+        &changes, pipeline.state, byteCount: pipeline.size.bytes,
+        inRunOfItsOwn: system.contains(where: \.isBesideTransaction)
       ) { _, _ in }
     }
   }
@@ -199,5 +193,80 @@ final class StoreWriter: Sendable {
     var layers = below
     if !changes.isEmpty { layers.runs.insert(changes, at: 0) }
     return materializer.makeView(of: tables, state, layers)
+  }
+}
+
+/// What only one commit at a time may use: the records of the commit under way, and how far it is.
+struct CommitPipeline: ~Copyable {
+  private enum Phase {
+    case open
+    /// The commit has its records; the transaction must not change.
+    case sealed
+  }
+
+  /// What one large commit took doesn't stay beside the memory budget.
+  private static let keptBytes = 2 << 20
+
+  private(set) var commit = Commit()
+  /// What the last commit led to.
+  private(set) var state: CommittedState
+  private var phase = Phase.open
+
+  init(_ state: CommittedState) { self.state = state }
+
+  /// What the sealed commit takes.
+  var size: CommitSize { CommitSize(records: commit.records.count, bytes: commit.records.byteCount) }
+
+  /// Seals the net changes of a transaction, in key order, with the position and the stream time that they lead to.
+  ///
+  /// Answers `false`, and seals nothing, if there is nothing to commit. Throws `invalidArgument` if a position goes back.
+  mutating func seal(
+    _ changes: IndexedBatch, of tables: OpenTables, _ position: Position, streamTime: Timestamp?
+  ) throws(StoreError) -> Bool {
+    precondition(phase == .open, "one commit at a time")
+    commit.position = state.position
+    if !commit.position.advance(to: position) { throw Self.goesBack(position, from: state.position) }
+    commit.records.removeAll()
+    for table in tables.all {
+      changes.forEach(in: table.id) { key, value in commit.records.append(table.id, key: key, value: value) }
+    }
+    commit.streamTime = streamTime
+    if commit.records.count == 0, commit.position == state.position, commit.streamTime == state.streamTime {
+      return false
+    }
+    phase = .sealed
+    return true
+  }
+
+  @inline(never)
+  private static func goesBack(_ position: Position, from former: Position) -> StoreError {
+    var error = StoreError(.invalidArgument, "a commit's position goes back; a record would be processed twice")
+    for (partition, offset) in position.offsets.sorted(by: { $0.key < $1.key }) {
+      guard let before = former[partition], offset < before else { continue }
+      error.metadata.append(StoreError.Entry(name: "\(partition)", value: "\(offset) after \(before)"))
+    }
+    return error
+  }
+
+  /// Seals changes of tables.
+  mutating func seal(system changes: IndexedBatch) {
+    precondition(phase == .open, "one commit at a time")
+    commit.records.removeAll()
+    changes.forEach(in: .system) { key, value in commit.records.append(.system, key: key, value: value) }
+    commit.position = state.position
+    commit.streamTime = state.streamTime
+    phase = .sealed
+  }
+
+  /// The changelog holds the sealed commit.
+  mutating func appended(_ appended: AppendedCommit) {
+    state = CommittedState(
+      offset: appended.endOffset, receipt: appended.receipt, position: commit.position, streamTime: commit.streamTime)
+  }
+
+  /// Lets the next commit begin, whatever became of this one.
+  mutating func reopen() {
+    phase = .open
+    if commit.records.byteCount > Self.keptBytes { commit.records = RecordBuffer() }
   }
 }

@@ -6,7 +6,7 @@ public import Changelog
 ///
 /// A commit is atomic over all tables. After a commit or ``abort()``, the transaction is empty and can be used again.
 /// When it goes out of scope, uncommitted changes are dropped. Use it on one thread at a time.
-public struct Transaction: ~Copyable, Sendable {
+public struct Transaction: ~Copyable, Sendable, ReadableView {
   @usableFromInline let core: TransactionCore
 
   init(_ core: TransactionCore) { self.core = core }
@@ -15,29 +15,9 @@ public struct Transaction: ~Copyable, Sendable {
 
   // MARK: Reading
 
-  /// The value of a key; `nil` if there is none.
-  @inlinable
-  public func get<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> V.Value? {
-    try find(key, in: table).decoded(in: table, key)
-  }
-
-  /// Whether a key has a value.
-  @inlinable
-  public func contains<K, V>(_ key: K.Value, in table: Table<K, V>) throws(StoreError) -> Bool {
-    try find(key, in: table).isPresent
-  }
-
-  /// Calls `body` with the bytes of a key's value, without a copy; `nil` if there is none.
+  /// Calls `body` with the bytes of a key's value, without a copy, and throws `StoreError` alone; `nil` if there is none.
   ///
   /// `body` may read other keys.
-  @inlinable
-  public func withBytes<K, V, R>(
-    _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws -> R
-  ) throws -> R? {
-    try find(key, in: table).withBytes(body)
-  }
-
-  /// Calls `body` with the bytes of a key's value, uncopied, and throws only `StoreError`; `nil` if there is none.
   @inlinable
   public func withBytes<K, V, R>(
     _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws(StoreError) -> R
@@ -52,64 +32,18 @@ public struct Transaction: ~Copyable, Sendable {
     return try core.find()
   }
 
-  /// The values of many keys, in their order; `nil` where there is none.
-  public func multiGet<K, V>(_ keys: [K.Value], in table: Table<K, V>) throws(StoreError) -> [V.Value?] {
-    var values: [V.Value?] = []
-    values.reserveCapacity(keys.count)
-    for key in keys { values.append(try get(key, in: table)) }
-    return values
-  }
-
   /// Scans the rows of a range in order, lazily.
   ///
   /// The transaction may be written during the scan: each step sees the current changes. With `after`, the scan resumes
   /// after the last row of an earlier scan over the same range.
   public func scan<K, V>(
-    _ table: Table<K, V>, _ range: ScanRange<K> = .all, _ order: ScanOrder = .ascending,
-    after: ScanContinuation? = nil
+    _ table: Table<K, V>, _ range: ScanRange<K>, _ order: ScanOrder, after: ScanContinuation?
   ) throws(StoreError) -> Cursor<K, V> {
     Cursor(
       table,
       try RowCursor(
         core, try core.tables.table(table), range: try range.bounds(table.key), order: order, after: after,
         isLive: true))
-  }
-
-  /// Scans the rows whose keys lie in a Swift range, as `"a"..<"b"`, `1...9` or `key...`, in order, lazily.
-  public func scan<K, V, Bounds: KeyBounds>(
-    _ table: Table<K, V>, _ range: Bounds, _ order: ScanOrder = .ascending, after: ScanContinuation? = nil
-  ) throws(StoreError) -> Cursor<K, V> where Bounds.Bound == K.Value {
-    try scan(table, .range(range), order, after: after)
-  }
-
-  /// The row with the smallest key of a range; `nil` if there is none.
-  public func first<K, V>(
-    in table: Table<K, V>, _ range: ScanRange<K> = .all
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    var rows = try scan(table, range)
-    return try rows.next()
-  }
-
-  /// The row with the smallest key that is `key` or greater; `nil` if there is none.
-  public func first<K, V>(
-    in table: Table<K, V>, from key: K.Value
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    try first(in: table, .from(key))
-  }
-
-  /// The row with the greatest key of a range; `nil` if there is none.
-  public func last<K, V>(
-    in table: Table<K, V>, _ range: ScanRange<K> = .all
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    var rows = try scan(table, range, .descending)
-    return try rows.next()
-  }
-
-  /// The row with the greatest key that is `key` or smaller; `nil` if there is none.
-  public func last<K, V>(
-    in table: Table<K, V>, through key: K.Value
-  ) throws(StoreError) -> (key: K.Value, value: V.Value)? {
-    try last(in: table, .through(key))
   }
 
   // MARK: Writing

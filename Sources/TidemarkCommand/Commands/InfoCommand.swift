@@ -69,6 +69,7 @@ struct InfoCommand: ParsableCommand {
         "~\(counted(table.estimatedRows, "row")), \(grouped(table.tableFileBytes)) bytes in files")
       row("", "\(table.keyFormat) -> \(table.valueFormat)")
     }
+    row("format", "version \(info.formatVersion)")
     row("on disk", "\(grouped(bytes("store"))) bytes of store, \(grouped(bytes("changelog"))) of changelog")
     row("memory budget", "\(grouped(info.usedBudgetBytes)) of \(grouped(info.budgetBytes)) bytes used")
   }
@@ -119,6 +120,7 @@ struct InfoCommand: ParsableCommand {
     var changelogEnd: Int64?
     var position: [String: Int64]
     var streamTime: String?
+    var formatVersion: UInt64
     var storeBytes: Int
     var changelogBytes: Int
     var tables: [TableReport]
@@ -146,7 +148,8 @@ struct InfoCommand: ParsableCommand {
       changelogEnd: info.changelogOffsets?.end.value,
       position: Dictionary(
         uniqueKeysWithValues: info.position.offsets.map { ($0.key.description, $0.value.value) }),
-      streamTime: info.streamTime.map(EventTime.text), storeBytes: bytes("store"), changelogBytes: bytes("changelog"),
+      streamTime: info.streamTime.map(EventTime.text), formatVersion: info.formatVersion.rawValue,
+      storeBytes: bytes("store"), changelogBytes: bytes("changelog"),
       tables: info.tables.map {
         .init(
           name: $0.name, id: $0.id.value, estimatedRows: $0.estimatedRows, tableFileBytes: $0.tableFileBytes)

@@ -57,7 +57,7 @@ struct LogPrinter {
   ) {
     let name = names[table] ?? "table-\(table)"
     var defined: String?
-    if table == .system, let value { defined = (try? TableRecord(key: key, value: value))?.name }
+    if table == .system, let value { defined = systemText(key, value) }
     if json {
       output += #"{"type":"record","offset":\#(offset),"table":"\#(name)","key":"#.utf8
       appendKey(key, of: name, to: &output)
@@ -77,6 +77,12 @@ struct LogPrinter {
     }
   }
 
+  /// What a record of the store's own says; `nil` if it isn't known.
+  private func systemText(_ key: RawSpan, _ value: RawSpan) -> String? {
+    if FormatVersion.isKey(key) { return (try? FormatVersion(value: value)).map { "format \($0)" } }
+    return (try? TableRecord(key: key, value: value)).map { "table \($0.name)" + ($0.isDropped ? " dropped" : "") }
+  }
+
   /// A key as JSON.
   private func appendKey(_ key: RawSpan, of table: String, to output: inout [UInt8]) {
     if table == AggregationState.groups.name, let texts = try? AggregationState.groups.key.decode(key) {
@@ -94,9 +100,9 @@ struct LogPrinter {
   }
 
   /// A value as JSON; of tables that aren't the command's, the bytes in hexadecimal.
-  private func appendValue(_ value: RawSpan, _ tableName: String?, of table: String, to output: inout [UInt8]) {
-    if table == "system", let name = tableName {
-      appendJSONString(Array("table \(name)".utf8).rawSpan, to: &output)
+  private func appendValue(_ value: RawSpan, _ defined: String?, of table: String, to output: inout [UInt8]) {
+    if table == "system", let defined {
+      appendJSONString(Array(defined.utf8).rawSpan, to: &output)
     } else if table == AggregationState.groups.name, let cells = try? AggregationState.groups.value.decode(value) {
       output += "[".utf8
       for (index, cell) in cells.enumerated() {

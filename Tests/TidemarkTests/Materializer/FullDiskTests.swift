@@ -7,7 +7,10 @@ import TidemarkTesting
 
 /// Table files for which there is no room: the changelog holds what they lack, so the store goes on, and catches up once there
 /// is room.
-@Suite(.enabled(if: SmallDisk.isPossible, "no file system can be mounted here")) struct FullDiskTests {
+@Suite(.enabled(if: SmallDisk.isPossible, "no file system can be mounted here"))
+struct FullDiskTests:
+  NumberedCommits
+{
   let directory: TemporaryDirectory
   let disk: SmallDisk
   private let observed = Observed()
@@ -15,34 +18,6 @@ import TidemarkTesting
   init() throws {
     directory = try TemporaryDirectory()
     disk = try SmallDisk(directory("disk"), mebibytes: 12)
-  }
-
-  private static let input = TopicPartition("input", 0)
-
-  /// It doesn't compress.
-  private static func text(_ number: Int) -> String {
-    var random = SeededGenerator(seed: UInt64(number))
-    return String((0..<2000).map { _ in Character(Unicode.Scalar(UInt8.random(in: 35...120, using: &random))) })
-  }
-
-  private func commit(_ number: Int, to store: StateStore) throws {
-    try store.write([Self.input: Offset(Int64(number + 1))]) { transaction in
-      try transaction.put("last", Int64(number), in: balances)
-      try transaction.put(("row", Int64(number)), Self.text(number), in: orders)
-    }
-  }
-
-  private func check(_ store: StateStore, rows: Int) throws {
-    let view = try store.snapshot()
-    #expect(view.position == [Self.input: Offset(Int64(rows))])
-    #expect(try view.allBalances() == ["last": Int64(rows - 1)])
-    var cursor = try view.scan(orders)
-    var count = 0
-    while let row = try cursor.next() {
-      #expect(row.value == Self.text(count))
-      count += 1
-    }
-    #expect(count == rows)
   }
 
   /// Takes what is free, also of files that were removed.
@@ -97,7 +72,7 @@ import TidemarkTesting
     do {
       var transaction = try store.begin()
       try transaction.put("last", Int64(rows), in: balances)
-      try transaction.put(("row", Int64(rows)), Self.text(rows), in: orders)
+      try transaction.put(("row", Int64(rows)), text(rows), in: orders)
       let position: Position = [Self.input: Offset(Int64(rows + 1))]
       _ = storeError(.outOfSpace) { try transaction.commit(position) }
       try disk.makeRoom()
@@ -194,7 +169,7 @@ import TidemarkTesting
       try check(store, rows: rows)
       // Room for the next.
       try store.write { try $0.deleteRange(.all, in: orders) }
-      for number in 0..<rows { try store.write { try $0.put(("row", Int64(number)), Self.text(number), in: orders) } }
+      for number in 0..<rows { try store.write { try $0.put(("row", Int64(number)), text(number), in: orders) } }
       try store.close()
     }
     print("compactions without room: \(observed.messages("a compaction failed").count)")

@@ -143,18 +143,15 @@ extension WaitingCommitsTests {
   /// Seen to fail with: applications that don't look at compactions.
   @Test func applicationsWaitWhereCompactionsFallBehind() throws {
     let other = try TemporaryDirectory()
-    let log = RecordingChangelog(try other.log())
+    let gate = CompactionGate()
     var options = StoreOptions.lazy
     options.waitingBytes = 20_000
     options.columnFamilyOptions = [
       "level0_file_num_compaction_trigger": "2", "level0_slowdown_writes_trigger": "4",
       "level0_stop_writes_trigger": "6",
     ]
-    let store = try other.store(log, options)
-    let gate = CompactionGate()
-    var faults = RecordingChangelog.Faults()
-    faults.willTellDurableOffset = { gate.passIfCompaction() }
-    log.setFaults(faults)
+    options.fileSystem = gate.fileSystem
+    let store = try other.store(try other.log(), options)
     let writer = writing(500, to: store)
     let usage = try store.opened().usage
     try #require(eventually { gate.hasArrivals })

@@ -165,15 +165,12 @@ import TidemarkTesting
   // MARK: The database
 
   @Test func flushesCompactionsAndSizesAreShown() throws {
-    let changelog = RecordingChangelog(try directory.log())
     let gate = CompactionGate()
-    var faults = RecordingChangelog.Faults()
-    faults.willTellDurableOffset = { gate.passIfCompaction() }
-    changelog.setFaults(faults)
     var options = observed.options
+    options.fileSystem = gate.fileSystem
     options.budget = MemoryBudget(bytes: 64 << 20)
     options.columnFamilyOptions = ["level0_file_num_compaction_trigger": "2"]
-    let store = try directory.store(changelog, options)
+    let store = try directory.store(try directory.log(), options)
     try commit(0..<20, to: store)
     try #require(try eventually { try observed.gauge("waiting-bytes") ?? 0 > 20_000 })
     try #require(try eventually { try observed.gauge("memory-budget-used-bytes") ?? 0 > 20_000 })
@@ -198,17 +195,14 @@ import TidemarkTesting
   }
 
   @Test func aWriteStallIsShownAndTimedAndLogged() throws {
-    let changelog = RecordingChangelog(try directory.log())
     let gate = CompactionGate()
-    var faults = RecordingChangelog.Faults()
-    faults.willTellDurableOffset = { gate.passIfCompaction() }
-    changelog.setFaults(faults)
     var options = observed.options
+    options.fileSystem = gate.fileSystem
     options.columnFamilyOptions = [
       "level0_file_num_compaction_trigger": "2", "level0_slowdown_writes_trigger": "10",
       "level0_stop_writes_trigger": "12",
     ]
-    let store = try directory.store(changelog, options)
+    let store = try directory.store(try directory.log(), options)
     try #require(try eventually { try observed.gauge("write-stalled-tables") == 0 })
     // Compactions wait, and each flush adds a file to level 0.
     func flush(_ number: inout Int) throws {

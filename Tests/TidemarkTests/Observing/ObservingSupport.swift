@@ -3,6 +3,7 @@ import Foundation
 import InMemoryLogging
 import Logging
 import MetricsTestKit
+import RocksDB
 import Testing
 import Tidemark
 
@@ -56,9 +57,19 @@ struct CompactionGate {
 
   func open() { gate.open() }
 
-  /// Waits if it is a compaction that calls, not a flush: they have threads of their own.
-  func passIfCompaction() {
+  /// The file system on which they are held.
+  var fileSystem: FileSystem {
+    FileSystem(
+      database: ToldFileSystem { [gate] call in
+        if call.kind == .sync, call.path.hasSuffix(".sst"), Self.isCompaction { gate.pass() }
+        call.proceed()
+        return nil
+      })
+  }
+
+  /// Whether it is a compaction that calls: they have threads of their own.
+  private static var isCompaction: Bool {
     let name = try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)
-    if name?.hasPrefix("rocksdb:low") == true { gate.pass() }
+    return name?.hasPrefix("rocksdb:low") == true
   }
 }

@@ -7,42 +7,16 @@ import TidemarkTesting
 /// A disk that is full at one step or another: `outOfSpace`, nothing lost, and work goes on once there is room.
 ///
 /// Each test goes through amounts of room, as the step at which it runs out depends on the file system.
-@Suite(.enabled(if: SmallDisk.isPossible, "no file system can be mounted here")) struct RulesFullDiskStepsTests {
+@Suite(.enabled(if: SmallDisk.isPossible, "no file system can be mounted here"))
+struct RulesFullDiskStepsTests:
+  NumberedCommits
+{
   let directory: TemporaryDirectory
   let disk: SmallDisk
 
   init() throws {
     directory = try TemporaryDirectory()
     disk = try SmallDisk(directory("disk"), mebibytes: 12)
-  }
-
-  private static let input = TopicPartition("input", 0)
-
-  /// A row of the model: it doesn't compress.
-  private static func text(_ number: Int) -> String {
-    var random = SeededGenerator(seed: UInt64(number))
-    return String((0..<2000).map { _ in Character(Unicode.Scalar(UInt8.random(in: 35...120, using: &random))) })
-  }
-
-  private func commit(_ number: Int, to store: StateStore) throws {
-    try store.write([Self.input: Offset(Int64(number + 1))]) { transaction in
-      try transaction.put("last", Int64(number), in: balances)
-      try transaction.put(("row", Int64(number)), Self.text(number), in: orders)
-    }
-  }
-
-  /// All of the state is that of so many commits.
-  private func check(_ store: StateStore, rows: Int) throws {
-    let view = try store.snapshot()
-    #expect(view.position == [Self.input: Offset(Int64(rows))])
-    #expect(try view.allBalances() == ["last": Int64(rows - 1)])
-    var cursor = try view.scan(orders)
-    for number in 0..<rows {
-      let row = try #require(try cursor.next())
-      #expect(row.key == ("row", Int64(number)) && row.value == Self.text(number))
-    }
-    let more = try cursor.next()
-    #expect(more == nil)
   }
 
   /// Checks also that the files alone are the replay.

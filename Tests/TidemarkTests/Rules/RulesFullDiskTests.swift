@@ -7,7 +7,7 @@ import TidemarkTesting
 /// A full disk: an error that says so, nothing lost, and work goes on once there is room.
 ///
 /// On a small file system of its own (`SmallDisk`), which takes the right to mount one; without it the tests are skipped.
-@Suite(.enabled(if: SmallDisk.isPossible)) struct RulesFullDiskTests {
+@Suite(.enabled(if: SmallDisk.isPossible)) struct RulesFullDiskTests: NumberedCommits {
   let directory: TemporaryDirectory
   let disk: SmallDisk
 
@@ -16,24 +16,7 @@ import TidemarkTesting
     disk = try SmallDisk(directory("disk"), mebibytes: 12)
   }
 
-  private let text = String(repeating: "x", count: 5000)
-
-  private func commit(_ number: Int, to store: StateStore) throws {
-    try store.write([TopicPartition("input", 0): Offset(Int64(number + 1))]) { transaction in
-      try transaction.put("last", Int64(number), in: balances)
-      try transaction.put(("row", Int64(number)), text, in: orders)
-    }
-  }
-
-  private func check(_ store: StateStore, rows: Int) throws {
-    let view = try store.snapshot()
-    #expect(view.position == [TopicPartition("input", 0): Offset(Int64(rows))])
-    #expect(try view.get("last", in: balances) == Int64(rows - 1))
-    var cursor = try view.scan(orders)
-    var count = 0
-    while try cursor.withNext({ _, _ in true }) != nil { count += 1 }
-    #expect(count == rows)
-  }
+  func text(_ number: Int) -> String { String(repeating: "x", count: 5000) }
 
   /// Seen to fail with: a commit that is taken for done when its append throws.
   @Test func aCommitForWhichTheLogHasNoRoomCanBeTriedAgain() throws {
@@ -52,8 +35,8 @@ import TidemarkTesting
     try check(store, rows: rows)
     var transaction = try store.begin()
     try transaction.put("last", Int64(rows), in: balances)
-    try transaction.put(("row", Int64(rows)), text, in: orders)
-    let position: Position = [TopicPartition("input", 0): Offset(Int64(rows + 1))]
+    try transaction.put(("row", Int64(rows)), text(rows), in: orders)
+    let position: Position = [Self.input: Offset(Int64(rows + 1))]
     for _ in 0..<3 { _ = storeError(.outOfSpace) { try transaction.commit(position) } }
     try disk.makeRoom()
     try transaction.commit(position)
