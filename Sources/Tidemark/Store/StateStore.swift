@@ -48,8 +48,7 @@ public final class StateStore: Sendable {
     try attemptWrite(position, body).get()
   }
 
-  /// Runs `body` in a transaction of its own, commits when it returns and aborts when it throws; throws only
-  /// `StoreError`.
+  /// Runs `body` in a transaction, commits when it returns and aborts when it throws; throws only `StoreError`.
   @discardableResult
   public func write<R>(
     _ position: Position = [:], _ body: (inout Transaction) throws(StoreError) -> R
@@ -147,16 +146,16 @@ public final class StateStore: Sendable {
 
   // MARK: Formats
 
-  /// Goes on in the latest version of the formats (``FormatVersion/latest``), in the store and in its changelog.
+  /// Changes the store and its changelog to the latest version of the formats (``FormatVersion/latest``).
   ///
-  /// A store keeps version 1 until it is told so or something is used that only a later version can say (a dropped table; a log of
-  /// its own, where it has no other changelog), so that a program can be rolled back. Afterwards versions of Tidemark before 0.2
-  /// refuse the store and its changelog with `unsupported`, and change nothing. There is no way back but an earlier checkpoint
-  /// with the changelog up to there.
+  /// A store keeps version 1 until this call, or until it uses a feature of version 2 (a dropped table; a log of its
+  /// own, if it has no other changelog), so that a program can be rolled back. Afterwards versions of Tidemark before
+  /// 0.2 refuse the store and its changelog with `unsupported`, and change nothing. The only way back is an earlier
+  /// checkpoint with the changelog up to its offset.
   ///
-  /// In a commit of its own, which is in the changelog, as durable as any commit, and in table files on return. After a crash
-  /// or an error on the way the store is of the one version or the other, whole, and it can be called again. Where the store is of
-  /// the latest version already, nothing is written. Throws what a commit and ``flush()`` throw.
+  /// The change is a separate commit; on return it is in the changelog, as durable as any commit, and in table files.
+  /// After a crash or an error, the store has completely one version or the other; call it again. If the store has the
+  /// latest version already, nothing is written. Throws the errors of a commit and of ``flush()``.
   public func upgrade() throws(StoreError) {
     let store = try opened()
     try store.health.check()

@@ -15,7 +15,7 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
 
   // MARK: Reading
 
-  /// Calls `body` with the bytes of a key's value, without a copy, and throws `StoreError` alone; `nil` if there is none.
+  /// Calls `body` with the bytes of a key's value, uncopied, and throws only `StoreError`; `nil` if there is none.
   ///
   /// `body` may read other keys.
   @inlinable
