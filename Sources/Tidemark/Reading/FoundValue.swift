@@ -11,7 +11,7 @@ internal import RocksDB
 @usableFromInline
 @safe
 struct FoundValue: ~Copyable {
-  /// Who keeps the value in its place, for this to let go of.
+  /// The owner that keeps the value's memory; it is released with this value.
   private enum Keeper: UInt8 {
     case nobody, pin, run, copy
   }
@@ -22,7 +22,7 @@ struct FoundValue: ~Copyable {
   private let kept: UnsafeMutableRawPointer?
   private let keeper: Keeper
 
-  /// What a batch says about a key: that of a transaction, or of a run that nobody changes meanwhile.
+  /// The entry of a batch, which doesn't change meanwhile: that of a transaction or of a run.
   @inline(__always)
   init(_ entry: BatchEntry, in run: Run? = nil) {
     let value = unsafe entry.value
@@ -80,7 +80,7 @@ struct FoundValue: ~Copyable {
   var bytes: RawSpan {
     @_lifetime(borrow self)
     get {
-      // Proof: whoever keeps them leaves them in their place during the borrow.
+      // Proof: their owner leaves them in place during the borrow.
       let span = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: start, count: isPresent ? count : 0))
       return unsafe _overrideLifetime(span, borrowing: self)
     }

@@ -71,7 +71,7 @@ final class ViewRegistry: Sendable {
     at now: ContinuousClock.Instant, _ tell: (View, _ age: Duration) -> Void
   ) -> ContinuousClock.Instant? {
     guard let expiry else { return nil }
-    // Views are let go of after the lock is released, as their last reference may be the one taken here.
+    // Views are released after the lock, as the reference taken here may be their last.
     let (old, next) = state.withLock { state in
       state.views.removeAll { $0.view == nil }
       var old: [View] = []
