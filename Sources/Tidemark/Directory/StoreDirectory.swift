@@ -183,8 +183,9 @@ struct StoreDirectory: Sendable {
     }
   }
 
-  /// Runs `body` while no other process creates the directory; a directory with its temporary name stays, with its
-  /// contents.
+  /// Runs `body` with the directory under its temporary name, locked, so that no other process creates it.
+  ///
+  /// Contents of an interrupted attempt stay.
   func withLockedPartial<R>(_ body: (_ partial: StoreDirectory) throws(StoreError) -> R) throws(StoreError) -> R {
     try checkIsMissing()
     let partial = partial

@@ -2,16 +2,17 @@ public import Changelog
 internal import Glibc
 internal import RocksDB
 
-/// What a read found: a value where it lies, in a batch or pinned in the database, or a copy.
+/// The result of a read: a value in place, in a batch or pinned in the database, or a copy.
 ///
-/// It lies there until this is gone or, if it is one of a transaction's own changes, until the transaction changes.
+/// Its memory is valid until this result is released or, for a transaction's own changes, until the transaction
+/// changes.
 ///
-/// Its fields are pointers and integers, as what is compiled in the module of a caller would otherwise get it allocated: types
-/// of modules that are imported internally are unknown there.
+/// Its fields are pointers and integers. With other types the module of a caller would allocate the result on the heap:
+/// types of modules that are imported internally are unknown there.
 @usableFromInline
 @safe
 struct FoundValue: ~Copyable {
-  /// The owner that keeps the value's memory; it is released with this value.
+  /// The kind of owner that keeps the value's memory; its reference is released with this value.
   private enum Keeper: UInt8 {
     case nobody, pin, run, copy
   }
