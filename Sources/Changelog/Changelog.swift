@@ -1,64 +1,66 @@
-/// The record of a store's commits: an ordered sequence of commits, append-only, the source of truth.
+/// The ordered, append-only sequence of a store's commits: the source of truth.
 ///
-/// Offsets may have gaps, and a commit may lie in the log as several batches: callers only use the offsets they are given. The
-/// end is where the last commit ends that readers may see; what follows it, such as the records of an aborted transaction,
-/// doesn't count. Calls block, and come from any thread.
+/// Offsets may have gaps, and a commit may be several batches in the log: callers only use offsets that the changelog
+/// gave them. The end is the end of the last commit that readers may see; later records, such as those of an aborted
+/// transaction, are ignored. Calls block, and may come from any thread.
 ///
-/// A changelog of your own needs ``identity``, ``offsets()``, ``openWriter()``, ``read(from:to:_:)``, ``receipt(endingAt:)`` and
-/// ``deleteCommits(below:)``; the rest has a default. A changelog that wraps another passes every call on.
+/// Your own changelog needs ``identity``, ``offsets()``, ``openWriter()``, ``read(from:to:_:)``, ``receipt(endingAt:)``
+/// and ``deleteCommits(below:)``; the other requirements have defaults. A changelog that wraps another must forward
+/// every call.
 public protocol Changelog: Sendable {
-  /// Which changelog this is; it never changes.
+  /// The identity of the changelog; it never changes.
   var identity: ChangelogIdentity { get }
 
-  /// What it can promise; it never changes while a value of it is in use. The default is
+  /// The promises that the changelog keeps; they never change while the value is in use. The default is
   /// ``ChangelogCapabilities/verifiesHistory`` and ``ChangelogCapabilities/keepsHistory``.
   var capabilities: ChangelogCapabilities { get }
 
-  /// Where the changelog starts, to where it is durable, and where it ends, at this moment.
+  /// The current start, durable offset and end of the changelog.
   ///
-  /// As long as one writer goes on, neither `durable` nor `end` goes back, and `durable` isn't beyond `end`.
+  /// As long as the writer stays the same, neither `durable` nor `end` goes back, and `durable` is at most `end`.
   func offsets() throws(StoreError) -> ChangelogOffsets
 
-  /// Waits until `end` or `durable` is another than in `known`, or until `timeout` has passed, and answers what they are then.
+  /// Waits until `end` or `durable` differs from `known`, or until `timeout` has passed; returns the current offsets.
   ///
-  /// Where they are others already, or `timeout` is zero or less, it returns at once. The default looks at ``offsets()`` every
+  /// If they differ already, or if `timeout` is zero or less, it returns at once. The default polls ``offsets()`` every
   /// 20 ms.
   func waitForChange(from known: ChangelogOffsets, timeout: Duration) throws(StoreError) -> ChangelogOffsets
 
-  /// Becomes the one writer. Recovers the end of the log first and fences the former writer. The writer's
-  /// ``ChangelogWriter/recovery`` says what was cut.
+  /// Opens the one writer. It first recovers the end of the log and fences the previous writer. The writer's
+  /// ``ChangelogWriter/recovery`` reports the bytes that were cut.
   ///
-  /// Throws `locked` while another live writer holds the changelog, `corrupted` if something known to be durable is
-  /// damaged.
+  /// Throws `locked` while another live writer holds the changelog, `corrupted` if damage lies below the offset that is
+  /// known to be durable.
   func openWriter() throws(StoreError) -> any ChangelogWriter
 
-  /// Reads commits in order from the first at or after `start`, until `body` answers `.stop`, `end` is reached, or the
-  /// changelog ends. `start` must be where the changelog starts, or where a commit starts or ends: offsets between the end of
-  /// a commit and the start of the next are left out.
+  /// Reads commits in order from the first at or after `start`, until `body` returns `.stop`, `end` is reached, or the
+  /// changelog ends. `start` must be where the changelog starts, or where a commit starts or ends: offsets between the
+  /// end of a commit and the start of the next are skipped.
   ///
-  /// Returns the offset after the last commit given to `body`. What `body` is given is valid only during the call.
+  /// Returns the end offset of the last commit passed to `body`. The argument of `body` is valid only during the call.
   @discardableResult
   func read(
     from start: Offset, to end: Offset?, _ body: (LoggedCommit) throws(StoreError) -> ReadContinuation
   ) throws(StoreError) -> Offset
 
-  /// The receipt of the commit that ends at `offset`; at the start of an uncut changelog, the receipt before the first
-  /// commit. `nil` if no commit ends there. O(1) in the length of the changelog.
+  /// The receipt of the commit that ends at `offset`; at the start of a changelog without deleted commits, the receipt
+  /// before the first commit. `nil` if no commit ends there. Takes O(1) in the length of the changelog.
   func receipt(endingAt offset: Offset) throws(StoreError) -> Receipt?
 
-  /// Where the last commit ends that a point of the history includes; 0 if it includes none.
+  /// The end of the last commit that a point of the history includes; 0 if it includes none.
   ///
-  /// Throws `invalidArgument` if the commits of the point were deleted.
+  /// Throws `invalidArgument` if the commits at the point were deleted.
   func end(at point: ChangelogPoint) throws(StoreError) -> Offset
 
-  /// How many bytes the commits between two offsets take in the changelog, by which progress, lag and free space are
-  /// reckoned; `nil` if it can't be told without reading them, which is the default.
+  /// The bytes of the commits between two offsets in the changelog, from which progress, lag and needed space are
+  /// computed; `nil`, the default, if it can't be known without reading the commits.
   ///
-  /// Both are where commits start or end. It is the sum of what ``LoggedCommit/byteCount`` says of the commits between.
+  /// At both offsets, a commit must start or end. The result is the sum of ``LoggedCommit/byteCount`` of the commits
+  /// between.
   func byteCount(from start: Offset, to end: Offset) throws(StoreError) -> Int?
 
-  /// Deletes commits below `offset`, as far as that is possible without touching others, and keeps at least the commit
-  /// that ends there. Call it only for what a verified checkpoint covers.
+  /// Deletes commits below `offset`, as many as possible without touching others, and keeps at least the commit that
+  /// ends there. Call it only for commits that a verified checkpoint covers.
   ///
   /// Returns the start of the changelog afterwards.
   @discardableResult
@@ -66,13 +68,13 @@ public protocol Changelog: Sendable {
 }
 
 extension Changelog {
-  /// What is true of a log that keeps all that was appended.
+  /// The capabilities of a log that keeps all commits.
   public var capabilities: ChangelogCapabilities { [.verifiesHistory, .keepsHistory] }
 
-  /// It can't be told.
+  /// Always `nil`: unknown.
   public func byteCount(from start: Offset, to end: Offset) throws(StoreError) -> Int? { nil }
 
-  /// Looks at the offsets at intervals.
+  /// Polls the offsets.
   public func waitForChange(
     from known: ChangelogOffsets, timeout: Duration
   ) throws(StoreError) -> ChangelogOffsets {
@@ -97,11 +99,11 @@ extension Changelog {
 public enum ChangelogPoint: Hashable, Sendable {
   /// All commits that end at or before an offset.
   case offset(Offset)
-  /// All commits before the first that was appended later than that, by the writers' wall clocks; where those went back, a
-  /// changelog with an index by time may find a later one.
+  /// All commits before the first one that was appended later than the time, by the writers' wall clocks; if clocks
+  /// went back, a changelog with an index by time may include more commits.
   case time(Timestamp)
 
-  /// Whether it includes a commit; those before it are.
+  /// Whether the point includes a commit, if it includes all earlier ones.
   public func includes(end: Offset, timestamp: Timestamp) -> Bool {
     switch self {
     case .offset(let last): end <= last
@@ -116,14 +118,14 @@ public enum ChangelogPoint: Hashable, Sendable {
 
 /// The status of a changelog at one moment.
 public struct ChangelogOffsets: Sendable, Hashable {
-  /// Where the first commit that is kept starts.
+  /// The start of the first commit that is kept.
   public var start: Offset
-  /// Below it, commits survive a loss of power.
+  /// Commits below this offset survive a loss of power.
   public var durable: Offset
-  /// After the last commit that readers may see.
+  /// The end of the last commit that readers may see.
   public var end: Offset
 
-  /// Puts offsets together.
+  /// Creates a value from its parts.
   public init(start: Offset, durable: Offset, end: Offset) {
     self.start = start
     self.durable = durable
@@ -131,10 +133,10 @@ public struct ChangelogOffsets: Sendable, Hashable {
   }
 }
 
-/// Whether reading goes on.
+/// Whether reading continues.
 public enum ReadContinuation: Sendable {
-  /// With the next commit.
+  /// Continue with the next commit.
   case next
-  /// Not at all.
+  /// Stop reading.
   case stop
 }

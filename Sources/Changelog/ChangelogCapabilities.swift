@@ -1,24 +1,24 @@
-/// What a changelog can promise beyond what every changelog does.
+/// The promises of a changelog beyond those of every changelog.
 ///
-/// Callers ask before they try: a call that needs a missing capability throws `unsupported` and says which one.
+/// Callers check capabilities first: a call that needs a missing capability throws `unsupported` with its name.
 public struct ChangelogCapabilities: OptionSet, Hashable, Sendable {
   /// One bit a capability.
   public let rawValue: UInt32
 
-  /// Takes bits.
+  /// Creates capabilities from bits.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  /// The receipt of every kept commit can be checked: ``Changelog/receipt(endingAt:)`` knows all of them, and each follows
-  /// from the one before (``Receipt/followed(by:)``).
+  /// The receipt of every kept commit can be checked: ``Changelog/receipt(endingAt:)`` returns all of them, and each
+  /// follows from the previous receipt (``Receipt/followed(by:)``).
   public static let verifiesHistory = ChangelogCapabilities(rawValue: 1 << 0)
-  /// Records that later ones replace may be missing: below what was compacted, a prefix is no commit's state.
+  /// Records that later ones replace may be missing: in the compacted part, a prefix isn't the state of a commit.
   public static let isCompacted = ChangelogCapabilities(rawValue: 1 << 1)
   /// Durable commits survive the loss of this machine.
   public static let isReplicated = ChangelogCapabilities(rawValue: 1 << 2)
   /// All commits stay until they are deleted on request (``Changelog/deleteCommits(below:)``).
   ///
-  /// Without it the changelog keeps a tail: commits below the stored offset go, and the database is the only source of the
-  /// state.
+  /// Without it the changelog keeps a tail: commits below the stored offset are deleted, and the database is the only
+  /// source of the state.
   public static let keepsHistory = ChangelogCapabilities(rawValue: 1 << 3)
   /// A commit may carry records for other topics (``Commit/outputs``).
   public static let carriesOutputs = ChangelogCapabilities(rawValue: 1 << 4)
@@ -35,7 +35,7 @@ extension ChangelogCapabilities: CustomStringConvertible {
     ]
   }
 
-  /// The names, as `[verifiesHistory, keepsHistory]`.
+  /// The names of the capabilities, as `[verifiesHistory, keepsHistory]`.
   public var description: String {
     "[" + Self.names.filter { contains($0.0) }.map(\.1).joined(separator: ", ") + "]"
   }
@@ -50,7 +50,7 @@ extension Changelog {
       ["changelog": identity, "capabilities": capabilities])
   }
 
-  /// Throws `unsupported` if the commit carries what the changelog can't.
+  /// Throws `unsupported` if the changelog can't carry contents of the commit.
   package func checkCarries(_ commit: borrowing Commit) throws(StoreError) {
     if commit.isStateAlone { return }
     try commit.checkCarried(by: capabilities)
@@ -58,9 +58,9 @@ extension Changelog {
 }
 
 extension Commit {
-  /// Throws `unsupported` if the commit carries what a changelog with these capabilities can't.
+  /// Throws `unsupported` if a changelog with these capabilities can't carry contents of the commit.
   ///
-  /// The first thing that ``ChangelogWriter/append(_:)`` does: nothing was appended then.
+  /// Call it first in ``ChangelogWriter/append(_:)``, before anything is appended.
   public func checkCarried(by capabilities: ChangelogCapabilities) throws(StoreError) {
     if !outputs.isEmpty, !capabilities.contains(.carriesOutputs) {
       throw StoreError(

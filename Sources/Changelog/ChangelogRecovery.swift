@@ -1,18 +1,17 @@
-/// What a writer found, and cut, when it was opened.
+/// The report of the recovery in which a writer was opened.
 public struct ChangelogRecovery: Sendable, Hashable {
-  /// A torn end: what followed the last intact commit, none of it known to be durable.
+  /// A torn end: the bytes after the last intact commit, none of them known to be durable.
   public struct Cut: Sendable, Hashable {
-    /// Where the last intact commit ends.
+    /// The end of the last intact commit.
     public var offset: Offset
-    /// How many bytes were cut off after it.
+    /// The number of bytes that were cut after it.
     public var byteCount: Int
-    /// Which file or partition they were cut off.
+    /// The file or partition from which they were cut.
     public var place: String
-    /// What was wrong with them, in lower case; `nil` if there was nothing to be found wrong, such as an end that was only
-    /// begun.
+    /// The reason, in lower case; `nil` if there is none to report, such as for a commit that was only begun.
     public var reason: String?
 
-    /// Puts a report together.
+    /// Creates a report.
     public init(offset: Offset, byteCount: Int, place: String, reason: String?) {
       self.offset = offset
       self.byteCount = byteCount
@@ -21,12 +20,12 @@ public struct ChangelogRecovery: Sendable, Hashable {
     }
   }
 
-  /// What was cut; `nil` if the changelog ended with a whole commit.
+  /// The cut; `nil` if the changelog ended with a whole commit.
   public var cut: Cut?
-  /// How many bytes of the changelog were read and checked.
+  /// The number of bytes of the changelog that were read and checked.
   public var scannedBytes: Int
 
-  /// Puts a report together; without arguments, nothing was cut and nothing read.
+  /// Creates a report; without arguments, nothing was cut or read.
   public init(cut: Cut? = nil, scannedBytes: Int = 0) {
     self.cut = cut
     self.scannedBytes = scannedBytes

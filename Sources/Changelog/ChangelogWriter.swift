@@ -2,31 +2,31 @@
 ///
 /// `append` is called by one thread at a time; `sync` and the properties by any.
 public protocol ChangelogWriter: AnyObject, Sendable {
-  /// Counts the writers the changelog has had.
+  /// The epoch: it grows with each writer of the changelog.
   var epoch: Int32 { get }
-  /// After the last commit.
+  /// The end of the last commit.
   var endOffset: Offset { get }
-  /// Below it, commits survive a loss of power.
+  /// Commits below this offset survive a loss of power.
   var durableOffset: Offset { get }
   /// The receipt of the last commit.
   var lastReceipt: Receipt { get }
 
-  /// What was found, and cut, when the writer was opened. A writer that wraps another passes its report on.
+  /// The report of the recovery when the writer was opened. A writer that wraps another forwards its report.
   var recovery: ChangelogRecovery { get }
 
-  /// Appends one commit, all or nothing; when it returns, the commit is as durable as the changelog's setting says.
+  /// Appends one commit, all or nothing; on return, the commit has the durability of the changelog.
   ///
-  /// Throws `unsupported` if the commit carries what the changelog can't (``Commit/checkCarried(by:)``), `unavailable`,
-  /// `outOfSpace` or `tooLarge`, each with nothing appended; `fenced` when another writer took over; `commitUnknown` when it
-  /// can't be told, after which the writer takes no more; `failed`, with nothing appended, when it takes no more since a sync
-  /// failed that no commit waited for.
+  /// Throws, with nothing appended: `unsupported` if the changelog can't carry contents of the commit
+  /// (``Commit/checkCarried(by:)``), `unavailable`, `outOfSpace`, `tooLarge`, or `failed` if an earlier sync failed on
+  /// which no commit waited. Throws `fenced` if another writer took over, and `commitUnknown` if the outcome is
+  /// unknown; the writer then takes no more commits.
   func append(_ commit: borrowing Commit) throws(StoreError) -> AppendedCommit
 
-  /// Makes everything appended so far survive a loss of power; returns the offset below which it does.
+  /// Makes all commits appended so far survive a loss of power; returns the offset below which commits are durable.
   @discardableResult
   func sync() throws(StoreError) -> Offset
 
-  /// Syncs, and gives the lock back. Further calls throw `closed`.
+  /// Syncs, and releases the lock. Later calls throw `closed`.
   func close() throws(StoreError)
 }
 

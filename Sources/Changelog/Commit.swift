@@ -4,47 +4,46 @@ internal import Foundation
 /// Milliseconds since 1970-01-01 UTC, as in Kafka.
 public typealias Timestamp = Int64
 
-/// What one commit appends to a changelog: net changes, the positions consumed, the stream time, and what goes elsewhere
-/// with it.
+/// The contents of one commit in a changelog: net changes, input positions, stream time, and outputs for other topics.
 ///
-/// Its canonical bytes, over which receipts are computed, are those of its ``CommitMetadata``, followed by those of its
-/// records (``RecordBuffer``).
+/// Receipts are computed over its canonical bytes: those of its ``CommitMetadata``, followed by those of its records
+/// (``RecordBuffer``).
 public struct Commit: ~Copyable, Sendable {
-  /// The net changes: one record a key.
+  /// The net changes: one record for each key.
   public var records = RecordBuffer()
-  /// How far each input partition is consumed once this commit counts: all partitions of the store, not only those
-  /// that moved.
+  /// For each input partition, the offset of the next record to read: all partitions of the store, not only the changed
+  /// ones.
   public var position: Position
-  /// The greatest event timestamp seen, if any.
+  /// The stream time: the greatest event timestamp so far, if any.
   public var streamTime: Timestamp?
   /// Records for other topics, which become visible with the commit; only for a changelog that
   /// ``ChangelogCapabilities/carriesOutputs``.
   public var outputs: [OutputRecord] = []
-  /// Offsets of consumer groups, which are committed with it; only for a changelog that
+  /// Offsets of consumer groups, which are committed together; only for a changelog that
   /// ``ChangelogCapabilities/carriesGroupOffsets``.
   public var groupOffsets: [GroupOffsets] = []
 
-  /// Makes a commit without records.
+  /// Creates a commit without records.
   public init(position: Position = [:], streamTime: Timestamp? = nil) {
     self.position = position
     self.streamTime = streamTime
   }
 
-  /// Whether the commit carries changes of the store alone, no outputs and no offsets of consumer groups.
+  /// Whether the commit has only changes of the store, without outputs and offsets of consumer groups.
   @inlinable
   public var isStateAlone: Bool { outputs.isEmpty && groupOffsets.isEmpty }
 }
 
-/// Where a commit went.
+/// The place of an appended commit.
 public struct AppendedCommit: Sendable, Hashable {
   /// Where it starts.
   public var baseOffset: Offset
-  /// After it: the next commit's earliest start.
+  /// The offset at which it ends: the earliest start of the next commit.
   public var endOffset: Offset
   /// Its receipt.
   public var receipt: Receipt
 
-  /// Puts the answer together.
+  /// Creates a value from its parts.
   public init(baseOffset: Offset, endOffset: Offset, receipt: Receipt) {
     self.baseOffset = baseOffset
     self.endOffset = endOffset
@@ -83,18 +82,18 @@ package func decodeMetadata(_ bytes: RawSpan) -> (position: Position, streamTime
 
 /// A commit as it is read from a changelog.
 ///
-/// Valid only during the call it is given to. A commit that lies in the changelog as several batches is given as one: its
-/// records joined, in order, in their canonical encoding.
+/// It is valid only during the call that gets it. If a commit lies in several batches, its records are joined, in
+/// order, in their canonical encoding.
 public struct LoggedCommit: ~Escapable {
   /// Where it starts.
   public let baseOffset: Offset
-  /// After it.
+  /// The offset at which it ends.
   public let endOffset: Offset
   /// The writer that appended it.
   public let epoch: Int32
   /// When it was appended, by the writer's wall clock.
   public let timestamp: Timestamp
-  /// The receipt of the commit before.
+  /// The receipt of the previous commit.
   public let previousReceipt: Receipt
   /// Its receipt.
   public let receipt: Receipt
@@ -102,16 +101,16 @@ public struct LoggedCommit: ~Escapable {
   public let position: Position
   /// The stream time.
   public let streamTime: Timestamp?
-  /// The digest of what it carried for elsewhere (``Commit/outputsDigest``); `nil` if it carried nothing.
+  /// The digest of its outputs and group offsets (``Commit/outputsDigest``); `nil` if it has none.
   public let outputsDigest: UInt64?
   /// Fields of a later version that may be skipped (``CommitMetadata/laterFields``); its receipt covers them.
   public let laterFields: TaggedFields
-  /// How many bytes it takes in the changelog.
+  /// Its bytes in the changelog.
   public let byteCount: Int
   /// The net changes.
   public let records: RecordSpan
 
-  /// Puts a commit together.
+  /// Creates a commit from its parts.
   @_lifetime(copy records)
   public init(
     baseOffset: Offset, endOffset: Offset, epoch: Int32, timestamp: Timestamp, previousReceipt: Receipt,
@@ -135,10 +134,10 @@ public struct LoggedCommit: ~Escapable {
 
 /// A chained checksum over a changelog: equal receipts at equal offsets mean equal histories.
 ///
-/// The receipt of a commit is XXH3-64 over the commit's canonical bytes, those of its ``CommitMetadata`` followed by those of
-/// its records (``RecordBuffer``), with the receipt of the commit before as the seed. The first commit's seed is the receipt
-/// of the changelog's identity: XXH3-64 over the 16 bytes of its id, with the seed 0. It says nothing of offsets, epochs or
-/// batches, so it means the same on every kind of changelog.
+/// The receipt of a commit is XXH3-64 over the commit's canonical bytes, those of its ``CommitMetadata`` followed by
+/// those of its records (``RecordBuffer``), with the receipt of the previous commit as the seed. The first commit's
+/// seed is the receipt of the changelog's identity: XXH3-64 over the 16 bytes of its id, with the seed 0. Offsets,
+/// epochs and batches don't affect a receipt, so it is the same on every kind of changelog.
 public struct Receipt: Hashable, Sendable, CustomStringConvertible {
   /// The checksum.
   public let value: UInt64
@@ -159,8 +158,8 @@ public struct Receipt: Hashable, Sendable, CustomStringConvertible {
     return followed(byMetadata: metadata.bytes, records: commit.records.bytes)
   }
 
-  /// The receipt of a commit that follows this one, computed from what was read of it: equal to its
-  /// ``LoggedCommit/receipt`` if it is what was appended.
+  /// The receipt of a commit that follows this one, computed from the contents that were read: equal to its
+  /// ``LoggedCommit/receipt`` if these are the appended contents.
   public func followed(by commit: LoggedCommit) -> Receipt {
     var metadata = ByteWriter()
     CommitMetadata(of: commit).encode(into: &metadata)

@@ -18,7 +18,7 @@
 public struct CommitMetadata: Sendable, Hashable {
   /// How far each input partition is consumed.
   public var position: Position
-  /// The greatest event timestamp seen, if any.
+  /// The stream time: the greatest event timestamp so far, if any.
   public var streamTime: Timestamp?
   /// The digest of outputs and group offsets, if the commit carries any.
   public var outputsDigest: UInt64?

@@ -1,14 +1,14 @@
 /// A commit of a changelog as a value, without its records.
 public struct CommitSummary: Sendable, Hashable {
-  /// Where it starts.
+  /// The offset at which it starts.
   public var baseOffset: Offset
-  /// After it.
+  /// The offset at which it ends.
   public var endOffset: Offset
   /// The writer that appended it.
   public var epoch: Int32
   /// When it was appended, by the writer's wall clock.
   public var timestamp: Timestamp
-  /// The receipt of the commit before.
+  /// The receipt of the previous commit.
   public var previousReceipt: Receipt
   /// Its receipt.
   public var receipt: Receipt
@@ -18,7 +18,7 @@ public struct CommitSummary: Sendable, Hashable {
   public var streamTime: Timestamp?
   /// The digest of what it carried for elsewhere.
   public var outputsDigest: UInt64?
-  /// How many bytes it takes in the changelog.
+  /// Its bytes in the changelog.
   public var byteCount: Int
   /// How many records it has.
   public var recordCount: Int

@@ -1,2 +1,2 @@
-// Whoever imports Changelog has errors and bytes.
+// An import of Changelog includes errors and bytes.
 @_exported public import TidemarkBase

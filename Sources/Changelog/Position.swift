@@ -89,7 +89,7 @@ public struct Position: Sendable, Hashable {
   /// Takes over the offsets of another position, which win.
   public mutating func merge(_ other: Position) { offsets.merge(other.offsets) { $1 } }
 
-  /// Takes over the offsets of another position; answers whether none of them goes back.
+  /// Takes the offsets of another position; returns whether none of them goes back.
   package mutating func advance(to other: Position) -> Bool {
     // Most often the other one names all partitions: then it is the result, and nothing is copied.
     if other.offsets.count >= offsets.count, let goesBack = goesBack(to: other) {

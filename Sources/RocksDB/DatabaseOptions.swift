@@ -11,7 +11,7 @@ public struct DatabaseOptions: Sendable {
   public var maxBackgroundJobs = 2
   /// The cache of blocks, indexes and filters; without one the database makes its own, of RocksDB's default size.
   public var blockCache: BlockCache?
-  /// The file system that the database is on; `nil`: the operating system's, and nobody looks on.
+  /// The file system of the database; `nil`: the operating system's, without an observer.
   public var fileSystem: ToldFileSystem?
   /// Options of the database by RocksDB's names.
   public var overrides: [String: String] = [:]

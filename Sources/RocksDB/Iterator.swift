@@ -5,7 +5,7 @@ internal import CRocksDB
 /// It keeps the database open. Where it is not valid it stands beyond an end, or a read failed: ``checkStatus()`` tells.
 @safe
 public struct Iterator: ~Copyable {
-  /// `nil` once it was let go of.
+  /// `nil` once it was released.
   private var handle: OpaquePointer!
   private var entry = unsafe RDBEntry()
 

@@ -67,7 +67,7 @@ public struct FileCall {
   public func skip() { unsafe call.pointee.skipped = true }
 }
 
-/// The operating system's file system for databases, under somebody's eyes.
+/// The operating system's file system for databases, with an observer.
 ///
 /// RocksDB's text log and its lock file go past it.
 @safe

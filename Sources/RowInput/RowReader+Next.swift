@@ -105,7 +105,7 @@ extension RowReader {
       case .unclosedQuote:
         throw InputError(.malformed("unclosed quote"), file: path, line: nextLine + scanner.innerBreaks)
       case .textAfterQuote:
-        // Whoever goes past the row goes to the end of its line.
+        // To skip the row, skip to the end of its line.
         if holdsBackOpenRow, try findLine() == nil { return nil }
         throw InputError(.malformed("text after a closing quote"), file: path, line: nextLine + scanner.innerBreaks)
       }

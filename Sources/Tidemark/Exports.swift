@@ -1,2 +1,2 @@
-// Whoever imports Tidemark has the changelog's vocabulary: offsets, positions, errors, the file log.
+// An import of Tidemark includes the changelog's types: offsets, positions, errors, the file log.
 @_exported public import Changelog

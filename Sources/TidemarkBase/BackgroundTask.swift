@@ -19,7 +19,8 @@ package final class BackgroundTask: @unchecked Sendable {
     thread.start()
   }
 
-  /// Does the work, and lets go of all that it holds: whoever waited may want to open a database that it has open.
+  /// Does the work, and releases all references of the work: the waiter may want to open a database that the work had
+  /// open.
   private func run() {
     do throws(StoreError) { try body?() } catch { failure = error }
     body = nil

@@ -9,7 +9,7 @@ package final class FileLock: Sendable {
   /// Takes the lock; throws `locked` while another has it.
   package init(_ path: String, _ what: String, _ storage: any Storage) throws(StoreError) {
     guard let file = try storage.open(path, .openOrCreate) else {
-      // Whoever had it was just done with the directory, which has another name, or is gone.
+      // The previous holder has just renamed or removed the directory.
       throw StoreError(.locked, what + " was open in another process until now; try again", ["file": path])
     }
     guard try file.tryLock() else {
@@ -19,7 +19,7 @@ package final class FileLock: Sendable {
         ["held by process": holder.isEmpty ? "unknown" : holder, "file": path])
     }
     guard try file.isStill(at: path) else {
-      // Whoever had it was just done with the directory.
+      // The previous holder has just finished with the directory.
       throw StoreError(.locked, what + " was open in another process until now; try again", ["file": path])
     }
     // Told as a courtesy: there may be no room for it.
@@ -28,7 +28,7 @@ package final class FileLock: Sendable {
     self.file = file
   }
 
-  /// Shares the lock with others that only read, and keeps out whoever writes; `nil` without a file, which isn't made.
+  /// Takes a shared lock, which excludes writers; `nil` if the file is missing: it isn't created.
   ///
   /// Changes nothing. Throws `locked` while another has the lock for itself.
   package init?(sharing path: String, _ what: String, remedy: String, _ storage: any Storage) throws(StoreError) {

@@ -195,7 +195,7 @@ final class POSIXFile: StorageFile {
   }
 }
 
-/// The start of a file, mapped and shared with all who map it; unmapped when nobody refers to it any more.
+/// The start of a file, mapped and shared with all processes that map it; unmapped when the last reference is released.
 ///
 /// Proof of `@unchecked Sendable`: the address and the length never change.
 @safe

@@ -26,7 +26,7 @@ package final class Turns: Sendable {
       $0.admitted += 1
       $0.free -= 1
     }
-    // Whoever asked next may go on, too, where there is room for more than one.
+    // The next waiter may continue, too, if there is room for more than one.
     state.wake()
     defer {
       state.withLock { $0.free += 1 }

@@ -45,7 +45,8 @@ final class ActiveSegment: Sendable {
   /// Up to how many bytes a segment is copied, so that a writer goes on in it.
   private static let copiedBytes = 64 << 10
 
-  /// Gives a writer a file that nobody else has open: the last segment's copy if that is small, else an empty one.
+  /// Opens a file for a writer that no other writer has open: a copy of the last segment if it is small, else an empty
+  /// one.
   ///
   /// A deposed writer may still hold the former file. It appends to one without a name, or, in a segment that is left as it is,
   /// after the start of the next: nobody reads it either way. Since small segments are gone on in, there are as many as

@@ -99,7 +99,7 @@ public final class FileLog: Changelog, Sendable {
       throw StoreError(
         .wrongChangelog, "the changelog was recreated since it was opened; open it again", ["file": directory.path])
     }
-    // Held until the writer has its file: nobody takes the log over in between, even if the lock file is removed.
+    // Held until the writer has its file: no other writer takes the log over before, even if the lock file is removed.
     let epochFile = try WriterEpoch.lock(directory)
     // Read once: what is recorded must follow what the epoch was taken from.
     let epochs = try directory.epochs()

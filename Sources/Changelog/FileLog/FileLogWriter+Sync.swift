@@ -53,7 +53,7 @@ extension FileLogWriter {
     }
   }
 
-  /// Runs `body`, which changes names in the directory, while nobody can take the log over.
+  /// Runs `body`, which changes names in the directory, while no other writer can take the log over.
   func whileWriting<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
     try checkOwnership()
     return try writerEpoch.whileCurrent(body)

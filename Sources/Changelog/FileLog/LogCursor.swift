@@ -25,7 +25,7 @@ struct LogCursor: ~Copyable {
   private var current: Int
   private var scanner: SegmentScanner
 
-  /// Starts at the batch at or before `start` that an index leads to, in the last segment that doesn't start beyond it.
+  /// Starts at the last indexed batch at or before `start`, in the last segment that doesn't start after it.
   init(_ directory: LogDirectory, _ segments: [Int64], near start: Offset, windowBytes: Int) throws(StoreError) {
     let current = segments.lastIndex { $0 <= start.value } ?? 0
     let base = segments[current]

@@ -1,6 +1,6 @@
 /// Writes a segment's two indexes, some entries at a time.
 ///
-/// They are derived data: when they can't be written, nobody hears of it, and they are built again at the next opening.
+/// They are derived data: if they can't be written, no error is reported, and they are rebuilt at the next opening.
 final class SegmentIndex: Sendable {
   private struct State: ~Copyable {
     var offsets: (any StorageFile)?

@@ -64,7 +64,7 @@ struct BatchMerge {
     findCurrent()
   }
 
-  /// The next entry of batches that nobody changes.
+  /// The next entry of batches that don't change meanwhile.
   mutating func next() -> BatchEntry? {
     refresh(behind: RawSpan(), hasGivenRow: false)
     guard let current else { return nil }

@@ -46,7 +46,7 @@ final class CompactReader {
     }
   }
 
-  /// Finds all items; answers what is wrong with the bytes.
+  /// Finds all items; returns the damage of the bytes, if any.
   private func check(_ bytes: RawSpan, from start: Int) -> String? {
     var reader = ByteReader(bytes)
     _ = reader.take(start)
@@ -244,7 +244,7 @@ final class CompactReader {
     return isNull(node) ? .valueNotFound(type, context) : .typeMismatch(type, context)
   }
 
-  /// The keys that lead to an item.
+  /// The path of keys to an item.
   func path(of node: Int) -> [any CodingKey] {
     var path: [any CodingKey] = []
     var container = 0

@@ -238,7 +238,7 @@ final class CompactWriter {
     }
   }
 
-  /// The keys that lead to the innermost value, from the value of this writer on.
+  /// The path of keys to the innermost value, from the value of this writer on.
   var codingPath: [any CodingKey] {
     frames.compactMap { frame in
       switch frame.content {

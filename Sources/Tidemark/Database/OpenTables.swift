@@ -20,7 +20,7 @@ final class OpenTable: Sendable {
 
 /// The tables that a store was opened with.
 ///
-/// An object of its own, which views and transactions keep: nobody refers to it weakly, so that keeping it takes less.
+/// A separate object, which views and transactions retain: without weak references, retaining it is cheaper.
 @usableFromInline
 final class OpenTables: Sendable {
   let all: [OpenTable]

@@ -3,7 +3,7 @@ internal import Foundation
 /// Where checkpoints for another file system are staged: table files are linked there, and copied beside running commits.
 ///
 /// Each has a directory of its own, `DIR/checkpoint-N.partial`, with a lock inside that is held for as long as it is used.
-/// Where nobody holds the lock, its owner died, and its links would keep table files that the store needs no longer.
+/// If no process holds the lock, the owner died, and the links would keep table files that the store no longer needs.
 extension StoreDirectory {
   private static let stagingPrefix = "checkpoint"
   private static let stagingSuffix = ".partial"

@@ -183,14 +183,16 @@ struct StoreDirectory: Sendable {
     }
   }
 
-  /// Runs `body` while nobody else makes the directory; the name that it has until then stays, with what is in it.
+  /// Runs `body` with the directory under its temporary name, locked, so that no other process creates it.
+  ///
+  /// Contents of an interrupted attempt stay.
   func withLockedPartial<R>(_ body: (_ partial: StoreDirectory) throws(StoreError) -> R) throws(StoreError) -> R {
     try checkIsMissing()
     let partial = partial
     try partial.create()
     let lock = try partial.takeLock(for: "what becomes \(path)")
     return try withExtendedLifetime(lock) { () throws(StoreError) in
-      // Whoever had the lock before may have made it.
+      // The previous holder of the lock may have created it.
       do throws(StoreError) { try checkIsMissing() } catch {
         try? partial.removeLocked()
         throw error

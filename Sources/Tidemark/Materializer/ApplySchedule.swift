@@ -140,32 +140,33 @@ struct ApplySchedule: Sendable {
   }
 }
 
-/// How fast the database takes runs, and how long commits and applications wait for that.
+/// Computes how fast runs are applied, and how long commits and applications should wait.
 ///
 /// Pure arithmetic: the clock is passed in.
 struct ApplyPace: Sendable {
   /// Bytes a second.
   private static let trickleRate = 2e6
-  /// After how many applications that begin while RocksDB would slow writes down the time that they wait has doubled.
+  /// After this many applications in a row that begin while RocksDB would slow writes down, their waiting time has
+  /// doubled.
   private static let stalledDoubling = 4.0
   private static let greatestStall = 16.0
   private static let longestStall: Duration = .seconds(2)
 
-  /// From this many bytes of runs on they should be applied.
+  /// Runs are due for application from this many bytes on.
   let limitBytes: Int
-  /// How many bytes of runs the database takes a second, with what applications wait for compactions.
+  /// Bytes of runs that are applied in a second, including waits for compactions.
   private var rate = 50e6
   private var lastApplication: Duration = .zero
-  /// How many applications in turn began while RocksDB would slow writes down.
+  /// The number of applications in a row that began while RocksDB would slow writes down.
   private var stalledApplications = 0.0
 
   init(limitBytes: Int) { self.limitBytes = limitBytes }
 
-  /// How long the next application should wait for compactions at most.
+  /// The longest time that the next application should wait for compactions.
   ///
-  /// Each makes a file more in level 0, and at some number of them none may begin before compactions end, which takes long
-  /// in a large database. So each waits longer than the one before: up to 16 times the time that one takes and two
-  /// seconds, rather than a long time at once.
+  /// Each application adds a file to level 0. At some number of files, no application may begin before compactions end,
+  /// which takes long in a large database. To avoid one long stall, each application waits longer than the previous
+  /// one: at most 16 times the duration of an application, and at most two seconds.
   mutating func patience(isStalled: Bool) -> Duration {
     stalledApplications = isStalled ? stalledApplications + 1 : 0
     let factor = min(exp2(stalledApplications / Self.stalledDoubling), Self.greatestStall)
@@ -175,16 +176,16 @@ struct ApplyPace: Sendable {
   /// An application of `byteCount` bytes took `duration`, and `sinceDue` since runs should have been applied.
   mutating func applied(_ byteCount: Int, in duration: Duration, sinceDue: Duration) {
     lastApplication = duration
-    // A small one tells of its fixed costs, not of how fast bytes are taken.
+    // A small application shows its fixed costs, not the rate.
     guard byteCount >= limitBytes / 2 else { return }
     rate = (rate + Double(byteCount) / max(sinceDue / .seconds(1), 1e-6)) / 2
   }
 
-  /// How long a commit of `count` bytes should wait while runs take `waitingBytes`, because they come faster than the
-  /// database takes them; `nil`: until there are fewer.
+  /// How long a commit of `count` bytes should wait while runs have `waitingBytes`; `nil`: until the runs have fewer
+  /// bytes.
   ///
-  /// From twice the limit on commits slow down to what the database takes, and from three times on to a trickle, so that a
-  /// small one doesn't wait for all that is being applied. None goes on beyond four times.
+  /// From twice the limit on, commits slow down to the rate of applications, and from three times on to 2 MB a second,
+  /// so that a small commit doesn't wait for a whole application. Beyond four times they stop.
   func delay(_ count: Int, waitingBytes: Int) -> Duration? {
     let excess = Double(waitingBytes - 2 * limitBytes) / Double(max(limitBytes, 1))
     if excess <= 0 { return .zero }

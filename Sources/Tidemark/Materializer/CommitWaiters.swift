@@ -3,7 +3,7 @@ internal import struct Synchronization.Atomic
 
 /// Those who wait until commits have reached a position.
 ///
-/// While nobody waits, a commit pays for one load of a counter. Each waiter is told once: by whoever takes it out.
+/// Without waiters, a commit only loads a counter. Each waiter is notified once, by the thread that removes it.
 final class CommitWaiters: Sendable {
   /// Identifies a waiter.
   typealias ID = UInt64

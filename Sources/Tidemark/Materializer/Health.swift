@@ -3,7 +3,7 @@ internal import struct Synchronization.Atomic
 
 /// Whether a store takes writes.
 ///
-/// The first failure stays: only reopening mends it.
+/// The first failure is permanent: only reopening the store ends it.
 final class Health: Sendable {
   private enum State {
     case open
@@ -14,13 +14,13 @@ final class Health: Sendable {
   private let observer: StoreObserver
   private let state = Mutex(State.open)
   private let listener = Mutex<(@Sendable () -> Void)?>(nil)
-  // What the state says, for those who come often; read without the lock.
+  // Copies of the state for frequent readers; read without the lock.
   private let takesWritesFlag = Atomic<Bool>(true)
   private let isClosedFlag = Atomic<Bool>(false)
 
   init(_ observer: StoreObserver) { self.observer = observer }
 
-  /// Throws what stopped the store, if anything did.
+  /// Throws the failure that stopped the store, if there is one.
   @inline(__always)
   func check() throws(StoreError) { if !takesWrites { try throwFailure() } }
 
@@ -34,7 +34,7 @@ final class Health: Sendable {
     }
   }
 
-  /// Throws `closed` if the store is closed; a store that failed still answers reads.
+  /// Throws `closed` if the store is closed; a failed store still allows reads.
   @inline(__always)
   func checkOpen() throws(StoreError) { if isClosed { throw Self.closedError() } }
 
@@ -44,15 +44,15 @@ final class Health: Sendable {
   /// Whether the store takes writes.
   var takesWrites: Bool { takesWritesFlag.load(ordering: .relaxed) }
 
-  /// Whether the store answers nothing any more.
+  /// Whether the store is closed, also for reads.
   var isClosed: Bool { isClosedFlag.load(ordering: .relaxed) }
 
-  /// What stopped the store, if anything did.
+  /// The failure that stopped the store, if there is one.
   var failure: StoreError? { state.withLock { if case .failed(let error) = $0 { error } else { nil } } }
 
   /// Stops all writes.
   ///
-  /// What isn't about a commit becomes `failed`: trying again would not help.
+  /// Errors that aren't about a commit become `failed`: trying again would not help.
   func fail(_ error: StoreError) {
     let failure =
       switch error.kind {
@@ -73,7 +73,7 @@ final class Health: Sendable {
     listener.withLock { $0 }?()
   }
 
-  /// Calls `body` on the first failure, on whatever thread that comes: also on RocksDB's.
+  /// Calls `body` on the first failure, on the thread of the failure, which may be RocksDB's.
   func onFailure(_ body: @escaping @Sendable () -> Void) { listener.withLock { $0 = body } }
 
   /// Stops everything, for good.

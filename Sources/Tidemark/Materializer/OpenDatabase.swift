@@ -14,7 +14,7 @@ struct OpenDatabase: Sendable {
 
   /// Opens the database of a directory, or makes it; `partition` names the row with the stored offset.
   ///
-  /// `keeping` is let go of once the database is closed: after the last that reads it, RocksDB's own threads included.
+  /// `keeping` is released once the database is closed: after the last reader, RocksDB's own threads included.
   init(
     _ directory: StoreDirectory, _ options: StoreOptions, _ observer: StoreObserver, _ barrier: LogBarrier,
     _ partition: TopicPartition, keeping: (any AnyObject & Sendable)?

@@ -3,7 +3,7 @@ internal import CoreMetrics
 internal import Logging
 internal import RocksDB
 
-/// What a store tells the outside while it works: log messages, and metrics where somebody listens.
+/// The observable events of a store: log messages, and metrics if a factory is set.
 ///
 /// RocksDB's callbacks hold this and not the store.
 final class StoreObserver: Sendable {

@@ -2,14 +2,13 @@ internal import Changelog
 internal import RocksDB
 internal import struct Synchronization.Atomic
 
-/// The memory that the stores of a process share: transactions, uncommitted or on their way to the database, and the block
-/// cache.
+/// The memory that the stores of a process share: for transactions, for runs of commits, and for the block cache.
 ///
-/// The cache shrinks by what transactions hold, so both together stay within ``bytes``. When transactions alone come near it,
-/// they are first asked to commit (``Transaction/shouldCommit``), then the store with the most committed changes in memory
-/// applies them, and at last writes throw `overBudget`.
+/// The cache shrinks by the memory of transactions and runs, so all together stay within ``bytes``. When transactions
+/// and runs alone come near the budget, transactions are first asked to commit (``Transaction/shouldCommit``), then the
+/// store with the most memory in runs applies them, and at last writes throw `overBudget`.
 public final class MemoryBudget: Sendable {
-  /// What a store uses unless it is given another: 512 MiB.
+  /// The default budget of a store: 512 MiB.
   public static let shared = MemoryBudget(bytes: 512 << 20)
 
   /// The whole budget.
@@ -17,28 +16,31 @@ public final class MemoryBudget: Sendable {
 
   let cache: RocksDB.BlockCache
   private let transactionBytes = Atomic<Int>(0)
-  /// How many steps of memory the cache was made smaller by, under a lock and to be read without it.
+  /// The number of steps by which the cache was made smaller.
   private let stepsTaken = Mutex(0)
   private let lastStepsTaken = Atomic<Int>(0)
-  // Whoever looks at a weak reference keeps the store for that moment, and with it the database: under one of these locks.
+  // A strong reference from a weak one keeps the store, and with it the database, alive for a moment: only under these
+  // locks.
   private let members = Mutex<[Member]>([])
-  // Nothing is kept in the second, but a value needs bytes (``Mutex``).
+  // Guards no value; the `Bool` is there as a `Mutex` needs a value with bytes.
   private let flushing = Mutex(false)
 
   private struct Member {
     weak var store: (any BudgetedStore)?
   }
 
-  /// Sets a budget; at least 8 MiB make sense, and a store refuses one without a byte when it is opened.
+  /// Creates a budget; use at least 8 MiB.
+  ///
+  /// Opening a store with a budget of 0 bytes throws `invalidArgument`.
   public init(bytes: Int) {
     self.bytes = bytes
     cache = RocksDB.BlockCache(capacityBytes: max(bytes, 0))
   }
 
-  /// What transactions and cached blocks take at the moment, in bytes.
+  /// Bytes of memory that transactions, runs and cached blocks take now.
   public var usedBytes: Int { cache.usedBytes + transactionBytes.load(ordering: .relaxed) }
 
-  /// What transactions hold, with commits that wait for the database.
+  /// Bytes of memory of transactions and runs.
   var heldByTransactions: Int { transactionBytes.load(ordering: .relaxed) }
 
   /// Whether transactions should be committed early.
@@ -52,12 +54,12 @@ public final class MemoryBudget: Sendable {
     }
   }
 
-  /// Counts a store no longer: from here on nobody keeps it for the budget's sake.
+  /// Removes a store: from here on the budget doesn't keep it alive.
   func leave(_ store: any BudgetedStore) {
     flushing.withLock { _ in members.withLock { members in members.removeAll { $0.store === store } } }
   }
 
-  /// How much a store may keep only to be fast: all together a sixteenth.
+  /// Bytes that a store may keep in clean runs: a sixteenth of the budget for all stores together.
   var spareBytesOfAStore: Int { bytes / 16 / max(1, members.withLock { $0.count { $0.store != nil } }) }
 
   /// Counts memory of a transaction; throws `overBudget` if there is none left.
@@ -73,16 +75,16 @@ public final class MemoryBudget: Sendable {
     shrinkCache()
   }
 
-  /// Gives memory of a transaction back.
+  /// Returns memory of a transaction.
   func release(_ count: Int) { hold(-count) }
 
-  /// Counts memory that is taken already, or, below zero, given back.
+  /// Counts memory that is taken already or, if negative, returned.
   func hold(_ count: Int) {
     transactionBytes.add(count, ordering: .relaxed)
     shrinkCache()
   }
 
-  /// Takes the memory of transactions from the cache, in steps: setting its capacity locks each of its shards.
+  /// Shrinks the cache by the memory of transactions and runs, in steps: setting its capacity locks each of its shards.
   private func shrinkCache() {
     if lastStepsTaken.load(ordering: .relaxed) == stepsHeld { return }
     stepsTaken.withLock { steps in
@@ -104,10 +106,10 @@ public final class MemoryBudget: Sendable {
   }
 }
 
-/// A store as its budget sees it.
+/// The calls that a budget makes to a store.
 protocol BudgetedStore: AnyObject, Sendable {
-  /// How many bytes its committed changes take that the database lacks.
+  /// Bytes of memory of its runs that the database lacks.
   var waitingBytes: Int { get }
-  /// Asks it to apply them soon, and doesn't wait for it.
+  /// Asks it to apply its runs soon, without waiting.
   func requestFlush()
 }

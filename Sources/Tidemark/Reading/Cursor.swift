@@ -1,12 +1,14 @@
 public import Changelog
 
-/// The rows of a scan, one after the other; never an array.
+/// The rows of a scan, read lazily one after the other.
 ///
-/// In a transaction each step sees the transaction as it then is: rows ahead that are written are seen, rows that are
-/// deleted are not. A cursor that came to its end stays there. Use it on the thread that uses the transaction; after that is
-/// over, or the store is closed, a step throws `closed`. After a commit or an abort the cursor goes on behind its last row.
+/// In a transaction each step sees the current changes: rows that are written ahead of the cursor are seen, deleted
+/// rows are not. A cursor at its end stays there. Use it on the thread of the transaction. After the transaction has
+/// ended or the store is closed, a step throws `closed`. After a commit or an abort the cursor continues after its last
+/// row.
 ///
-/// In a snapshot all steps see one commit, also after the store is closed. A cursor can't be copied, so it is no `Sequence`:
+/// In a snapshot all steps see one commit, also after the store is closed. A cursor can't be copied, so it isn't a
+/// `Sequence`:
 ///
 /// ```swift
 /// try view.scan(balances).forEach { name, balance in … }
@@ -35,7 +37,7 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
     try rows.next() ? try body(rows.key, rows.value) : nil
   }
 
-  /// Calls `body` with the bytes of the next row, and throws `StoreError` alone; `nil` at the end.
+  /// Calls `body` with the bytes of the next row, and throws only `StoreError`; `nil` at the end.
   @inlinable
   public mutating func withNext<R>(
     _ body: (_ key: RawSpan, _ value: RawSpan) throws(StoreError) -> R
@@ -45,7 +47,7 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
 
   // MARK: All rows
 
-  /// Calls `body` with each row that is left.
+  /// Calls `body` with each remaining row.
   ///
   /// ```swift
   /// try view.scan(balances).forEach { name, balance in print(name, balance) }
@@ -55,7 +57,7 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
     try attemptForEach { (key, value, _) in try body(key, value) }.get()
   }
 
-  /// Calls `body` with each row that is left, and throws `StoreError` alone.
+  /// Calls `body` with each remaining row, and throws only `StoreError`.
   @inlinable
   public func forEach(
     _ body: (_ key: Key.Value, _ value: Value.Value) throws(StoreError) -> Void
@@ -63,9 +65,9 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
     try attemptForEach { (key, value, _) throws(StoreError) in try body(key, value) }.get()
   }
 
-  /// Calls `body` with each row that is left, until it sets `stop`.
+  /// Calls `body` with each remaining row, until it sets `stop`.
   ///
-  /// The row with which it did is the last that was given out: ``continuation`` goes on after it.
+  /// A scan with ``continuation`` resumes after the row at which `body` set `stop`.
   @inlinable
   public func forEach(
     _ body: (_ key: Key.Value, _ value: Value.Value, _ stop: inout Bool) throws -> Void
@@ -73,7 +75,7 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
     try attemptForEach(body).get()
   }
 
-  /// Calls `body` with each row that is left, until it sets `stop`, and throws `StoreError` alone.
+  /// Calls `body` with each remaining row, until it sets `stop`, and throws only `StoreError`.
   @inlinable
   public func forEach(
     _ body: (_ key: Key.Value, _ value: Value.Value, _ stop: inout Bool) throws(StoreError) -> Void
@@ -81,7 +83,7 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
     try attemptForEach(body).get()
   }
 
-  /// Answers what `body` threw; throws what the store says.
+  /// Returns the error of `body`; throws the errors of the store.
   @inlinable
   func attemptForEach<E: Error>(
     _ body: (_ key: Key.Value, _ value: Value.Value, _ stop: inout Bool) throws(E) -> Void
@@ -94,6 +96,7 @@ public struct Cursor<Key: KeyCodec, Value: Codec>: ~Copyable {
     return .success(())
   }
 
-  /// Where the scan stands, to go on from in another call or another process; `nil` before the first row.
+  /// The position after the last row, from which another scan, also in another process, can resume; `nil` before the
+  /// first row.
   public var continuation: ScanContinuation? { rows.continuation }
 }

@@ -2,16 +2,17 @@ public import Changelog
 internal import Glibc
 internal import RocksDB
 
-/// What a read found: a value where it lies, in a batch or pinned in the database, or a copy.
+/// The result of a read: a value in place, in a batch or pinned in the database, or a copy.
 ///
-/// It lies there until this is gone or, if it is one of a transaction's own changes, until the transaction changes.
+/// Its memory is valid until this result is released or, for a transaction's own changes, until the transaction
+/// changes.
 ///
-/// Its fields are pointers and integers, as what is compiled in the module of a caller would otherwise get it allocated: types
-/// of modules that are imported internally are unknown there.
+/// Its fields are pointers and integers. With other types the module of a caller would allocate the result on the heap:
+/// types of modules that are imported internally are unknown there.
 @usableFromInline
 @safe
 struct FoundValue: ~Copyable {
-  /// Who keeps the value in its place, for this to let go of.
+  /// The kind of owner that keeps the value's memory; its reference is released with this value.
   private enum Keeper: UInt8 {
     case nobody, pin, run, copy
   }
@@ -22,7 +23,7 @@ struct FoundValue: ~Copyable {
   private let kept: UnsafeMutableRawPointer?
   private let keeper: Keeper
 
-  /// What a batch says about a key: that of a transaction, or of a run that nobody changes meanwhile.
+  /// The entry of a batch, which doesn't change meanwhile: that of a transaction or of a run.
   @inline(__always)
   init(_ entry: BatchEntry, in run: Run? = nil) {
     let value = unsafe entry.value
@@ -80,7 +81,7 @@ struct FoundValue: ~Copyable {
   var bytes: RawSpan {
     @_lifetime(borrow self)
     get {
-      // Proof: whoever keeps them leaves them in their place during the borrow.
+      // Proof: their owner leaves them in place during the borrow.
       let span = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: start, count: isPresent ? count : 0))
       return unsafe _overrideLifetime(span, borrowing: self)
     }

@@ -1,8 +1,8 @@
-/// What keys are read and rows are scanned in: a ``Snapshot``, a ``Reader`` or a ``Transaction``.
+/// A source of reads and scans: a ``Snapshot``, a ``Reader`` or a ``Transaction``.
 ///
-/// A function that works with each of them takes `borrowing some ReadableView & ~Copyable`.
+/// A function that takes any of them has a parameter `borrowing some ReadableView & ~Copyable`.
 public protocol ReadableView: ~Copyable {
-  /// Calls `body` with the bytes of a key's value, without a copy, and throws `StoreError` alone; `nil` if there is none.
+  /// Calls `body` with the bytes of a key's value, uncopied, and throws only `StoreError`; `nil` if there is none.
   func withBytes<K, V, R>(
     _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws(StoreError) -> R
   ) throws(StoreError) -> R?
@@ -49,7 +49,8 @@ extension ReadableView where Self: ~Copyable {
 
   /// Scans the rows of a range in order, lazily.
   ///
-  /// `after` goes on behind the last row of an earlier scan over the same range, for a snapshot also one of another process.
+  /// With `after`, the scan resumes after the last row of an earlier scan over the same range; for a snapshot also of
+  /// another process.
   @inlinable
   public func scan<K, V>(
     _ table: Table<K, V>, _ range: ScanRange<K> = .all, _ order: ScanOrder = .ascending,

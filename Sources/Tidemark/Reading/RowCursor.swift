@@ -8,7 +8,7 @@ internal import Changelog
 @safe
 final class RowCursor {
   private let source: ReadSource
-  /// Whether what is read may change while somebody holds a row.
+  /// Whether the rows may change while a caller holds a row.
   private let isLive: Bool
   private let table: OpenTable
   private let range: KeyRange
@@ -56,7 +56,7 @@ final class RowCursor {
   /// Where the scan stands; `nil` before the first row.
   var continuation: ScanContinuation? { hasRow ? ScanContinuation(lastKey: lastKey.withBytes { $0.array }) : nil }
 
-  /// Goes to the next row; answers whether there is one.
+  /// Moves to the next row; returns whether there is one.
   @usableFromInline
   func next() throws(StoreError) -> Bool {
     if let failure { throw failure }
@@ -108,7 +108,7 @@ final class RowCursor {
   var key: RawSpan {
     @_lifetime(borrow self)
     get {
-      // Proof: the bytes stay until the next step, which whoever borrows the cursor doesn't make.
+      // Proof: the bytes are valid until the next step, and no step can happen while the cursor is borrowed.
       unsafe _overrideLifetime(RawSpan(_unsafeBytes: Self.bytes(lastKey)), borrowing: self)
     }
   }

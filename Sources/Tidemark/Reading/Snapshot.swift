@@ -3,19 +3,19 @@ internal import RocksDB
 
 /// A read-committed view of all tables at one commit, with the offset and the positions that it reflects.
 ///
-/// A value that shares one view: copy it, send it to other threads, read from many at once. What it pins on disk and in
-/// memory goes with its last copy, or when it expires (``StoreOptions/snapshotExpiry``).
+/// A snapshot is a value over a shared view: copy it, send it to other threads, read it from many at once. The files
+/// and the memory that it holds are released with its last copy, or when it expires (``StoreOptions/snapshotExpiry``).
 public struct Snapshot: Sendable, ReadableView {
   @usableFromInline let view: View
 
-  /// The changelog offset up to which the view is the replay of the changelog.
+  /// The changelog offset of the view: its rows are the replay of the changelog up to this offset.
   public var offset: Offset { view.state.offset }
-  /// How far each input partition was consumed.
+  /// For each input partition, the offset of the next record to read.
   public var position: Position { view.state.position }
-  /// The greatest event timestamp seen.
+  /// The stream time: the greatest event timestamp so far.
   public var streamTime: Timestamp? { view.state.streamTime }
 
-  /// Calls `body` with the bytes of a key's value, without a copy, and throws `StoreError` alone; `nil` if there is none.
+  /// Calls `body` with the bytes of a key's value, uncopied, and throws only `StoreError`; `nil` if there is none.
   @inlinable
   public func withBytes<K, V, R>(
     _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws(StoreError) -> R
@@ -43,7 +43,7 @@ public struct Snapshot: Sendable, ReadableView {
     }
     var results = [Result<V.Value, StoreError>?](repeating: nil, count: keys.count)
     let isRead = try view.read { (layers) throws(StoreError) in
-      // What is in memory is found one by one as fast.
+      // If there are runs in memory, reading keys one by one is as fast.
       guard layers.runs.isEmpty else { return false }
       try layers.version.withValues(encoded, in: open) { index, bytes in
         if let bytes { results[index] = Result { () throws(StoreError) in try table.value(bytes, of: keys[index]) } }
@@ -61,7 +61,7 @@ public struct Snapshot: Sendable, ReadableView {
   ///
   /// It steps over each row of the range that was deleted lately (``Transaction/deleteRange(_:in:)``).
   ///
-  /// `after` goes on behind the last row of an earlier scan over the same range, also one of another process.
+  /// With `after`, the scan resumes after the last row of an earlier scan over the same range, also of another process.
   public func scan<K, V>(
     _ table: Table<K, V>, _ range: ScanRange<K>, _ order: ScanOrder, after: ScanContinuation?
   ) throws(StoreError) -> Cursor<K, V> {

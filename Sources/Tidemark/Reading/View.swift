@@ -3,8 +3,7 @@ internal import struct Synchronization.Atomic
 
 /// The state at one commit, shared by the snapshots and cursors that read it.
 ///
-/// It can expire: then what it held is let go once the last read under way is done, also what cursors stand on that
-/// nobody moves.
+/// A view can expire: its layers, and those of idle cursors, are then released once the last read under way is done.
 ///
 /// Proof of `@unchecked Sendable`: `layers` is written once in `init` and once in `release`, which runs when the flag is
 /// set and no read is under way, so no read can begin; `isReleased` lets one thread through. All else is immutable,
@@ -12,20 +11,20 @@ internal import struct Synchronization.Atomic
 @usableFromInline
 final class View: ReadSource, @unchecked Sendable {
   @usableFromInline let tables: OpenTables
-  /// The commit that it shows.
+  /// The state that it shows.
   let state: CommittedState
   let takenAt = ContinuousClock.now
 
   private static let expiredFlag = 1 << 62
-  /// Reads under way, and the flag.
+  /// The count of reads under way, and the flag of expiry.
   private let users = Atomic<Int>(0)
   private let isReleased = Atomic<Bool>(false)
-  /// Cursors that stand on it; kept only where it can expire.
+  /// The view's cursors; recorded only if the view can expire.
   private let cursors = Mutex<[ObjectIdentifier: Parked]>([:])
   // Proof: see above.
   private nonisolated(unsafe) var layers: ReadLayers?
 
-  /// A cursor takes itself out when it goes; until it has, it may be on its way.
+  /// An entry of a cursor, which removes the entry in its `deinit`.
   private struct Parked {
     weak var cursor: RowCursor?
   }
@@ -49,7 +48,7 @@ final class View: ReadSource, @unchecked Sendable {
     return unsafe try body(layers!)
   }
 
-  /// What a key had at the view's commit.
+  /// The value of a key at the view's commit.
   @usableFromInline
   func find(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
     try beginRead()
@@ -79,7 +78,7 @@ final class View: ReadSource, @unchecked Sendable {
       cursors[ObjectIdentifier(cursor)] = Parked(cursor: cursor)
       return false
     }
-    // It expired after the cursor's rows were made.
+    // The view expired after the cursor's rows were created.
     if isLate { cursor.letGo() }
   }
 
@@ -98,18 +97,18 @@ final class View: ReadSource, @unchecked Sendable {
     if users.load(ordering: .relaxed) & Self.expiredFlag != 0 { throw expiredError }
   }
 
-  /// Ends it for all who read it.
+  /// Expires the view for all its readers.
   func expire() {
     let before = users.bitwiseOr(Self.expiredFlag, ordering: .acquiringAndReleasing).oldValue
     if before == 0 { release() }
   }
 
   private func release() {
-    // Each `read` that came too late brings the count back to the bare flag, also while another thread is here.
+    // Each `read` after the expiry returns the count to the bare flag, so several threads may come here.
     if isReleased.exchange(true, ordering: .relaxed) { return }
     changed()
-    // Outside the lock: the reference taken here may become a cursor's last, and its `deinit` takes the lock. None reads, as
-    // each step is a read of the view.
+    // Outside the lock: the reference taken here may become a cursor's last, and its `deinit` takes the lock. No cursor
+    // is in a step, as each step is a read of the view.
     let parked = cursors.withLock { cursors in
       defer { cursors.removeAll() }
       return cursors.values.compactMap(\.cursor)

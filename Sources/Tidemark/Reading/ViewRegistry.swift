@@ -4,12 +4,12 @@ internal import Changelog
 final class ViewRegistry: Sendable {
   private struct State {
     var views: [WeakView] = []
-    /// From this many on those that are gone are taken out.
+    /// Released views are removed from the list from this many entries on.
     var pruneCount = ViewRegistry.leastPruneCount
     var onFirst: (@Sendable () -> Void)?
-    /// Whether somebody will look before the next view expires.
+    /// Whether a call of ``ViewRegistry/expire(at:_:)`` is scheduled before the next view expires.
     var isWatched = false
-    /// Whether a view was made since somebody looked.
+    /// Whether a view was made since the last such call.
     var hasMore = false
 
     mutating func add(_ view: View) {
@@ -29,13 +29,13 @@ final class ViewRegistry: Sendable {
     weak var view: View?
   }
 
-  /// How old a view may grow; `nil`: none expires.
+  /// The greatest age of a view; `nil`: no view expires.
   private let expiry: Duration?
   private let state = Mutex(State())
 
   init(expiry: Duration?) { self.expiry = expiry }
 
-  /// Makes a view, and remembers it if it may expire: if there is an expiry, and the store's own work doesn't need it.
+  /// Makes a view, and records it if it can expire: if there is an expiry, and the view isn't for the store's own work.
   func makeView(
     of tables: OpenTables, _ state: CommittedState, _ layers: ReadLayers, _ usage: StoreUsage, canExpire: Bool = true
   ) -> View {
@@ -44,7 +44,7 @@ final class ViewRegistry: Sendable {
     guard canExpire else { return view }
     let onFirst: (@Sendable () -> Void)? = self.state.withLock { state in
       state.add(view)
-      // All live equally long, so whoever waits for an earlier one will find this one.
+      // All views live equally long, so the scheduled call for an earlier one will find this one.
       if state.isWatched { return nil }
       state.isWatched = state.onFirst != nil
       return state.onFirst
@@ -63,15 +63,15 @@ final class ViewRegistry: Sendable {
     if hasViews { body() }
   }
 
-  /// Ends the views that are too old, and tells of each; answers when to call it again.
+  /// Expires the views that are too old, and reports each; returns when to call it again.
   ///
-  /// That is when the next one will be too old. After views that lived shortly it is an expiry later, so that those that
-  /// follow need not wake anybody; `nil` once there were none for so long.
+  /// That is when the next view will be too old. After short-lived views it is one expiry later, so that the following
+  /// views needn't schedule a call; `nil` once there were no views for that time.
   func expire(
     at now: ContinuousClock.Instant, _ tell: (View, _ age: Duration) -> Void
   ) -> ContinuousClock.Instant? {
     guard let expiry else { return nil }
-    // Views are let go of after the lock is released, as their last reference may be the one taken here.
+    // Views are released after the lock, as the reference taken here may be their last.
     let (old, next) = state.withLock { state in
       state.views.removeAll { $0.view == nil }
       var old: [View] = []

@@ -41,7 +41,7 @@ final class PartWriters: Sendable {
     self.dropsDeletions = dropsDeletions
   }
 
-  /// Writes all parts, and answers the table files; parts without rows have none.
+  /// Writes all parts, and returns the table files; parts without rows have none.
   ///
   /// Calls `report` now and then on this thread, with how much of the work is done, from 0 to 1; where that throws, the
   /// parts under way are finished, and no others.
@@ -67,7 +67,7 @@ final class PartWriters: Sendable {
     }
   }
 
-  /// Writes one part after the other, as long as there are any that nobody else does.
+  /// Writes one part after the other, until every part is taken by some thread.
   private func work(
     _ report: () throws(StoreError) -> Void = { () throws(StoreError) in }
   ) throws(StoreError) {

@@ -37,7 +37,7 @@ struct RestoreProgress {
     update()
   }
 
-  /// A commit was read; answers whether to tell.
+  /// A commit was read; returns whether to report progress.
   mutating func read(_ commit: borrowing LoggedCommit) -> Bool {
     value.phase = .restoring
     value.records += commit.records.count
@@ -47,7 +47,7 @@ struct RestoreProgress {
     return isDue()
   }
 
-  /// So much of what was read is merged, from 0 to 1; answers whether to tell.
+  /// A share of the changes is merged, from 0 to 1; returns whether to report progress.
   mutating func merged(_ share: Double) -> Bool {
     if mergingBegin == nil {
       mergingBegin = .now

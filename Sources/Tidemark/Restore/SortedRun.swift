@@ -1,4 +1,4 @@
-// A sorted run: changes by table and key, one for each key, that a part of a changelog leads to. Integers are big-endian,
+// A sorted run: the net changes of a part of a changelog, by table and key, one for each key. Integers are big-endian,
 // or varints (LEB128).
 //
 // | part | content |

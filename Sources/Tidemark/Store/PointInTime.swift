@@ -4,25 +4,25 @@ internal import Foundation
 internal import RocksDB
 
 extension StateStore {
-  /// Restores the state as it was at an earlier point, as a checkpoint: nothing else changes, and a store of the changelog
-  /// may be open meanwhile.
+  /// Restores the state at an earlier point, as a checkpoint: nothing else changes, and a store of the changelog may be
+  /// open meanwhile.
   ///
-  /// What isn't known to be durable isn't included: ``flush()`` makes all that a store has committed durable, but
-  /// only the changelog object that the store was opened with knows at once; others do when the store is closed. What a
-  /// crash or an error interrupts goes on when it is called again with the same arguments; `path` appears once it is whole
-  /// and verified.
+  /// Commits that aren't known to be durable aren't included. ``flush()`` makes all commits of a store durable, but
+  /// only the changelog object with which the store was opened knows this at once; other objects know it after the
+  /// store is closed. After a crash or an error, call it again with the same arguments to resume. `path` gets its name
+  /// once it is complete and verified.
   ///
   /// - Parameters:
-  ///   - path: the checkpoint's directory, which must not be there yet.
-  ///   - changelog: where to restore from.
-  ///   - point: the last commit that counts.
+  ///   - path: the checkpoint's directory, which must not exist.
+  ///   - changelog: the changelog to replay.
+  ///   - point: the last commit to include.
   ///   - checkpoint: an earlier state to start from; needed where the changelog was deleted below an offset.
   ///   - options: as for ``open(_:tables:changelog:options:progress:whileRestoring:)``.
-  ///   - progress: called now and then on the calling thread; where it throws, restoring ends with `cancelled`.
-  /// - Returns: the checkpoint. ``Checkpoint/copy(to:)`` makes a store of it that catches up with the changelog,
-  ///   ``Checkpoint/fork(to:changelog:options:)`` a checkpoint for another changelog, that goes on from there.
-  /// - Throws: `invalidArgument` if `path` is there already, or `checkpoint` is later than the point; `unsupported` if the
-  ///   changelog doesn't keep its history; and what opening throws.
+  ///   - progress: called now and then on the calling thread; if it throws, restoring ends with `cancelled`.
+  /// - Returns: the checkpoint. ``Checkpoint/copy(to:)`` makes a store from it that catches up with the changelog,
+  ///   ``Checkpoint/fork(to:changelog:options:)`` makes a checkpoint for another changelog, which continues from there.
+  /// - Throws: `invalidArgument` if `path` exists, or `checkpoint` is later than the point; `unsupported` if the
+  ///   changelog doesn't keep its history; and the errors of opening.
   public static func restore(
     to path: String, from changelog: any Changelog, upTo point: ChangelogPoint,
     startingFrom checkpoint: Checkpoint? = nil, options: StoreOptions = StoreOptions(),
@@ -50,7 +50,7 @@ extension StateStore {
       for file in [partial.ingestion, partial.restore, partial.base] { try partial.storage.removeTree(file) }
       let restored: Checkpoint
       do throws(StoreError) { restored = try Checkpoint.verified(partial) } catch {
-        // The next call begins anew.
+        // The next call starts from the beginning.
         try partial.removeContents()
         throw error
       }
@@ -68,7 +68,7 @@ extension StateStore {
     return end <= durable ? end : try changelog.end(at: .offset(durable))
   }
 
-  /// Keeps what a former attempt has left if it leads to the same end, or begins with a checkpoint.
+  /// Keeps the files of an interrupted attempt with the same end, or starts with a copy of the checkpoint.
   private static func prepare(
     _ partial: StoreDirectory, _ past: ChangelogPrefix, _ checkpoint: Checkpoint?
   ) throws(StoreError) {
@@ -91,19 +91,19 @@ extension StateStore {
 }
 
 extension Checkpoint {
-  /// Copies the checkpoint to a directory that isn't there yet, as a checkpoint for another changelog, which goes on from
-  /// the same commit: ``FileLog/fork(to:_:at:)`` makes one.
+  /// Copies the checkpoint to a directory that doesn't exist, as a checkpoint for another changelog, which continues
+  /// from the same commit: ``FileLog/fork(to:_:at:)`` makes such a changelog.
   ///
-  /// ``copy(to:)`` makes a store of what is returned. Keep that checkpoint as long as the store: the new changelog doesn't
-  /// reach further back.
+  /// ``copy(to:)`` makes a store from the returned checkpoint. Keep the checkpoint as long as the store: the other
+  /// changelog has no earlier commits.
   ///
   /// - Parameters:
-  ///   - path: the directory to make.
-  ///   - changelog: the changelog that goes on from it.
+  ///   - path: the directory to create.
+  ///   - changelog: the changelog that continues from the checkpoint.
   ///   - options: those that the store is opened with.
   /// - Returns: the new checkpoint.
-  /// - Throws: `invalidArgument` if `path` is there already, `wrongChangelog` if the changelog doesn't hold the commit that
-  ///   the checkpoint ends with.
+  /// - Throws: `invalidArgument` if `path` exists, `wrongChangelog` if the changelog doesn't have the last commit of
+  ///   the checkpoint.
   public func fork(
     to path: String, changelog: any Changelog, options: StoreOptions = StoreOptions()
   ) throws(StoreError) -> Checkpoint {
@@ -115,7 +115,7 @@ extension Checkpoint {
     var forked = self
     try StoreDirectory(path: path, place.fileSystem).make { (partial) throws(StoreError) in
       try place.copyStore(to: partial)
-      // Before it is opened for writing: what is damaged must not become a state of its own.
+      // Before it is opened for writing: a damaged copy must not become another state.
       let copy = try Checkpoint.unverified(partial)
       guard copy.offset == offset, copy.receipt == receipt else {
         throw StoreError(.corrupted, "the checkpoint has changed", ["directory": directory])
@@ -126,7 +126,7 @@ extension Checkpoint {
     return forked.moved(to: path)
   }
 
-  /// Makes the database of a checkpoint another changelog's.
+  /// Changes the identity of a checkpoint's database to that of another changelog.
   private static func rewriteIdentity(
     in directory: StoreDirectory, _ changelog: ChangelogIdentity, _ options: StoreOptions
   ) throws(StoreError) {
@@ -140,7 +140,7 @@ extension Checkpoint {
       throw StoreError(.corrupted, "a checkpoint holds no stored offset", ["directory": directory.path])
     }
     var rows = OffsetsRows()
-    // The former partition's offset: its name follows the id.
+    // The offset of the original partition, whose name follows the id.
     rows.delete(Array(former.dropFirst(16)))
     rows.delete(OffsetsFamily.tailKey)
     rows.set(OffsetsFamily.identityKey) { $0.append(OffsetsFamily.encode(changelog).rawSpan) }

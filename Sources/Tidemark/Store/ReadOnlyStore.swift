@@ -1,20 +1,20 @@
 public import Changelog
 internal import RocksDB
 
-/// A store that is only looked at: its state at the stored offset, of which nothing changes for as long as it is open.
+/// A store that is open for reading only: its state at the stored offset, which doesn't change while it is open.
 ///
-/// Several may look at one store; nobody can open it for writing meanwhile. ``StateStore/openReadOnly(_:tables:options:)`` gets
-/// one.
+/// Several read-only stores may share a directory; it can't be opened for writing meanwhile.
+/// ``StateStore/openReadOnly(_:tables:options:)`` opens one.
 public final class ReadOnlyStore: Sendable {
   /// The store's directory.
   public let directory: String
-  /// The stored offset: commits behind it are in the changelog, and aren't shown.
+  /// The stored offset: later commits are only in the changelog, and aren't shown.
   public let offset: Offset
   /// How far each input partition was consumed up to there.
   public let position: Position
   /// The greatest event timestamp seen up to there.
   public let streamTime: Timestamp?
-  /// All tables that the state has, also those that weren't declared.
+  /// All tables of the state, also those that weren't declared.
   public let tables: [StoreInfo.TableInfo]
   private let view: Mutex<View?>
 
@@ -27,31 +27,30 @@ public final class ReadOnlyStore: Sendable {
     self.view = Mutex(view)
   }
 
-  /// A view of the state; all are of the same.
+  /// A view of the state; all views show the same state.
   public func snapshot() throws(StoreError) -> Snapshot {
     guard let view = view.withLock({ $0 }) else { throw Health.closedError() }
     return Snapshot(view: view)
   }
 
-  /// Closes the store; its directory is free once the last snapshot and cursor are gone as well.
+  /// Closes the store; its directory is unlocked once the last snapshot and cursor are released as well.
   public func close() { _ = view.withLock { $0.take() } }
 }
 
 extension StateStore {
-  /// Opens a store to look at it: shows its state at the stored offset, and changes nothing in its directory, which may lie on a
-  /// file system that is mounted read-only.
+  /// Opens a store read-only: shows its state at the stored offset, and changes nothing in its directory.
   ///
-  /// Commits behind the stored offset are in the changelog, and aren't shown: a store that was closed has none. A checkpoint can
-  /// be opened like this, too.
+  /// The directory may be on a file system that is mounted read-only. Commits after the stored offset are only in the
+  /// changelog, and aren't shown; a store that was closed has none. A checkpoint can be opened like this, too.
   ///
   /// - Parameters:
   ///   - path: the store's directory.
-  ///   - tables: the tables to use. One that the state doesn't have throws `invalidArgument` where it is read.
+  ///   - tables: the tables to use. Reading a table that the state doesn't have throws `invalidArgument`.
   ///   - options: those that the store is opened with; the memory budget, and RocksDB's options, matter here.
-  /// - Returns: the store, until its last user is gone.
-  /// - Throws: `locked` while the store is open for writing, in this process or another: read there, or take a checkpoint
-  ///   there and open that. `invalidArgument` if there is no store, or nothing is stored in it; `schemaMismatch` if a table was
-  ///   made with other codecs; `corrupted` if files are damaged.
+  /// - Returns: the store; it stays open until its last user is released.
+  /// - Throws: `locked` while the store is open for writing, in this process or another: read there, or take a
+  ///   checkpoint there and open the checkpoint. `invalidArgument` if there is no store, or nothing is stored in it;
+  ///   `schemaMismatch` if a table was created with other codecs; `corrupted` if files are damaged.
   public static func openReadOnly(
     _ path: String, tables: [any TableDefinition], options: StoreOptions = StoreOptions()
   ) throws(StoreError) -> ReadOnlyStore {
@@ -89,10 +88,10 @@ extension StateStore {
     return ReadOnlyStore(directory, view, found.map { StoreInfo.TableInfo($0, database) })
   }
 
-  /// How far a store is, without opening it: it may be closed, or open elsewhere.
+  /// The stored offset of a store, without opening it: the store may be closed, or open elsewhere.
   ///
-  /// Takes no lock, and changes nothing. Where the store is open, it tells what table files held at some moment during the
-  /// call; its commits are further.
+  /// Takes no lock, and changes nothing. If the store is open, the result is the stored offset at some moment during
+  /// the call; the store may have later commits.
   ///
   /// - Returns: `nil` if there is no store, or nothing is stored in it.
   /// - Throws: `corrupted` if files are damaged, `unsupported` for a store of a newer version.
@@ -113,7 +112,7 @@ extension StateStore {
           offset: state.offset, position: state.position, streamTime: state.streamTime,
           formatVersion: stored.formatVersion)
       } catch {
-        // Whoever has it open may have removed files between two steps.
+        // A process that has the store open may have removed files between two steps.
         if tries == greatestTries || error.kind == .unsupported { throw error }
         tries += 1
       }
@@ -122,16 +121,16 @@ extension StateStore {
 
   private static var greatestTries: Int { 5 }
 
-  /// What is stored, compared with `HEAD`; `nil` if nothing is.
+  /// The stored state, checked against `HEAD`; `nil` if nothing is stored.
   private static func look(at directory: StoreDirectory, _ options: StoreOptions) throws(StoreError) -> StoredState? {
-    // Where there is neither, the checks would make a `HEAD`.
+    // Without both, the checks would create a `HEAD`.
     let (hasHead, hasDatabase) = (try directory.hasHead, try directory.hasDatabase)
     guard hasHead || hasDatabase else { return nil }
     return try OpeningChecks(directory: directory, options: options).storedState()
   }
 }
 
-/// How far the table files of a store are.
+/// The state of a store's table files.
 public struct StoredOffset: Sendable, Hashable {
   /// The next changelog record to apply.
   public let offset: Offset

@@ -1,23 +1,23 @@
 public import Changelog
 
-/// Whether a reader sees what isn't committed.
+/// Whether a reader sees uncommitted changes.
 public enum IsolationLevel: Sendable {
-  /// What is committed, and nothing else.
+  /// Committed rows only.
   case readCommitted
-  /// Over it the changes of the store's open transaction, which may be aborted later.
+  /// Committed rows and the changes of the store's open transaction, which may be aborted later.
   case readUncommitted
 }
 
-/// Reads of a store that see the latest, each by itself; for reads that belong together take a ``Snapshot``.
+/// Independent reads that each see the latest state; for reads of one common state take a ``Snapshot``.
 ///
-/// Of one key it never shows something older than it did before, unless a transaction that it looked into is aborted, rolled
-/// back, or ends behind a commit that is unknown. A value: copy it, send it to other threads. It keeps no files or memory for
-/// itself, but the store's directory stays in use for as long as there is one. Scans end like those of snapshots do
-/// (``StoreOptions/snapshotExpiry``).
+/// For one key, it never shows an older value than before, unless the transaction whose changes it showed is aborted,
+/// rolled back, or ends after an unknown commit. A reader is a value: copy it, send it to other threads. It holds no
+/// files or memory, but the store's directory stays locked as long as a reader exists. Scans expire like those of
+/// snapshots (``StoreOptions/snapshotExpiry``).
 public struct Reader: Sendable, ReadableView {
   private let writer: StoreWriter
   @usableFromInline let tables: OpenTables
-  /// What it sees.
+  /// The isolation level of its reads.
   public let isolation: IsolationLevel
 
   init(_ writer: StoreWriter, _ isolation: IsolationLevel) {
@@ -28,12 +28,12 @@ public struct Reader: Sendable, ReadableView {
 
   /// The changelog offset of the last commit.
   public var offset: Offset { writer.materializer.state.offset }
-  /// How far each input partition was consumed by the last commit.
+  /// For each input partition, the offset of the next record to read, as of the last commit.
   public var position: Position { writer.materializer.state.position }
-  /// The greatest event timestamp that is committed.
+  /// The greatest committed event timestamp.
   public var streamTime: Timestamp? { writer.materializer.state.streamTime }
 
-  /// Calls `body` with the bytes of a key's value, without a copy, and throws `StoreError` alone; `nil` if there is none.
+  /// Calls `body` with the bytes of a key's value, uncopied, and throws only `StoreError`; `nil` if there is none.
   @inlinable
   public func withBytes<K, V, R>(
     _ key: K.Value, in table: Table<K, V>, _ body: (RawSpan) throws(StoreError) -> R
@@ -59,13 +59,13 @@ public struct Reader: Sendable, ReadableView {
 
   /// Scans the rows of a range in order, lazily.
   ///
-  /// All steps see one commit, the last when the scan begins. `after` goes on behind the last row of an earlier scan over the
-  /// same range.
+  /// All steps see one commit, the last one when the scan begins. With `after`, the scan resumes after the last row of
+  /// an earlier scan over the same range.
   ///
-  /// Over the commit `readUncommitted` lays the changes of the range. It copies them first, O(changes), a few at a time, so
-  /// that of what the transaction does meanwhile it may show a part. The copy counts against the memory budget: where that has
-  /// no room, the scan throws `overBudget`. Commits and snapshots don't wait for it, unless commits come so fast that each copy
-  /// is outdated before it is done.
+  /// With `readUncommitted`, the scan also shows the uncommitted changes of the range. It copies them first, in
+  /// O(changes), a few at a time, so it may show a part of the changes that the transaction makes meanwhile. The copy
+  /// counts against the memory budget: if the budget has no room, the scan throws `overBudget`. Commits and snapshots
+  /// don't wait for the copy, unless commits come so fast that each copy is outdated before it is complete.
   public func scan<K, V>(
     _ table: Table<K, V>, _ range: ScanRange<K>, _ order: ScanOrder, after: ScanContinuation?
   ) throws(StoreError) -> Cursor<K, V> {

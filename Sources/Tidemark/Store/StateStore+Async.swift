@@ -14,7 +14,7 @@ actor StoreActor {
   }
 }
 
-/// Runs reads of tasks beside each other, off the cooperative pool.
+/// Runs reads of tasks in parallel, off the cooperative pool.
 private final class ReadExecutor: TaskExecutor {
   static let shared = ReadExecutor()
   private let queue = DispatchQueue(label: "tidemark-read", attributes: .concurrent)
@@ -26,7 +26,8 @@ private final class ReadExecutor: TaskExecutor {
 }
 
 extension StateStore {
-  /// The serial executor on which async writes run: for an actor that owns the store's transaction, or works in its turns.
+  /// The serial executor of async writes: use it for an actor that owns the transaction or takes turns with async
+  /// writes.
   public var executor: StoreExecutor { actor.executor }
 
   // MARK: Blocking
@@ -34,20 +35,21 @@ extension StateStore {
   /// Runs `body` with a snapshot of the last commit.
   public func read<R>(_ body: (Snapshot) throws -> R) throws -> R { try body(snapshot()) }
 
-  /// Runs `body` with a snapshot of the last commit; throws `StoreError` alone.
+  /// Runs `body` with a snapshot of the last commit; throws only `StoreError`.
   public func read<R>(_ body: (Snapshot) throws(StoreError) -> R) throws(StoreError) -> R { try body(snapshot()) }
 
-  /// A view of a commit that has reached a position, in all partitions that it names: waits until there is one.
+  /// A view of a commit that has reached a position, in all its partitions: blocks until there is such a commit.
   ///
-  /// For reads of what was written before: whoever sent a record knows its partition and offset, and asks for the position
+  /// Use it to read your own writes: the sender of a record knows its partition and offset, and asks for the position
   /// after it.
   ///
   /// - Parameters:
   ///   - position: for each partition the next record to read, at least.
-  ///   - timeout: how long to wait; `nil`: as long as it takes.
+  ///   - timeout: the longest wait; `nil`: no limit.
   /// - Returns: a view of the first such commit, or of a later one.
-  /// - Throws: `unavailable` after the time-out, with each partition that is missing, how far the store is there, and how far it
-  ///   should be; `closed` once the store is closed, and what stopped it, as then no commit comes.
+  /// - Throws: `unavailable` after the timeout, with each partition that hasn't reached its offset, the offset reached
+  ///   and the one asked for; `closed` once the store is closed; the failure that stopped the store's writes, as no
+  ///   commit comes then.
   public func snapshot(atLeast position: Position, timeout: Duration? = nil) throws(StoreError) -> Snapshot {
     let store = try opened()
     try store.materializer.waitBlocking(for: position, timeout: timeout)
@@ -58,12 +60,12 @@ extension StateStore {
 
   /// Runs `body` in a transaction of its own on the store's ``executor``, commits when it returns and aborts when it throws.
   ///
-  /// No thread of the cooperative pool is blocked. Writes of several tasks take turns; one that comes while a transaction of
-  /// ``begin()`` is alive throws `locked`.
+  /// No thread of the cooperative pool is blocked. Writes of several tasks take turns; a write throws `locked` while a
+  /// transaction of ``begin()`` is alive.
   ///
-  /// A task that is cancelled before its turn throws `CancellationError`, with nothing done. From then on cancellation cuts
-  /// nothing short: on return the commit is made, after a throw see ``Transaction/commit(_:)``. `body` can look at
-  /// `Task.isCancelled` and throw.
+  /// A task that is cancelled before its turn throws `CancellationError`, with nothing done. Later cancellation doesn't
+  /// interrupt the write: on return the changes are committed; after a throw see ``Transaction/commit(_:)``. `body` can
+  /// check `Task.isCancelled` and throw.
   @discardableResult
   public func write<R: Sendable>(
     _ position: Position = [:], _ body: @Sendable (inout Transaction) throws -> R
@@ -77,7 +79,7 @@ extension StateStore {
     try write(position, body)
   }
 
-  /// Runs `body` with a snapshot of the last commit, off the cooperative pool; reads of several tasks run beside each other.
+  /// Runs `body` with a snapshot of the last commit, off the cooperative pool; reads of several tasks run in parallel.
   ///
   /// A task that is cancelled before `body` begins throws `CancellationError`.
   public func read<R: Sendable>(_ body: @Sendable (Snapshot) throws -> R) async throws -> R {
@@ -87,10 +89,10 @@ extension StateStore {
     }
   }
 
-  /// A view of a commit that has reached a position, in all partitions that it names: suspends until there is one.
+  /// A view of a commit that has reached a position, in all its partitions: suspends until there is such a commit.
   ///
-  /// As the blocking call of this name, but for the thread, of which it takes none while it waits, and cancellation, which ends
-  /// the wait with `CancellationError`.
+  /// Like the blocking call of this name, but it takes no thread while it waits, and cancellation ends the wait with
+  /// `CancellationError`.
   public func snapshot(atLeast position: Position, timeout: Duration? = nil) async throws -> Snapshot {
     let store = try opened()
     try await store.materializer.wait(for: position, timeout: timeout)

@@ -4,17 +4,17 @@ internal import RocksDB
 extension StateStore {
   /// Takes a checkpoint while the store runs, and verifies it.
   ///
-  /// Commits wait only while table files are linked and what came in the last moments is written; on another file system
-  /// the files are copied beside running commits. The directory must not be there yet; it appears under its name once it
-  /// is whole.
+  /// Commits wait only while the last changes are written and table files are linked. On another file system the files
+  /// are copied while commits continue. The directory must not exist; it gets its name once it is complete.
   ///
   /// - Parameters:
-  ///   - path: the directory to make.
-  ///   - earlier: checkpoints of this store on the same file system as `path`. Where that isn't the store's own, table files
-  ///     that one of them has are linked from there, and only what is new is copied and verified:
-  ///     ``Checkpoint/verified(_:)`` verifies the rest again. Those of other stores, and those that are gone, don't matter.
+  ///   - path: the directory to create.
+  ///   - earlier: checkpoints of this store on the same file system as `path`. If that isn't the store's file system,
+  ///     table files that one of them has are linked from it, and only the other files are copied and verified:
+  ///     ``Checkpoint/verified(_:)`` also verifies the linked files. Checkpoints of other stores, and missing ones, are
+  ///     ignored.
   /// - Returns: the checkpoint.
-  /// - Throws: `invalidArgument` if `path` is there already, `outOfSpace`, `inputOutput`, and what stopped the store.
+  /// - Throws: `invalidArgument` if `path` exists, `outOfSpace`, `inputOutput`, and the failure that stopped the store.
   public func checkpoint(to path: String, sharingFilesOf earlier: [String] = []) throws(StoreError) -> Checkpoint {
     let store = try opened()
     try store.health.check()
@@ -33,7 +33,7 @@ extension StateStore {
         withExtendedLifetime(lock) {}
       }
       try stageCheckpoint(store, staging)
-      // What isn't whole may not be synced, or not verified.
+      // An incomplete checkpoint may be unsynced or unverified.
       let others = earlier.map { StoreDirectory(path: $0, fileSystem) }.filter {
         !$0.path.hasSuffix(".partial") && (try? $0.hasHead) == true
       }
@@ -51,7 +51,7 @@ extension StateStore {
     return checkpoint!.moved(to: path)
   }
 
-  /// Links the table files into a directory on the store's file system, and writes `HEAD` beside them.
+  /// Links the table files into a directory on the store's file system, and writes its `HEAD`.
   private func stageCheckpoint(_ store: OpenStore, _ staging: StoreDirectory) throws(StoreError) {
     try staging.create()
     try store.materializer.flush()
@@ -66,14 +66,14 @@ extension StateStore {
     try staging.storage.replace(staging.head, with: Array(head.text.utf8))
   }
 
-  /// Lets the changelog delete what a checkpoint covers, after verifying the checkpoint.
+  /// Verifies a checkpoint, and deletes the commits that it covers from the changelog.
   ///
-  /// The checkpoint must lie outside the store's directory, belong to the store's changelog, and agree with it. The
-  /// changelog keeps at least the commit that ends at the stored offset, and all of it if anything is in doubt. From then
-  /// on ``verify(in:progress:)`` and a rebuilt store start from the checkpoint, whose place is remembered in the file `BASE`.
-  /// On the store's own file system it shares table files with the store, and so their damage.
+  /// The checkpoint must be outside the store's directory, belong to the store's changelog, and match it; otherwise
+  /// nothing is deleted. The changelog keeps at least the commit that ends at the stored offset. From then on
+  /// ``verify(in:progress:)`` and a rebuilt store start from the checkpoint, whose path is recorded in the file `BASE`.
+  /// On the store's own file system the checkpoint shares table files with the store, and so their damage.
   ///
-  /// Returns where the changelog starts afterwards.
+  /// Returns the start of the changelog afterwards.
   @discardableResult
   public func deleteChangelog(coveredBy directory: String) throws(StoreError) -> Offset {
     let store = try opened()
@@ -90,7 +90,7 @@ extension StateStore {
     let checkpoint = try Checkpoint.verified(directory, store.directory.fileSystem)
     try checkpoint.check(isOf: changelog)
     let stored = store.materializer.storedOffset
-    // It may be a copy that nobody synced, or its maker may have died.
+    // It may be a copy that was never synced, or its creator may have died.
     try checkpoint.place.sync()
     try store.directory.rememberBase(place)
     return try changelog.deleteCommits(below: min(checkpoint.offset, stored))

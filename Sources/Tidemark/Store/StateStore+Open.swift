@@ -4,27 +4,28 @@ internal import RocksDB
 extension StateStore {
   /// Opens a store: recovers what is on the local disk, then restores the rest from the changelog.
   ///
-  /// Tables that the store doesn't know yet are made; tables that it knows and that aren't declared are kept and restored,
-  /// out of sight. Nothing is ever wiped: what doesn't fit is an error, and the files stay as they are.
+  /// Declared tables that the store doesn't have are created; tables of the store that aren't declared are kept and
+  /// restored, but not visible. State is never wiped: if the files don't match the declaration or the changelog,
+  /// opening throws, and the files stay as they are.
   ///
   /// - Parameters:
-  ///   - path: the store's directory, made if there is none.
+  ///   - path: the store's directory, created if it is missing.
   ///   - tables: the tables to use.
   ///   - changelog: the store's changelog; without one, the store keeps its last commits in a log of its own
   ///     (``StoreOptions/tailDurability``), and can't be rebuilt, forked to an earlier offset, or followed.
-  ///   - options: how the store behaves.
-  ///   - progress: called now and then on the calling thread. Where it throws, opening ends with `cancelled`; the
-  ///     next open goes on after the sorted runs that were written. `{ _ in try Task.checkCancellation() }` ends it with a
-  ///     task.
-  ///   - whileRestoring: called on the calling thread with the state at the *stored* offset before more than that is
-  ///     replayed, and again whenever table files have taken in more: for reads that may be behind. The snapshot's `offset`
-  ///     and `position` say where it stands; a table that its state doesn't have throws `invalidArgument`. As long as it is
-  ///     kept, it holds the directory, also where opening fails; it can expire once the store is open. A new store has
-  ///     nothing to show.
+  ///   - options: the options of the store.
+  ///   - progress: called now and then on the calling thread. If it throws, opening ends with `cancelled`; the next
+  ///     open resumes after the complete sorted runs. `{ _ in try Task.checkCancellation() }` ends it when the task is
+  ///     cancelled.
+  ///   - whileRestoring: called on the calling thread with a snapshot at the *stored* offset before the replay begins,
+  ///     and again each time that more table files were ingested: for reads that may be outdated. The snapshot has its
+  ///     `offset` and `position`; reading a table that its state doesn't have throws `invalidArgument`. The snapshot
+  ///     keeps the directory locked until it is released, even if opening fails; it can expire once the store is open.
+  ///     Not called for an empty store.
   /// - Returns: the open store.
-  /// - Throws: `locked` while another holds the store or the changelog, `wrongChangelog` if the state belongs to another
-  ///   changelog or to one that was cut, recreated or forked, `corrupted` if files are damaged, `schemaMismatch` if a
-  ///   table was made with other codecs, `cancelled` if `progress` throws.
+  /// - Throws: `locked` while another process or object holds the store or the changelog, `wrongChangelog` if the state
+  ///   belongs to another changelog or its changelog was truncated, recreated or forked, `corrupted` if files are
+  ///   damaged, `schemaMismatch` if a table was created with other codecs, `cancelled` if `progress` throws.
   public static func open(
     _ path: String, tables: [any TableDefinition], changelog: (any Changelog)? = nil,
     options: StoreOptions = StoreOptions(),
@@ -37,12 +38,12 @@ extension StateStore {
       try opening.run(tables, whileRestoring) { (step) throws(StoreError) in try step.report(orCancelFor: progress) })
   }
 
-  /// Moves the database of a closed store aside, so that the next open restores all of it from the changelog.
+  /// Moves the database of a closed store aside, so that the next open restores the whole state from the changelog.
   ///
-  /// What to do about a damaged database. The files are kept for inspection, in the directory that is returned. Where the
-  /// changelog was deleted below a checkpoint, the next open begins with a copy of that; without it nothing is moved. For a
-  /// store without a changelog, as long as that can be told, it throws `unsupported`. What a crash interrupts is to be called
-  /// again.
+  /// Call it for a damaged database. The files are kept for inspection, in the returned directory. If the changelog was
+  /// deleted below a checkpoint, the next open begins with a copy of that checkpoint; if the checkpoint is missing,
+  /// nothing is moved. For a store without a changelog it throws `unsupported`, as far as the store can still be
+  /// recognized as one. After a crash, call it again.
   public static func setAside(_ path: String) throws(StoreError) -> String {
     try setAside(path, FileSystem())
   }
@@ -51,7 +52,7 @@ extension StateStore {
     let directory = StoreDirectory(path: path, fileSystem)
     let lock = try directory.takeLock()
     return try withExtendedLifetime(lock) { () throws(StoreError) in
-      // A database that can still be read tells that nothing could bring it back; so does the log of its own.
+      // A readable database, or a tail log, shows that there is no changelog from which to restore the store.
       let stored = try? StoredState.read(directory, .forOneLook)
       if try directory.storage.kind(of: directory.tail) != nil || stored.map({ $0.identity.isEmpty }) == true {
         throw StoreError(

@@ -4,12 +4,13 @@ internal import RocksDB
 /// One directory, one RocksDB instance, one writer, one changelog partition: the state of a stream processor, always
 /// exactly the replay of its changelog up to the offset stored beside it.
 ///
-/// Calls block; any thread may make them. In tasks, `await` the async variants of `write`, `read` and `snapshot(atLeast:)`, which
-/// keep off the cooperative pool. ``open(_:tables:changelog:options:progress:whileRestoring:)`` gets one.
+/// Calls block; any thread may make them. In tasks, `await` the async variants of `write`, `read` and
+/// `snapshot(atLeast:)`, which don't block the cooperative pool.
+/// ``open(_:tables:changelog:options:progress:whileRestoring:)`` opens a store.
 public final class StateStore: Sendable {
   private let parts: Mutex<OpenStore?>
   private let watch = StoreWatch()
-  /// Where async writes run.
+  /// The actor that runs async writes.
   let actor = StoreActor()
 
   init(_ store: OpenStore) {
@@ -31,7 +32,7 @@ public final class StateStore: Sendable {
 
   /// Begins the store's transaction; there is one at a time, and it may be used for many commits.
   ///
-  /// Throws `locked` while another is alive.
+  /// Throws `locked` while another transaction is alive.
   public func begin() throws(StoreError) -> Transaction {
     let store = try opened()
     return Transaction(try store.writer.beginTransaction(owner: self))
@@ -39,15 +40,15 @@ public final class StateStore: Sendable {
 
   /// Runs `body` in a transaction of its own, commits when it returns and aborts when it throws.
   ///
-  /// The closure says what is changed, not when that is committed: ``Transaction/commit(_:)`` throws `invalidArgument` there, and
-  /// a closure that returns after ``Transaction/abort()`` commits nothing and makes the write throw `invalidArgument`. Throws
-  /// `locked` while another transaction of the store is alive, and what a commit throws.
+  /// The closure can't commit itself: ``Transaction/commit(_:)`` throws `invalidArgument` there. If the closure returns
+  /// after ``Transaction/abort()``, nothing is committed and the write throws `invalidArgument`. Throws `locked` while
+  /// another transaction of the store is alive, and the errors of a commit.
   @discardableResult
   public func write<R>(_ position: Position = [:], _ body: (inout Transaction) throws -> R) throws -> R {
     try attemptWrite(position, body).get()
   }
 
-  /// Runs `body` in a transaction of its own, commits when it returns and aborts when it throws; throws `StoreError` alone.
+  /// Runs `body` in a transaction, commits when it returns and aborts when it throws; throws only `StoreError`.
   @discardableResult
   public func write<R>(
     _ position: Position = [:], _ body: (inout Transaction) throws(StoreError) -> R
@@ -55,7 +56,7 @@ public final class StateStore: Sendable {
     try attemptWrite(position, body).get()
   }
 
-  /// Answers what `body` returned, committed, or threw; throws what the store says.
+  /// Returns the result of `body`, committed, or its error; throws the errors of the store.
   private func attemptWrite<R, E: Error>(
     _ position: Position, _ body: (inout Transaction) throws(E) -> R
   ) throws(StoreError) -> Result<R, E> {
@@ -75,29 +76,29 @@ public final class StateStore: Sendable {
 
   /// A view of the last commit.
   ///
-  /// It doesn't wait for a commit that is being logged, nor for the database.
+  /// It waits neither for a commit that is being logged nor for an application.
   public func snapshot() throws(StoreError) -> Snapshot { Snapshot(view: try opened().makeView()) }
 
-  /// Reads that always see the latest: of what is committed, or also of what the store's transaction has changed so far.
+  /// A reader that always sees the latest state: the committed rows, or also the transaction's uncommitted changes.
   ///
-  /// Make one and use it for as long as the store is open.
+  /// Create one and use it as long as the store is open.
   public func reader(_ isolation: IsolationLevel = .readCommitted) throws(StoreError) -> Reader {
     Reader(try opened().writer, isolation)
   }
 
-  /// Writes what is committed to table files, so that a crash right afterwards has nothing to restore.
+  /// Writes all commits to table files, so that there is nothing to restore after a crash right afterwards.
   public func flush() throws(StoreError) {
     let store = try opened()
     try store.health.check()
     try store.materializer.flush()
   }
 
-  /// Closes the store: what is committed is written to table files, and the changelog's writer is closed.
+  /// Closes the store: all commits are written to table files, and the changelog's writer is closed.
   ///
-  /// The directory is free for another once the last transaction, snapshot, reader and cursor of the store are gone. Throws what
-  /// stopped the store, if anything did; it is closed all the same.
+  /// The directory is unlocked once the last transaction, snapshot, reader and cursor of the store are released. Throws
+  /// the failure that stopped the store, if there was one; the store is closed nevertheless.
   public func close() throws(StoreError) {
-    // Taken at once, so that a second call finds nothing to close.
+    // Taken out at once, so that a second call finds nothing to close.
     guard let store = parts.withLock({ $0.take() }) else { return }
     stopJobs(of: store)
     store.options.budget.leave(store.materializer)
@@ -124,11 +125,11 @@ public final class StateStore: Sendable {
 
   /// Drops a table that wasn't declared when the store was opened, with all its rows.
   ///
-  /// In a commit of its own: as durable on return as any commit is. Snapshots that have the table keep it. Its id is never used
-  /// again; a table of the same name that is declared later begins empty. Store and changelog are of version 2 afterwards
-  /// (``upgrade()``): versions of Tidemark before 0.2 refuse them.
+  /// The drop is a separate commit, as durable on return as any commit. Existing snapshots keep the table. Its id is
+  /// never used again; a table of the same name that is declared later begins empty. Store and changelog have version 2
+  /// afterwards (``upgrade()``): versions of Tidemark before 0.2 refuse them.
   ///
-  /// Throws `invalidArgument` if the store has no such table, or if it is in use.
+  /// Throws `invalidArgument` if the store has no such table, or if the table is in use.
   public func drop(_ name: String) throws(StoreError) {
     let store = try opened()
     guard !store.tables.all.contains(where: { $0.name == name }) else {
@@ -145,16 +146,16 @@ public final class StateStore: Sendable {
 
   // MARK: Formats
 
-  /// Goes on in the latest version of the formats (``FormatVersion/latest``), in the store and in its changelog.
+  /// Changes the store and its changelog to the latest version of the formats (``FormatVersion/latest``).
   ///
-  /// A store keeps version 1 until it is told so or something is used that only a later version can say (a dropped table; a log of
-  /// its own, where it has no other changelog), so that a program can be rolled back. Afterwards versions of Tidemark before 0.2
-  /// refuse the store and its changelog with `unsupported`, and change nothing. There is no way back but an earlier checkpoint
-  /// with the changelog up to there.
+  /// A store keeps version 1 until this call, or until it uses a feature of version 2 (a dropped table; a log of its
+  /// own, if it has no other changelog), so that a program can be rolled back. Afterwards versions of Tidemark before
+  /// 0.2 refuse the store and its changelog with `unsupported`, and change nothing. The only way back is an earlier
+  /// checkpoint with the changelog up to its offset.
   ///
-  /// In a commit of its own, which is in the changelog, as durable as any commit, and in table files on return. After a crash
-  /// or an error on the way the store is of the one version or the other, whole, and it can be called again. Where the store is of
-  /// the latest version already, nothing is written. Throws what a commit and ``flush()`` throw.
+  /// The change is a separate commit; on return it is in the changelog, as durable as any commit, and in table files.
+  /// After a crash or an error, the store has completely one version or the other; call it again. If the store has the
+  /// latest version already, nothing is written. Throws the errors of a commit and of ``flush()``.
   public func upgrade() throws(StoreError) {
     let store = try opened()
     try store.health.check()

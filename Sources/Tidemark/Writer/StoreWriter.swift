@@ -196,7 +196,7 @@ final class StoreWriter: Sendable {
   }
 }
 
-/// What only one commit at a time may use: the records of the commit under way, and how far it is.
+/// The state that one commit at a time uses: the records of the commit under way, and its phase.
 struct CommitPipeline: ~Copyable {
   private enum Phase {
     case open
@@ -204,22 +204,23 @@ struct CommitPipeline: ~Copyable {
     case sealed
   }
 
-  /// What one large commit took doesn't stay beside the memory budget.
+  /// The most memory that stays for the next commit; one large commit must not leave more outside of the memory budget.
   private static let keptBytes = 2 << 20
 
   private(set) var commit = Commit()
-  /// What the last commit led to.
+  /// The state after the last commit.
   private(set) var state: CommittedState
   private var phase = Phase.open
 
   init(_ state: CommittedState) { self.state = state }
 
-  /// What the sealed commit takes.
+  /// The size of the sealed commit.
   var size: CommitSize { CommitSize(records: commit.records.count, bytes: commit.records.byteCount) }
 
-  /// Seals the net changes of a transaction, in key order, with the position and the stream time that they lead to.
+  /// Seals the net changes of a transaction, in key order, with the position and the stream time after them.
   ///
-  /// Answers `false`, and seals nothing, if there is nothing to commit. Throws `invalidArgument` if a position goes back.
+  /// Returns `false`, and seals nothing, if there is nothing to commit. Throws `invalidArgument` if a position goes
+  /// back.
   mutating func seal(
     _ changes: IndexedBatch, of tables: OpenTables, _ position: Position, streamTime: Timestamp?
   ) throws(StoreError) -> Bool {
@@ -264,7 +265,7 @@ struct CommitPipeline: ~Copyable {
       offset: appended.endOffset, receipt: appended.receipt, position: commit.position, streamTime: commit.streamTime)
   }
 
-  /// Lets the next commit begin, whatever became of this one.
+  /// Lets the next commit begin, also after this one failed.
   mutating func reopen() {
     phase = .open
     if commit.records.byteCount > Self.keptBytes { commit.records = RecordBuffer() }

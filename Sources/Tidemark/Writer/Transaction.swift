@@ -4,8 +4,8 @@ public import Changelog
 ///
 /// Reads see them first, then the committed state.
 ///
-/// A commit is atomic over all tables. After one, or after ``abort()``, the transaction is empty and can be used again;
-/// when it goes out of scope, what is uncommitted is dropped. Use it on one thread at a time.
+/// A commit is atomic over all tables. After a commit or ``abort()``, the transaction is empty and can be used again.
+/// When it goes out of scope, uncommitted changes are dropped. Use it on one thread at a time.
 public struct Transaction: ~Copyable, Sendable, ReadableView {
   @usableFromInline let core: TransactionCore
 
@@ -15,7 +15,7 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
 
   // MARK: Reading
 
-  /// Calls `body` with the bytes of a key's value, without a copy, and throws `StoreError` alone; `nil` if there is none.
+  /// Calls `body` with the bytes of a key's value, uncopied, and throws only `StoreError`; `nil` if there is none.
   ///
   /// `body` may read other keys.
   @inlinable
@@ -34,8 +34,8 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
 
   /// Scans the rows of a range in order, lazily.
   ///
-  /// The transaction may be written while the scan goes on: each step sees the transaction as it then is. `after` goes on
-  /// behind the last row of an earlier scan over the same range.
+  /// The transaction may be written during the scan: each step sees the current changes. With `after`, the scan resumes
+  /// after the last row of an earlier scan over the same range.
   public func scan<K, V>(
     _ table: Table<K, V>, _ range: ScanRange<K>, _ order: ScanOrder, after: ScanContinuation?
   ) throws(StoreError) -> Cursor<K, V> {
@@ -59,7 +59,7 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
     try core.put()
   }
 
-  /// Sets the value of a key that has none; answers whether it did.
+  /// Sets the value of a key that has none; returns whether it did.
   @discardableResult
   @inlinable
   public mutating func putIfAbsent<K, V>(
@@ -73,7 +73,8 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
     return true
   }
 
-  /// Changes the value of a key in place: `change` gets the value or `nil`, and what it leaves is set; `nil` deletes.
+  /// Changes the value of a key in place: `change` modifies the value or `nil`, and the result is set; `nil` deletes
+  /// the key.
   @inlinable
   public mutating func update<K, V>(
     _ key: K.Value, in table: Table<K, V>, _ change: (inout V.Value?) throws -> Void
@@ -81,7 +82,7 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
     try attemptUpdate(key, in: table, change).get()
   }
 
-  /// Changes the value of a key in place, and throws `StoreError` alone.
+  /// Changes the value of a key in place, and throws only `StoreError`.
   @inlinable
   public mutating func update<K, V>(
     _ key: K.Value, in table: Table<K, V>, _ change: (inout V.Value?) throws(StoreError) -> Void
@@ -89,8 +90,8 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
     try attemptUpdate(key, in: table, change).get()
   }
 
-  /// Changes the value of a key in place, as a dictionary does: `change` gets the value, or `defaultValue` where there is
-  /// none, and what it leaves is set.
+  /// Changes the value of a key in place, as a dictionary does: `change` modifies the value, or `defaultValue` if there
+  /// is none, and the result is set.
   ///
   /// ```swift
   /// try transaction.update("anna", in: balances, default: 0) { $0 += 10 }
@@ -107,7 +108,7 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
     }
   }
 
-  /// Changes the value of a key in place, from `defaultValue` where there is none, and throws `StoreError` alone.
+  /// Changes the value of a key in place, from `defaultValue` if there is none, and throws only `StoreError`.
   @inlinable
   public mutating func update<K, V>(
     _ key: K.Value, in table: Table<K, V>, default defaultValue: @autoclosure () -> V.Value,
@@ -120,7 +121,7 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
     }
   }
 
-  /// Answers what `change` threw; throws what the store says.
+  /// Returns the error of `change`; throws the errors of the store.
   @inlinable
   mutating func attemptUpdate<K, V, E: Error>(
     _ key: K.Value, in table: Table<K, V>, _ change: (inout V.Value?) throws(E) -> Void
@@ -147,13 +148,13 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
     try core.delete()
   }
 
-  /// Deletes the rows of a range, as the transaction sees them; answers how many there were.
+  /// Deletes the rows of a range, as the transaction sees them; returns their number.
   ///
   /// O(rows): the changelog records each deleted key. Throws `overBudget` with nothing changed, as ``put(_:_:in:)`` does.
   ///
-  /// Scans step over deleted rows one by one, until compactions have dropped them. A transaction of the store remembers where its
-  /// scans have met many, and the next begins behind them. A snapshot doesn't: one that looks at the front of an emptied queue should
-  /// scan from where the last row was.
+  /// Scans step over deleted rows (tombstones) one by one until compactions have dropped them, so they cost as much as
+  /// rows. A transaction remembers where its scans have met many of them, and its next scans begin after those. A snapshot
+  /// doesn't: a reader that looks at the front of an emptied queue should scan from the key of the last row it saw.
   @discardableResult
   public mutating func deleteRange<K, V>(_ range: ScanRange<K>, in table: Table<K, V>) throws(StoreError) -> Int {
     let open = try core.tables.table(table)
@@ -170,7 +171,7 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
     }
   }
 
-  /// Deletes the rows whose keys lie in a Swift range, as the transaction sees them; answers how many there were.
+  /// Deletes the rows whose keys lie in a Swift range, as the transaction sees them; returns their number.
   @discardableResult
   public mutating func deleteRange<K, V, Bounds: KeyBounds>(
     _ range: Bounds, in table: Table<K, V>
@@ -178,10 +179,10 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
     try deleteRange(.range(range), in: table)
   }
 
-  /// Deletes all rows of a table, as the transaction sees them; answers how many there were.
+  /// Deletes all rows of a table, as the transaction sees them; returns their number.
   ///
-  /// O(rows), as `deleteRange(_:in:)` is: a table that is larger than a transaction may be is emptied in
-  /// several commits, or dropped (``StateStore/drop(_:)``).
+  /// Takes O(rows), as `deleteRange(_:in:)` does. If the table is larger than a transaction may be, delete it in
+  /// several commits, or drop it (``StateStore/drop(_:)``).
   @discardableResult
   public mutating func removeAll<K, V>(in table: Table<K, V>) throws(StoreError) -> Int {
     try deleteRange(.all, in: table)
@@ -191,7 +192,7 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
     var deleted = 0
     var after: ScanContinuation?
     repeat {
-      // Keys are gathered before they are deleted: each deletion would make the cursor take another iterator.
+      // Keys are collected before they are deleted: after each deletion the cursor would need a fresh iterator.
       let rows = try RowCursor(core, open, range: bounds, order: .ascending, after: after, isLive: true)
       var keys: [[UInt8]] = []
       while keys.count < 1000, try rows.next() { keys.append(rows.key.array) }
@@ -205,25 +206,25 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
   /// Advances stream time to an event's timestamp, unless it is already later.
   public mutating func advance(streamTime time: Timestamp) { core.advance(streamTime: time) }
 
-  /// The greatest event timestamp seen, with those of this transaction.
+  /// The greatest event timestamp so far, including those of this transaction.
   public var streamTime: Timestamp? { core.streamTime }
 
-  /// Runs `body`; if it throws, what it changed is rolled back, and what was changed before stays.
+  /// Runs `body`; if it throws, its changes are rolled back, and earlier changes stay.
   ///
-  /// Savepoints nest. ``commit(_:)`` throws `invalidArgument` inside of one; ``abort()`` drops everything, also what was
-  /// changed before the savepoint.
+  /// Savepoints nest. ``commit(_:)`` throws `invalidArgument` inside of a savepoint; ``abort()`` drops all changes,
+  /// also those before the savepoint.
   public mutating func savepoint<R>(_ body: (inout Transaction) throws -> R) throws -> R {
     try attemptSavepoint(body).get()
   }
 
-  /// Runs `body`, with what it changed rolled back if it throws; throws `StoreError` alone.
+  /// Runs `body`, and rolls its changes back if it throws; throws only `StoreError`.
   public mutating func savepoint<R>(
     _ body: (inout Transaction) throws(StoreError) -> R
   ) throws(StoreError) -> R {
     try attemptSavepoint(body).get()
   }
 
-  /// Answers what `body` returned or threw; throws what the store says.
+  /// Returns the result or the error of `body`; throws the errors of the store.
   private mutating func attemptSavepoint<R, E: Error>(
     _ body: (inout Transaction) throws(E) -> R
   ) throws(StoreError) -> Result<R, E> {
@@ -241,29 +242,28 @@ public struct Transaction: ~Copyable, Sendable, ReadableView {
 
   // MARK: Committing
 
-  /// How many keys are changed.
+  /// The number of changed keys.
   public var uncommittedEntries: Int { core.uncommittedEntries }
-  /// How many bytes the uncommitted changes take in memory, with their index.
+  /// Bytes of memory of the uncommitted changes, including their index.
   public var uncommittedBytes: Int { core.uncommittedBytes }
   /// Whether a soft limit is reached, or the memory budget asks for an early commit.
   public var shouldCommit: Bool { core.shouldCommit }
 
-  /// Commits all changes, together with how far the inputs are consumed and the stream time.
+  /// Commits all changes, together with the input positions and the stream time.
   ///
-  /// When it returns, the commit is as durable as the changelog's setting says, and readers see it. Partitions that
-  /// `position` doesn't name stay where they were. A transaction without changes, positions or a later stream time
-  /// appends nothing.
+  /// On return, the commit has the durability of the changelog, and readers see it. Partitions that `position` doesn't
+  /// name keep their positions. A transaction without changes, positions or a later stream time appends nothing.
   ///
-  /// Throws `unavailable`, `outOfSpace` or `tooLarge` when it is *not committed*: all stays staged, to be tried again or
-  /// aborted. Throws `commitUnknown` when that can't be told: the store then refuses writes until it is reopened, and
-  /// restore decides by what the changelog holds.
+  /// Throws `unavailable`, `outOfSpace` or `tooLarge` if the changes are *not committed*: they stay staged; commit
+  /// again or abort. Throws `commitUnknown` if the store can't tell: it refuses writes until it is reopened, and then
+  /// applies the commit if the changelog holds it.
   ///
-  /// Throws `invalidArgument` in a savepoint, and in the closure of a write, which commits when the closure returns.
+  /// Throws `invalidArgument` in a savepoint, and in the closure of a `write`, which commits when the closure returns.
   public mutating func commit(_ position: Position = [:]) throws(StoreError) { try core.commit(position) }
 
   /// Drops all uncommitted changes.
   ///
-  /// In the closure of a write, throw an error instead: a write whose closure returns after an abort commits nothing, and throws
-  /// `invalidArgument`.
+  /// In the closure of a `write`, throw an error instead: if the closure returns after an abort, the `write` commits
+  /// nothing and throws `invalidArgument`.
   public mutating func abort() { core.abort() }
 }

@@ -82,7 +82,7 @@ struct AggregationState {
     CommandError(.missingInput, "\(directory): there is no state; `tidemark aggregate` makes it")
   }
 
-  /// The changelog of a state directory, for reading beside whoever has the state open.
+  /// The changelog of a state directory, for reading while another process has the state open.
   static func changelog(of directory: String) throws -> FileLog {
     guard try Part.changelog.isIn(directory) else { throw noState(directory) }
     var options = FileLogOptions()

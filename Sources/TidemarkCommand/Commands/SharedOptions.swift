@@ -34,7 +34,7 @@ extension Durability: ExpressibleByArgument {
   }
 }
 
-/// Writes to standard output in large pieces; ends the command quietly when nobody reads any more.
+/// Writes to standard output in large pieces; ends the command quietly when the reader of the pipe is gone.
 struct Output: ~Copyable {
   private var buffer: [UInt8] = []
 

@@ -76,7 +76,7 @@ struct TortureCommand: ParsableCommand {
         print(
           "round \(round): \(result.kills) kills, \(grouped(result.customers)) customers agree;"
             + " \(grouped(killed)) of \(grouped(kills)) kills in \(duration(seconds))\(left)")
-        // Whoever reads it through a pipe waits for it, too.
+        // A reader of the pipe waits for the line, too.
         fflush(nil)
       }
       print("\(grouped(killed)) kills: each state was right, and the replay of its changelog")
