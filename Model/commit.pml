@@ -39,6 +39,7 @@
 #ifndef REMOVALS
 #define REMOVALS 0  /* times that somebody removes the lock file: its holder is deposed */
 #endif
+/* With TAIL, the log is the store's tail log: segments roll, and those below the stored offset are deleted. */
 
 /* A rule is told by the first number of the assertion that pan prints. With ONLY, the others aren't looked at. */
 #define R1 1
@@ -48,6 +49,7 @@
 #define R6 6
 #define R7 7
 #define R9 9
+#define R13 13
 #define ENDS 10     /* once crashes stop, every store opens */
 #ifdef ONLY
 #define RULE(rule, holds) assert(rule && (rule != ONLY || (holds)))
@@ -88,6 +90,8 @@
 #define NO      0
 #define CACHED  1   /* until the directory is synced, a loss of power may take it */
 #define SYNCED  2
+#define GONE    3   /* removed: until the directory is synced, a loss of power may bring it back */
+#define NAMED(base_) (seg[base_].name == CACHED || seg[base_].name == SYNCED)
 
 typedef Segment { byte name; byte id[COMMITS]; byte is[COMMITS] };
 Segment seg[COMMITS + 1];                       /* by base offset: that is their name */
@@ -99,6 +103,9 @@ byte batches;                                   /* so many were made */
 
 byte recorded;
 byte epochs;                                    /* the last epoch that is recorded */
+#ifdef TAIL
+byte start;                                     /* log-start-offset-checkpoint */
+#endif
 
 #define NOBODY 255
 byte lock = NOBODY;                             /* who holds the file that is named writer.lock */
@@ -138,34 +145,53 @@ byte owner = NOBODY; /* who recovered the log last */
 byte late;           /* commits that whoever recovered the log didn't find: too late, or gone before */
 byte fenceBase; byte fenceEpoch;                /* the start of the last writer that opened */
 byte reached[STORES];                           /* how far a store has come that nothing may take back */
+#ifdef TAIL
+byte gone[COMMITS];                             /* the commits that were deleted, by offset */
+#endif
 byte crashes = CRASHES; byte failures = FAILURES; byte flips = FLIPS; byte removals = REMOVALS;
 
 /* Scratch of steps that nothing interrupts. */
 hidden byte i; hidden byte j; hidden byte at; hidden byte b; hidden byte id; hidden byte tip; hidden byte tipEpoch;
 hidden byte carried; hidden byte known; hidden byte lastBase; hidden byte set; hidden byte count;
-hidden byte bad; hidden byte solid; hidden byte fenced;
+hidden byte bad; hidden byte solid; hidden byte fenced; hidden byte first;
 
 #define BIT(id) (1 << (id))
 
 /* ---- Reading the log (LogCursor, FileLog+Recover) ---- */
 
+/* first = the start of the log: its lowest segment. */
+inline findFirst() {
+  first = 0;
+#ifdef TAIL
+  do
+  :: first < COMMITS && !NAMED(first) -> first++
+  :: else -> break
+  od;
+  first = (NAMED(first) -> first : 0)
+#endif
+}
+
 /* b = the segment that an offset is read from: the last that starts at or below it. */
 inline segmentOf(where) {
   b = where;
   do
-  :: b > 0 && seg[b].name == NO -> b--
+  :: b > 0 && !NAMED(b) -> b--
   :: else -> break
   od;
   skip
 }
 
-/* set = the commits below an offset; solid = they all survive a loss of power. */
+/* set = the commits below an offset, also those that were deleted; id = the last of them; solid = the others all survive a
+   loss of power. */
 inline contentsBelow(limit) {
-  set = 0; solid = true; i = 0;
+  findFirst(); set = 0; solid = true; id = 0; i = 0;
   do
-  :: i < limit ->
+#ifdef TAIL
+  :: i < limit && i < first -> id = gone[i]; set = set | BIT(id); i++
+#endif
+  :: i < limit && i >= first ->
      segmentOf(i);
-     set = set | BIT(seg[b].id[i]);
+     id = seg[b].id[i]; set = set | BIT(id);
      solid = solid && seg[b].name == SYNCED && seg[b].is[i] >= DURABLE;
      i++
   :: else -> break
@@ -173,10 +199,18 @@ inline contentsBelow(limit) {
   skip
 }
 
-/* Follows the log; what is below the recovery point isn't checked. at = its end, b = the segment there, bad = there is
-   something else behind it, set = its commits, fenced = none is of a writer that was deposed before. */
+/* Follows the log; what is below the recovery point is there, but isn't checked. at = its end, tip = the last commit,
+   b = the segment there, bad = there is something else behind it, set = its commits, fenced = none is of a writer that was
+   deposed before. The first commit tells which one was before it. */
 inline scan() {
-  at = 0; tip = 0; tipEpoch = 0; carried = 0; set = 0; bad = false; fenced = true; b = 0;
+  findFirst();
+  at = first; tip = 0; tipEpoch = 0; carried = 0; set = 0; bad = false; fenced = true; b = first;
+#ifdef TAIL
+  if
+  :: first > 0 && first < COMMITS && INTACT(seg[first].is[first]) -> tip = batch[seg[first].id[first]].follows
+  :: else
+  fi;
+#endif
   do
   :: at == COMMITS -> break
   :: else ->
@@ -190,7 +224,7 @@ inline scan() {
 #endif
      id = seg[b].id[at];
      if
-     :: at >= recorded && seg[b].is[at] == NONE -> break
+     :: seg[b].is[at] == NONE -> break
      :: at >= recorded && (!INTACT(seg[b].is[at]) || batch[id].follows != tip || batch[id].epoch < tipEpoch) ->
         bad = true; break
      :: else ->
@@ -206,7 +240,7 @@ inline scan() {
 inline findKnown() {
   lastBase = COMMITS;
   do
-  :: lastBase > 0 && seg[lastBase].name == NO -> lastBase--
+  :: lastBase > 0 && !NAMED(lastBase) -> lastBase--
   :: else -> break
   od;
   known = (recorded > lastBase -> recorded : lastBase);
@@ -242,12 +276,25 @@ inline turn(base_, limit, former, latter) {
   skip
 }
 
+/* A segment has nothing from an offset on. */
+inline wipe(base_, from_) {
+  j = from_;
+  do
+  :: j < COMMITS -> seg[base_].is[j] = NONE; seg[base_].id[j] = 0; j++
+  :: else -> break
+  od;
+  skip
+}
+
 inline syncDirectory() {
   i = 0;
   do
   :: i <= COMMITS ->
      if
      :: seg[i].name == CACHED -> seg[i].name = SYNCED
+#ifdef TAIL
+     :: seg[i].name == GONE -> seg[i].name = NO; wipe(i, i)
+#endif
      :: else
      fi;
      i++
@@ -366,7 +413,7 @@ inline rewriteTail() {
        :: my.down
        :: !my.down && my.durable == my.base && !my.nameless -> turn(my.base, my.end, LOST, DIRTY)   /* until its name is durable */
        :: !my.down && (my.durable > my.base || my.nameless) ->
-          seg[my.durable].name = (seg[my.durable].name == NO -> CACHED : seg[my.durable].name); takeName(my.durable);
+          seg[my.durable].name = (NAMED(my.durable) -> seg[my.durable].name : CACHED); takeName(my.durable);
           i = my.end; id = my.last;
           do
           :: i > my.durable -> i--; seg[my.durable].id[i] = id; seg[my.durable].is[i] = DURABLE; id = batch[id].follows
@@ -401,7 +448,7 @@ inline checkDisk() {
   countOf(my.written.second); RULE(R1, count == my.written.offset);
   contentsBelow(my.written.offset);
   RULE(R3, solid);
-  RULE(R4, my.written.first == set && my.written.second == set && my.written.receipt == seg[b].id[i - 1])
+  RULE(R4, my.written.first == set && my.written.second == set && my.written.receipt == id)
 }
 
 /* What readers see: runs over the database. */
@@ -440,9 +487,71 @@ inline writeHead(offset_) {
   fi
 }
 
+#ifdef TAIL
+#define FORGET_DELETION below = 0; doomed = 0
+#else
+#define FORGET_DELETION skip
+#endif
+
+/* FileLog.deleteCommits: segments that lie below what is stored and below what is durable, one after the other. At the start
+   of the next one, its first commit tells the receipt of the one before: so that must be durable. */
+inline deleteBelow(offset_) {
+  d_step {
+    findFirst(); doomed = first; below = 0; i = 1; j = first;
+    do
+    :: i <= COMMITS ->
+       if
+#ifdef BREAK_DELETE_AT_THE_OFFSET
+       :: NAMED(i) && i > j && j <= offset_ && i < my.durable -> below = i
+#else
+#ifdef BREAK_DELETE_BELOW_WHAT_IS_NOT_DURABLE
+       :: NAMED(i) && i > j && i <= offset_ -> below = i
+#else
+       :: NAMED(i) && i > j && i <= offset_ && i < my.durable -> below = i
+#endif
+#endif
+       :: else
+       fi;
+       j = (NAMED(i) -> i : j); i++
+    :: else -> break
+    od;
+#ifndef BREAK_DELETE_BEFORE_THE_START_IS_RECORDED
+    if
+    :: doomed < below -> start = below; syncDirectory()
+    :: else
+    fi
+#endif
+  };
+  do
+  :: d_step {
+       doomed < below ->
+       seg[doomed].name = GONE; i = doomed;
+       do
+       :: i < COMMITS && (i == doomed || !NAMED(i)) ->
+          gone[i] = seg[doomed].id[i];
+          RULE(R13, (BIT(gone[i]) & ~my.synced.first) == 0);
+          i++
+       :: else -> break
+       od;
+       doomed = i
+     };
+#ifndef BREAK_DELETIONS_ARE_SYNCED_TOGETHER
+     d_step { true -> syncDirectory() }
+#endif
+  :: doomed >= below -> break
+  od;
+#ifdef BREAK_DELETE_BEFORE_THE_START_IS_RECORDED
+  start = (below > start -> below : start);
+#endif
+  atomic { FORGET_DELETION }
+}
+
 /* Maintenance: brings the runs into the database, and HEAD after it. */
 proctype Applier(byte me) {
   byte claimed; byte upTo; byte receipt;
+#ifdef TAIL
+  byte below; byte doomed;
+#endif
 end:
   do
   :: {
@@ -464,15 +573,25 @@ end:
 #ifdef BREAK_OFFSET_EARLY
        d_step { upTo = my.committed; receipt = (my.end == upTo -> my.last : batch[my.last].follows) };
 #endif
+#ifdef BREAK_DELETE_FIRST
+       deleteBelow(upTo);
+#endif
 #ifdef BREAK_OFFSET_LATE
        install(my.applying, upTo - 1, batch[receipt].follows);
 #else
        install(my.applying, upTo, receipt);
 #endif
        d_step { my.applying = 0; checkView() }  /* WaitingCommits.end */
+#ifdef TAIL
+#ifdef BREAK_DELETE_BELOW_THE_LAST_COMMIT
+       deleteBelow(my.committed);
+#else
+       deleteBelow(upTo);
+#endif
+#endif
        d_step { upTo = 0; receipt = 0; my.head = my.synced.offset };
        d_step { my.headSynced = my.head; my.busy = false }
-     } unless { d_step { my.down && my.busy -> my.busy = false; claimed = 0; upTo = 0; receipt = 0 } }
+     } unless { d_step { my.down && my.busy -> my.busy = false; claimed = 0; upTo = 0; receipt = 0; FORGET_DELETION } }
   od
 }
 
@@ -501,13 +620,33 @@ inline check() {
        j = (INTACT(seg[b].is[my.written.offset - 1]) -> seg[b].id[my.written.offset - 1] : 0)
     :: else -> j = 0
     fi;
+#ifdef TAIL
+    findFirst();
+    if
+    :: first > 0 && my.written.offset == first ->
+#ifdef BREAK_START_TELLS_NO_RECEIPT
+       j = 0
+#else
+       /* What the first commit follows. */
+       j = (first < COMMITS && INTACT(seg[first].is[first]) -> batch[seg[first].id[first]].follows : 0)
+#endif
+    :: first > my.written.offset -> j = NOBODY
+    :: else
+    fi;
+#endif
     scan(); findKnown();
+#ifdef TAIL
+    set = set | my.written.first;
+#endif
+    promised = (dropped && !syncs -> promised & safe : promised); dropped = false;
+    RULE(R6, flipped || (promised & ~set) == 0);
     if
     :: my.written.offset < my.head || my.written.offset > at || my.written.receipt != j ||
+#ifdef TAIL
+       first > start || (at > 0 && tip == 0) ||
+#endif
        (bad && b != lastBase) || at < known -> refuse()
     :: else ->
-       promised = (dropped && !syncs -> promised & safe : promised); dropped = false;
-       RULE(R6, flipped || (promised & ~set) == 0);
        RULE(R7, at >= told);
        RULE(R9, fenced);
        my.end = at; my.last = tip; my.base = lastBase; my.epoch = epochs + 1;
@@ -522,11 +661,7 @@ inline makeDurable() {
   if
   :: tail ->
      d_step {
-       my.failing = false; i = my.end;
-       do
-       :: i < COMMITS -> seg[my.base].is[i] = NONE; seg[my.base].id[i] = 0; i++
-       :: else -> break
-       od;
+       my.failing = false; wipe(my.base, my.end);
 #ifndef BREAK_RECOVERY_WRITES_NOTHING
        turn(my.base, my.end, LOST, DIRTY)
 #endif
@@ -550,12 +685,7 @@ inline startSegment() {
     contentsBelow(my.end); RULE(R7, solid); safe = safe | set
   };
   d_step {
-    seg[my.end].name = (seg[my.end].name == NO -> CACHED : seg[my.end].name);
-    i = my.end;
-    do
-    :: i < COMMITS -> seg[my.end].is[i] = NONE; seg[my.end].id[i] = 0; i++
-    :: else -> break
-    od;
+    seg[my.end].name = (NAMED(my.end) -> seg[my.end].name : CACHED); wipe(my.end, my.end);
     takeName(my.end)                            /* the holder is deposed */
   };
   d_step {
@@ -669,6 +799,27 @@ inline commit() {
   }
 }
 
+/* Goes on in another segment: all below its start is durable. */
+inline roll() {
+  my.end > my.base && batches < COMMITS;
+#ifndef BREAK_ROLL_BEFORE_SYNC
+  sync(my.end);
+#endif
+  d_step {
+#ifndef BREAK_ROLL_BEFORE_SYNC
+    my.durable == my.end &&
+#endif
+    !my.rewriting -> my.appending = true;
+    seg[my.end].name = (NAMED(my.end) -> seg[my.end].name : CACHED)
+  };
+  d_step {
+#ifndef BREAK_ROLLED_NAME_IS_LOST
+    syncDirectory();
+#endif
+    my.base = my.end; my.appending = false
+  }
+}
+
 proctype Writer(byte me) {
   byte claimed; byte mine; byte from; bool tail;
 end_refused:
@@ -680,6 +831,9 @@ end_locked:
 end_idle:
        do
        :: commit()
+#ifdef TAIL
+       :: roll()
+#endif
        od
      } unless {
        d_step { my.down -> claimed = 0; mine = 0; from = 0; tail = false };
@@ -720,7 +874,10 @@ inline losePower() {
     :: k <= COMMITS ->
        if
        :: seg[k].name == CACHED -> seg[k].name = SYNCED
-       :: seg[k].name == CACHED -> seg[k].name = NO
+       :: seg[k].name == CACHED || seg[k].name == GONE -> seg[k].name = NO
+#ifdef TAIL
+       :: seg[k].name == GONE -> seg[k].name = SYNCED
+#endif
        :: else
        fi;
        rest = false; n = COMMITS;
