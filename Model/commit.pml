@@ -678,21 +678,22 @@ inline makeDurable() {
   fi
 }
 
-/* Records the epoch and the recovery point, and starts a segment there: everything below is durable. */
+/* Records the epoch and the recovery point: everything below is durable. Starts a segment there, or goes on in a copy. */
 inline startSegment() {
   d_step {
     recorded = my.end; epochs = my.epoch; syncDirectory();
     contentsBelow(my.end); RULE(R7, solid); safe = safe | set
   };
-  d_step {
-    seg[my.end].name = (NAMED(my.end) -> seg[my.end].name : CACHED); wipe(my.end, my.end);
-    takeName(my.end)                            /* the holder is deposed */
-  };
+  /* Whoever holds that name goes on in a file without one. */
+  if
+  :: d_step { true -> seg[my.end].name = (NAMED(my.end) -> seg[my.end].name : CACHED); wipe(my.end, my.end); takeName(my.end) }
+  :: d_step { my.base < my.end -> wipe(my.base, my.end); takeName(my.base) }
+  fi;
   d_step {
 #ifndef BREAK_SEGMENT_NAME_IS_LOST
     syncDirectory();
 #endif
-    my.failing = false; my.base = my.end; my.durable = my.end; fenceBase = my.end; fenceEpoch = my.epoch
+    my.failing = false; my.base = (NAMED(my.end) -> my.end : my.base); my.durable = my.end; fenceBase = my.end; fenceEpoch = my.epoch
   }
 }
 
