@@ -7,16 +7,19 @@
  *   Writer          the thread of the transaction: StateStore.open (Opening), then StoreWriter.commit one after the other
  *   Applier         a thread of the Scheduler: Materializer.apply, then Head.write
  *   init            fate: SIGKILL, loss of power, a failing sync, a flipped bit, a removed lock file
+ *   raised, latch   writer-epoch: the word that is mapped, and the lock of the file (WriterEpoch)
  *   seg, batch      the file log (FileLog, LogDirectory): segments by their base offset, commit batches by number
  *   recorded        recovery-point-offset-checkpoint and the last start in leader-epoch-checkpoint
+ *   start           log-start-offset-checkpoint
  *   store[].…       FileLogWriter.State, WaitingCommits, the database, HEAD, sorted runs (SortedRuns)
  *
  * What is left out
  *   Keys and values. A table is the set of commits that it holds; each commit changes both tables and takes one offset.
- *   Bytes. A batch is whole or torn; a sync covers all of it. Indexes, deletion of the log, checkpoints, rebuilds.
+ *   Bytes. A batch is whole or torn; a sync covers all of it. Indexes, checkpoints and deletion below them, rebuilds.
  *   RocksDB. Table files are synced before the MANIFEST names them; a record of the MANIFEST is there as a whole or not.
- *   Segments that roll by size: a writer starts one at open and after a failed sync. `.interval`, which needs a clock.
- *   Files that are replaced (HEAD apart) and sorted runs that are written: one durable step each.
+ *   Sizes: with TAIL a writer may start a segment before each commit, else only at open and after a failed sync.
+ *   `.interval`, which needs a clock. A file writer-epoch that is removed.
+ *   Files that are replaced (HEAD and rewritten tails apart) and sorted runs that are written: one durable step each.
  *
  * A `d_step` or `atomic` is what a lock or a single call of the system makes one step. A crash may come between any two.
  */
@@ -58,16 +61,11 @@
 #endif
 
 /* What isn't granted while a store opens (see Proof.md), unless asked for. */
-#define SETTLED (lock == NOBODY || store[lock].open)
+#define SETTLED ((lock == NOBODY || store[lock].open) && (latch == NOBODY || store[latch].open))
 #ifdef GAP_DROP_WHILE_OPENING
 #define MAY_DROP true
 #else
 #define MAY_DROP SETTLED
-#endif
-#ifdef GAP_REMOVE_WHILE_OPENING
-#define MAY_REMOVE true
-#else
-#define MAY_REMOVE SETTLED
 #endif
 #ifdef GAP_FLIP_WHILE_OPENING
 #define MAY_FLIP true
@@ -109,6 +107,8 @@ byte start;                                     /* log-start-offset-checkpoint *
 
 #define NOBODY 255
 byte lock = NOBODY;                             /* who holds the file that is named writer.lock */
+byte latch = NOBODY;                            /* who has locked writer-epoch, to recover or to change names */
+byte raised;                                    /* the epoch that is mapped: in memory of the system */
 
 typedef Database { byte first; byte second; byte offset; byte receipt };   /* two tables, and the row of `offsets` */
 
@@ -122,7 +122,6 @@ typedef Store {
   /* In memory. */
   bool down;                                    /* has died, or closed itself after a failure */
   bool open; bool busy;
-  bool linked;                                  /* its lock file still has its name */
   byte epoch; byte base; byte end; byte durable; byte last;
   bool nameless;                                /* the segment's name is that of another file */
   bool failing;                                 /* another's sync of the file that it recovers has failed */
@@ -141,6 +140,7 @@ byte told;           /* where a bit flipped: the offset below which files tell t
 bool flipped;
 bool lost;           /* a sync has failed, and what it should have written is in memory */
 bool dropped;        /* … and isn't any more: only what is safe is promised then */
+byte excused;        /* commits under `.os` that a recovery didn't find after that */
 byte owner = NOBODY; /* who recovered the log last */
 byte late;           /* commits that whoever recovered the log didn't find: too late, or gone before */
 byte fenceBase; byte fenceEpoch;                /* the start of the last writer that opened */
@@ -181,8 +181,8 @@ inline segmentOf(where) {
   skip
 }
 
-/* set = the commits below an offset, also those that were deleted; id = the last of them; solid = the others all survive a
-   loss of power. */
+/* set = the commits below an offset, also deleted ones; id = the last of them; solid = those that are in the log all
+   survive a loss of power. */
 inline contentsBelow(limit) {
   findFirst(); set = 0; solid = true; id = 0; i = 0;
   do
@@ -200,8 +200,8 @@ inline contentsBelow(limit) {
 }
 
 /* Follows the log; what is below the recovery point is there, but isn't checked. at = its end, tip = the last commit,
-   b = the segment there, bad = there is something else behind it, set = its commits, fenced = none is of a writer that was
-   deposed before. The first commit tells which one was before it. */
+   b = the segment there, bad = there is something else behind it, set = its commits, fenced = none is of a writer that
+   was deposed before. The first commit tells which one was before it. */
 inline scan() {
   findFirst();
   at = first; tip = 0; tipEpoch = 0; carried = 0; set = 0; bad = false; fenced = true; b = first;
@@ -276,7 +276,7 @@ inline turn(base_, limit, former, latter) {
   skip
 }
 
-/* A segment has nothing from an offset on. */
+/* A segment has nothing from an offset on. (It uses j, so that callers may use i.) */
 inline wipe(base_, from_) {
   j = from_;
   do
@@ -311,11 +311,19 @@ inline die(who) {
   :: else
   fi;
 #endif
-  store[who].down = true; store[who].open = false; store[who].linked = false;
+  if
+  :: latch == who -> latch = NOBODY
+  :: else
+  fi;
+  store[who].down = true; store[who].open = false;
   store[who].epoch = 0; store[who].base = 0; store[who].end = 0; store[who].durable = 0; store[who].last = 0;
-  store[who].nameless = false; store[who].failing = false; store[who].appending = false; store[who].syncing = false; store[who].rewriting = false;
+  store[who].nameless = false; store[who].failing = false;
+  store[who].appending = false; store[who].syncing = false; store[who].rewriting = false;
   store[who].growing = 0; store[who].applying = 0; store[who].committed = 0
 }
+
+/* WriterEpoch.check: nobody else has taken the log over. */
+#define CURRENT (my.epoch == raised)
 
 /* ---- Syncing the log (FileLogWriter+Sync) ---- */
 
@@ -359,12 +367,8 @@ inline sync(target) {
         /* Looked at afterwards: what a deposed writer made durable doesn't count. */
         d_step {
           if
-#ifdef BREAK_DEPOSED_GOES_ON
-          :: true -> tellDurable(claimed); my.syncing = false
-#else
-          :: my.linked -> tellDurable(claimed); my.syncing = false
+          :: CURRENT -> tellDurable(claimed); my.syncing = false
           :: else -> die(me)
-#endif
           fi;
           claimed = 0
         }
@@ -389,14 +393,21 @@ inline takeName(base_) {
   skip
 }
 
+inline unlatch() {
+  if
+  :: latch == me -> latch = NOBODY
+  :: else
+  fi
+}
+
 /* What a failed sync should have written goes to a segment of its own, and counts once its name is durable, too. */
 inline rewriteTail() {
   d_step { !my.appending -> my.rewriting = true; claimed = 0 }
-  /* The tail is read back, and written to a file that is synced; the lock is looked at; the file takes its name. */
+  /* The tail is read back, and written to a file that is synced. It takes the name while nobody can take the log over. */
   if
   :: d_step { true -> die(me) }                 /* any of that fails: the commits are `commitUnknown` */
   :: d_step {
-       my.linked && !my.nameless -> solid = true; i = my.durable;
+       !my.nameless -> solid = true; i = my.durable;
        do
        :: i < my.end -> solid = solid && INTACT(seg[my.base].is[i]); i++
        :: else -> break
@@ -405,18 +416,36 @@ inline rewriteTail() {
        :: !solid -> die(me)
        :: else
        fi
-#ifdef GAP_PAUSE_BEFORE_RENAME
      };
+#ifdef BREAK_RENAME_AFTER_A_LOOK
      d_step {
+       true ->
+       if
+       :: CURRENT
+       :: else -> die(me)
+       fi
+     };
+#endif
+     d_step {
+#if defined BREAK_RENAME_THOUGH_DEPOSED || defined BREAK_RENAME_AFTER_A_LOOK
+       true ->
+#else
+       !CURRENT || latch == NOBODY ->
+       if
+       :: CURRENT -> latch = me
+       :: else -> die(me)
+       fi;
 #endif
        if
        :: my.down
-       :: !my.down && my.durable == my.base && !my.nameless -> turn(my.base, my.end, LOST, DIRTY)   /* until its name is durable */
-       :: !my.down && (my.durable > my.base || my.nameless) ->
+       :: !my.down ->
+          /* A file that takes the place of another counts once the name is durable. */
+          solid = my.durable > my.base || my.nameless;
           seg[my.durable].name = (NAMED(my.durable) -> seg[my.durable].name : CACHED); takeName(my.durable);
           i = my.end; id = my.last;
           do
-          :: i > my.durable -> i--; seg[my.durable].id[i] = id; seg[my.durable].is[i] = DURABLE; id = batch[id].follows
+          :: i > my.durable ->
+             i--; seg[my.durable].id[i] = id; seg[my.durable].is[i] = (solid -> DURABLE : DIRTY); id = batch[id].follows
           :: else -> break
           od
        fi
@@ -426,7 +455,7 @@ inline rewriteTail() {
 #ifndef BREAK_REWRITTEN_NAME_IS_LOST
      syncDirectory(); turn(my.durable, my.end, DIRTY, DURABLE);
 #endif
-     my.base = my.durable; tellDurable(my.end); my.rewriting = false; my.syncing = false
+     my.base = my.durable; tellDurable(my.end); my.rewriting = false; my.syncing = false; unlatch()
   }
 }
 
@@ -493,8 +522,8 @@ inline writeHead(offset_) {
 #define FORGET_DELETION skip
 #endif
 
-/* FileLog.deleteCommits: segments that lie below what is stored and below what is durable, one after the other. At the start
-   of the next one, its first commit tells the receipt of the one before: so that must be durable. */
+/* FileLog.deleteCommits: segments that lie below what is stored and below what is durable, one after the other. The first
+   commit of the segment that stays tells the receipt of the commit before it: so that must be durable. */
 inline deleteBelow(offset_) {
   d_step {
     findFirst(); doomed = first; below = 0; i = 1; j = first;
@@ -606,13 +635,25 @@ inline refuse() {
 /* The stores are alike, so the first to open may as well be store 0. */
 #define IN_TURN (me == 0 || epochs > 0)
 
-/* Takes the lock, checks what is there against each other, and finds the end of the log. */
-inline check() {
-#ifdef BREAK_LOCK
-  d_step { IN_TURN -> lock = me; my.linked = true };
+#ifdef BREAK_RECOVER_TOGETHER
+#define UNLATCHED true
 #else
-  d_step { lock == NOBODY && IN_TURN -> lock = me; my.linked = true };
+#define UNLATCHED (latch == NOBODY)
 #endif
+
+/* No former writer acknowledges anything from here on. */
+inline raise() {
+  my.epoch = (raised > epochs -> raised : epochs) + 1; raised = my.epoch
+}
+
+/* Takes the lock and raises the epoch, checks what is there against each other, and finds the end of the log. */
+inline check() {
+  d_step {
+    lock == NOBODY && UNLATCHED && IN_TURN -> lock = me; latch = me;
+#ifndef BREAK_RAISE_LATE
+    raise()
+#endif
+  };
   d_step {
     if
     :: my.written.offset > 0 ->
@@ -638,7 +679,11 @@ inline check() {
 #ifdef TAIL
     set = set | my.written.first;
 #endif
-    promised = (dropped && !syncs -> promised & safe : promised); dropped = false;
+    promised = (dropped && !syncs -> promised & safe : promised);
+#if STORES > 1
+    excused = (dropped && !syncs -> excused | (((1 << (batches + 1)) - 2) & ~set) : excused);
+#endif
+    dropped = false;
     RULE(R6, flipped || (promised & ~set) == 0);
     if
     :: my.written.offset < my.head || my.written.offset > at || my.written.receipt != j ||
@@ -649,11 +694,14 @@ inline check() {
     :: else ->
        RULE(R7, at >= told);
        RULE(R9, fenced);
-       my.end = at; my.last = tip; my.base = lastBase; my.epoch = epochs + 1;
+       my.end = at; my.last = tip; my.base = lastBase;
        tail = bad || at > known;
        owner = me; late = ((1 << (batches + 1)) - 2) & ~set
     fi
-  }
+  };
+#ifdef BREAK_RAISE_LATE
+  d_step { true -> raise() }
+#endif
 }
 
 /* Cuts the log behind its last intact batch, writes the rest again, and syncs it. */
@@ -678,7 +726,7 @@ inline makeDurable() {
   fi
 }
 
-/* Records the epoch and the recovery point: everything below is durable. Starts a segment there, or goes on in a copy. */
+/* Records the epoch and the recovery point: everything below is durable. Starts a segment, or goes on in a copy. */
 inline startSegment() {
   d_step {
     recorded = my.end; epochs = my.epoch; syncDirectory();
@@ -686,14 +734,18 @@ inline startSegment() {
   };
   /* Whoever holds that name goes on in a file without one. */
   if
-  :: d_step { true -> seg[my.end].name = (NAMED(my.end) -> seg[my.end].name : CACHED); wipe(my.end, my.end); takeName(my.end) }
+  :: d_step {
+       true -> seg[my.end].name = (NAMED(my.end) -> seg[my.end].name : CACHED); wipe(my.end, my.end);
+       takeName(my.end)
+     }
   :: d_step { my.base < my.end -> wipe(my.base, my.end); takeName(my.base) }
   fi;
   d_step {
 #ifndef BREAK_SEGMENT_NAME_IS_LOST
     syncDirectory();
 #endif
-    my.failing = false; my.base = (NAMED(my.end) -> my.end : my.base); my.durable = my.end; fenceBase = my.end; fenceEpoch = my.epoch
+    my.failing = false; my.base = (NAMED(my.end) -> my.end : my.base); my.durable = my.end;
+    fenceBase = my.end; fenceEpoch = my.epoch; unlatch()
   }
 }
 
@@ -763,6 +815,16 @@ inline restore() {
 /* ---- Committing (StoreWriter.commit, FileLogWriter.append) ---- */
 
 inline commit() {
+#ifdef BREAK_LOOK_FIRST
+  d_step {
+    batches < COMMITS ->
+    if
+    :: CURRENT
+    :: else -> die(me)
+    fi
+  };
+end_looked:
+#endif
   d_step {
     batches < COMMITS && !my.rewriting ->
     batches++; mine = batches; my.appending = true;
@@ -783,8 +845,17 @@ inline commit() {
     :: !my.nameless -> seg[my.base].id[my.end] = mine; seg[my.base].is[my.end] = DIRTY
     :: else
     fi;
-    late = (owner != me -> late | BIT(mine) : late);
-    my.end++; my.last = mine; my.appending = false
+    late = (owner != me -> late | BIT(mine) : late)
+  };
+  d_step {
+    if
+#if defined BREAK_LOOK_FIRST || defined BREAK_NO_LOOK
+    :: true -> my.end++; my.last = mine; my.appending = false
+#else
+    :: CURRENT -> my.end++; my.last = mine; my.appending = false
+    :: else -> die(me)                          /* fenced */
+#endif
+    fi
   };
 #ifndef BREAK_ACKNOWLEDGE_BEFORE_SYNC
   if
@@ -795,7 +866,7 @@ inline commit() {
   /* It joins the run that grows, readers are told, and the commit returns. */
   d_step {
     my.growing = my.growing | BIT(mine); my.committed = my.end; checkView();
-    RULE(R9, !syncs || (late & BIT(mine)) == 0);
+    RULE(R9, (late & BIT(mine)) == 0 || (!syncs && (excused & BIT(mine)) > 0));
     promised = promised | (BIT(mine) & ~late); mine = 0
   }
 }
@@ -810,14 +881,17 @@ inline roll() {
 #ifndef BREAK_ROLL_BEFORE_SYNC
     my.durable == my.end &&
 #endif
-    !my.rewriting -> my.appending = true;
-    seg[my.end].name = (NAMED(my.end) -> seg[my.end].name : CACHED)
+    !my.rewriting && UNLATCHED -> my.appending = true;
+    if
+    :: CURRENT -> latch = me; seg[my.end].name = (NAMED(my.end) -> seg[my.end].name : CACHED)
+    :: else -> die(me)
+    fi
   };
   d_step {
 #ifndef BREAK_ROLLED_NAME_IS_LOST
     syncDirectory();
 #endif
-    my.base = my.end; my.appending = false
+    my.base = my.end; my.appending = false; unlatch()
   }
 }
 
@@ -898,7 +972,7 @@ inline losePower() {
        k++
     :: else -> break
     od;
-    promised = (syncs -> promised : promised & safe);
+    promised = (syncs -> promised : promised & safe); raised = epochs;
     k = 0; n = 0; rest = false; lost = false; dropped = false
   }
 }
@@ -956,8 +1030,7 @@ init {
 #endif
 #if REMOVALS
   :: d_step {
-       removals > 0 && lock != NOBODY && MAY_REMOVE ->
-       removals--; store[lock].linked = false; lock = NOBODY
+       removals > 0 && lock != NOBODY -> removals--; lock = NOBODY
      }
 #endif
   :: timeout -> break
