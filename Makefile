@@ -6,7 +6,7 @@
 #               writer; IMAGES=100000, or without end IMAGES=
 # make torture-kills KILLS=1000   real kills of a bank with all kinds of work under way: 3 to 7 minutes; SEED, DIRECTORY too
 # make mutants  breaks each rule of the page Guarantees on purpose, in a copy, and sees whether its test fails: 15 to 20 minutes
-# make model    checks a model of the commit protocol with spin, and that it refutes protocols with a fault: 2 minutes
+# make model    checks a model of the commit protocol with spin, and that it refutes protocols with a fault: 4 minutes
 # make fuzz     bytes that may come from anywhere, with libFuzzer: SECONDS=60 a target, two at a time (Fuzz/)
 # make tsan     all tests under the thread sanitizer; FILTER=RuleR1Tests runs some
 # make tsan-readers  a part of it for each change: readers beside a writer

@@ -7,16 +7,19 @@
  *   Writer          the thread of the transaction: StateStore.open (Opening), then StoreWriter.commit one after the other
  *   Applier         a thread of the Scheduler: Materializer.apply, then Head.write
  *   init            fate: SIGKILL, loss of power, a failing sync, a flipped bit, a removed lock file
+ *   raised, latch   writer-epoch: the word that is mapped, and the lock of the file (WriterEpoch)
  *   seg, batch      the file log (FileLog, LogDirectory): segments by their base offset, commit batches by number
  *   recorded        recovery-point-offset-checkpoint and the last start in leader-epoch-checkpoint
+ *   start           log-start-offset-checkpoint
  *   store[].…       FileLogWriter.State, WaitingCommits, the database, HEAD, sorted runs (SortedRuns)
  *
  * What is left out
  *   Keys and values. A table is the set of commits that it holds; each commit changes both tables and takes one offset.
- *   Bytes. A batch is whole or torn; a sync covers all of it. Indexes, deletion of the log, checkpoints, rebuilds.
+ *   Bytes. A batch is whole or torn; a sync covers all of it. Indexes, checkpoints and deletion below them, rebuilds.
  *   RocksDB. Table files are synced before the MANIFEST names them; a record of the MANIFEST is there as a whole or not.
- *   Segments that roll by size: a writer starts one at open and after a failed sync. `.interval`, which needs a clock.
- *   Files that are replaced (HEAD apart) and sorted runs that are written: one durable step each.
+ *   Sizes: with TAIL a writer may start a segment before each commit, else only at open and after a failed sync.
+ *   `.interval`, which needs a clock. A file writer-epoch that is removed.
+ *   Files that are replaced (HEAD and rewritten tails apart) and sorted runs that are written: one durable step each.
  *
  * A `d_step` or `atomic` is what a lock or a single call of the system makes one step. A crash may come between any two.
  */
@@ -39,6 +42,7 @@
 #ifndef REMOVALS
 #define REMOVALS 0  /* times that somebody removes the lock file: its holder is deposed */
 #endif
+/* With TAIL, the log is the store's tail log: segments roll, and those below the stored offset are deleted. */
 
 /* A rule is told by the first number of the assertion that pan prints. With ONLY, the others aren't looked at. */
 #define R1 1
@@ -48,6 +52,7 @@
 #define R6 6
 #define R7 7
 #define R9 9
+#define R13 13
 #define ENDS 10     /* once crashes stop, every store opens */
 #ifdef ONLY
 #define RULE(rule, holds) assert(rule && (rule != ONLY || (holds)))
@@ -56,16 +61,11 @@
 #endif
 
 /* What isn't granted while a store opens (see Proof.md), unless asked for. */
-#define SETTLED (lock == NOBODY || store[lock].open)
+#define SETTLED ((lock == NOBODY || store[lock].open) && (latch == NOBODY || store[latch].open))
 #ifdef GAP_DROP_WHILE_OPENING
 #define MAY_DROP true
 #else
 #define MAY_DROP SETTLED
-#endif
-#ifdef GAP_REMOVE_WHILE_OPENING
-#define MAY_REMOVE true
-#else
-#define MAY_REMOVE SETTLED
 #endif
 #ifdef GAP_FLIP_WHILE_OPENING
 #define MAY_FLIP true
@@ -88,6 +88,8 @@
 #define NO      0
 #define CACHED  1   /* until the directory is synced, a loss of power may take it */
 #define SYNCED  2
+#define GONE    3   /* removed: until the directory is synced, a loss of power may bring it back */
+#define NAMED(base_) (seg[base_].name == CACHED || seg[base_].name == SYNCED)
 
 typedef Segment { byte name; byte id[COMMITS]; byte is[COMMITS] };
 Segment seg[COMMITS + 1];                       /* by base offset: that is their name */
@@ -99,9 +101,14 @@ byte batches;                                   /* so many were made */
 
 byte recorded;
 byte epochs;                                    /* the last epoch that is recorded */
+#ifdef TAIL
+byte start;                                     /* log-start-offset-checkpoint */
+#endif
 
 #define NOBODY 255
 byte lock = NOBODY;                             /* who holds the file that is named writer.lock */
+byte latch = NOBODY;                            /* who has locked writer-epoch, to recover or to change names */
+byte raised;                                    /* the epoch that is mapped: in memory of the system */
 
 typedef Database { byte first; byte second; byte offset; byte receipt };   /* two tables, and the row of `offsets` */
 
@@ -115,7 +122,6 @@ typedef Store {
   /* In memory. */
   bool down;                                    /* has died, or closed itself after a failure */
   bool open; bool busy;
-  bool linked;                                  /* its lock file still has its name */
   byte epoch; byte base; byte end; byte durable; byte last;
   bool nameless;                                /* the segment's name is that of another file */
   bool failing;                                 /* another's sync of the file that it recovers has failed */
@@ -134,38 +140,58 @@ byte told;           /* where a bit flipped: the offset below which files tell t
 bool flipped;
 bool lost;           /* a sync has failed, and what it should have written is in memory */
 bool dropped;        /* … and isn't any more: only what is safe is promised then */
+byte excused;        /* commits under `.os` that a recovery didn't find after that */
 byte owner = NOBODY; /* who recovered the log last */
 byte late;           /* commits that whoever recovered the log didn't find: too late, or gone before */
 byte fenceBase; byte fenceEpoch;                /* the start of the last writer that opened */
 byte reached[STORES];                           /* how far a store has come that nothing may take back */
+#ifdef TAIL
+byte gone[COMMITS];                             /* the commits that were deleted, by offset */
+#endif
 byte crashes = CRASHES; byte failures = FAILURES; byte flips = FLIPS; byte removals = REMOVALS;
 
 /* Scratch of steps that nothing interrupts. */
 hidden byte i; hidden byte j; hidden byte at; hidden byte b; hidden byte id; hidden byte tip; hidden byte tipEpoch;
 hidden byte carried; hidden byte known; hidden byte lastBase; hidden byte set; hidden byte count;
-hidden byte bad; hidden byte solid; hidden byte fenced;
+hidden byte bad; hidden byte solid; hidden byte fenced; hidden byte first;
 
 #define BIT(id) (1 << (id))
 
 /* ---- Reading the log (LogCursor, FileLog+Recover) ---- */
 
+/* first = the start of the log: its lowest segment. */
+inline findFirst() {
+  first = 0;
+#ifdef TAIL
+  do
+  :: first < COMMITS && !NAMED(first) -> first++
+  :: else -> break
+  od;
+  first = (NAMED(first) -> first : 0)
+#endif
+}
+
 /* b = the segment that an offset is read from: the last that starts at or below it. */
 inline segmentOf(where) {
   b = where;
   do
-  :: b > 0 && seg[b].name == NO -> b--
+  :: b > 0 && !NAMED(b) -> b--
   :: else -> break
   od;
   skip
 }
 
-/* set = the commits below an offset; solid = they all survive a loss of power. */
+/* set = the commits below an offset, also deleted ones; id = the last of them; solid = those that are in the log all
+   survive a loss of power. */
 inline contentsBelow(limit) {
-  set = 0; solid = true; i = 0;
+  findFirst(); set = 0; solid = true; id = 0; i = 0;
   do
-  :: i < limit ->
+#ifdef TAIL
+  :: i < limit && i < first -> id = gone[i]; set = set | BIT(id); i++
+#endif
+  :: i < limit && i >= first ->
      segmentOf(i);
-     set = set | BIT(seg[b].id[i]);
+     id = seg[b].id[i]; set = set | BIT(id);
      solid = solid && seg[b].name == SYNCED && seg[b].is[i] >= DURABLE;
      i++
   :: else -> break
@@ -173,10 +199,18 @@ inline contentsBelow(limit) {
   skip
 }
 
-/* Follows the log; what is below the recovery point isn't checked. at = its end, b = the segment there, bad = there is
-   something else behind it, set = its commits, fenced = none is of a writer that was deposed before. */
+/* Follows the log; what is below the recovery point is there, but isn't checked. at = its end, tip = the last commit,
+   b = the segment there, bad = there is something else behind it, set = its commits, fenced = none is of a writer that
+   was deposed before. The first commit tells which one was before it. */
 inline scan() {
-  at = 0; tip = 0; tipEpoch = 0; carried = 0; set = 0; bad = false; fenced = true; b = 0;
+  findFirst();
+  at = first; tip = 0; tipEpoch = 0; carried = 0; set = 0; bad = false; fenced = true; b = first;
+#ifdef TAIL
+  if
+  :: first > 0 && first < COMMITS && INTACT(seg[first].is[first]) -> tip = batch[seg[first].id[first]].follows
+  :: else
+  fi;
+#endif
   do
   :: at == COMMITS -> break
   :: else ->
@@ -190,7 +224,7 @@ inline scan() {
 #endif
      id = seg[b].id[at];
      if
-     :: at >= recorded && seg[b].is[at] == NONE -> break
+     :: seg[b].is[at] == NONE -> break
      :: at >= recorded && (!INTACT(seg[b].is[at]) || batch[id].follows != tip || batch[id].epoch < tipEpoch) ->
         bad = true; break
      :: else ->
@@ -206,7 +240,7 @@ inline scan() {
 inline findKnown() {
   lastBase = COMMITS;
   do
-  :: lastBase > 0 && seg[lastBase].name == NO -> lastBase--
+  :: lastBase > 0 && !NAMED(lastBase) -> lastBase--
   :: else -> break
   od;
   known = (recorded > lastBase -> recorded : lastBase);
@@ -242,12 +276,25 @@ inline turn(base_, limit, former, latter) {
   skip
 }
 
+/* A segment has nothing from an offset on. (It uses j, so that callers may use i.) */
+inline wipe(base_, from_) {
+  j = from_;
+  do
+  :: j < COMMITS -> seg[base_].is[j] = NONE; seg[base_].id[j] = 0; j++
+  :: else -> break
+  od;
+  skip
+}
+
 inline syncDirectory() {
   i = 0;
   do
   :: i <= COMMITS ->
      if
      :: seg[i].name == CACHED -> seg[i].name = SYNCED
+#ifdef TAIL
+     :: seg[i].name == GONE -> seg[i].name = NO; wipe(i, i)
+#endif
      :: else
      fi;
      i++
@@ -264,11 +311,19 @@ inline die(who) {
   :: else
   fi;
 #endif
-  store[who].down = true; store[who].open = false; store[who].linked = false;
+  if
+  :: latch == who -> latch = NOBODY
+  :: else
+  fi;
+  store[who].down = true; store[who].open = false;
   store[who].epoch = 0; store[who].base = 0; store[who].end = 0; store[who].durable = 0; store[who].last = 0;
-  store[who].nameless = false; store[who].failing = false; store[who].appending = false; store[who].syncing = false; store[who].rewriting = false;
+  store[who].nameless = false; store[who].failing = false;
+  store[who].appending = false; store[who].syncing = false; store[who].rewriting = false;
   store[who].growing = 0; store[who].applying = 0; store[who].committed = 0
 }
+
+/* WriterEpoch.check: nobody else has taken the log over. */
+#define CURRENT (my.epoch == raised)
 
 /* ---- Syncing the log (FileLogWriter+Sync) ---- */
 
@@ -312,12 +367,8 @@ inline sync(target) {
         /* Looked at afterwards: what a deposed writer made durable doesn't count. */
         d_step {
           if
-#ifdef BREAK_DEPOSED_GOES_ON
-          :: true -> tellDurable(claimed); my.syncing = false
-#else
-          :: my.linked -> tellDurable(claimed); my.syncing = false
+          :: CURRENT -> tellDurable(claimed); my.syncing = false
           :: else -> die(me)
-#endif
           fi;
           claimed = 0
         }
@@ -342,14 +393,21 @@ inline takeName(base_) {
   skip
 }
 
+inline unlatch() {
+  if
+  :: latch == me -> latch = NOBODY
+  :: else
+  fi
+}
+
 /* What a failed sync should have written goes to a segment of its own, and counts once its name is durable, too. */
 inline rewriteTail() {
   d_step { !my.appending -> my.rewriting = true; claimed = 0 }
-  /* The tail is read back, and written to a file that is synced; the lock is looked at; the file takes its name. */
+  /* The tail is read back, and written to a file that is synced. It takes the name while nobody can take the log over. */
   if
   :: d_step { true -> die(me) }                 /* any of that fails: the commits are `commitUnknown` */
   :: d_step {
-       my.linked && !my.nameless -> solid = true; i = my.durable;
+       !my.nameless -> solid = true; i = my.durable;
        do
        :: i < my.end -> solid = solid && INTACT(seg[my.base].is[i]); i++
        :: else -> break
@@ -358,18 +416,36 @@ inline rewriteTail() {
        :: !solid -> die(me)
        :: else
        fi
-#ifdef GAP_PAUSE_BEFORE_RENAME
      };
+#ifdef BREAK_RENAME_AFTER_A_LOOK
      d_step {
+       true ->
+       if
+       :: CURRENT
+       :: else -> die(me)
+       fi
+     };
+#endif
+     d_step {
+#if defined BREAK_RENAME_THOUGH_DEPOSED || defined BREAK_RENAME_AFTER_A_LOOK
+       true ->
+#else
+       !CURRENT || latch == NOBODY ->
+       if
+       :: CURRENT -> latch = me
+       :: else -> die(me)
+       fi;
 #endif
        if
        :: my.down
-       :: !my.down && my.durable == my.base && !my.nameless -> turn(my.base, my.end, LOST, DIRTY)   /* until its name is durable */
-       :: !my.down && (my.durable > my.base || my.nameless) ->
-          seg[my.durable].name = (seg[my.durable].name == NO -> CACHED : seg[my.durable].name); takeName(my.durable);
+       :: !my.down ->
+          /* A file that takes the place of another counts once the name is durable. */
+          solid = my.durable > my.base || my.nameless;
+          seg[my.durable].name = (NAMED(my.durable) -> seg[my.durable].name : CACHED); takeName(my.durable);
           i = my.end; id = my.last;
           do
-          :: i > my.durable -> i--; seg[my.durable].id[i] = id; seg[my.durable].is[i] = DURABLE; id = batch[id].follows
+          :: i > my.durable ->
+             i--; seg[my.durable].id[i] = id; seg[my.durable].is[i] = (solid -> DURABLE : DIRTY); id = batch[id].follows
           :: else -> break
           od
        fi
@@ -379,7 +455,7 @@ inline rewriteTail() {
 #ifndef BREAK_REWRITTEN_NAME_IS_LOST
      syncDirectory(); turn(my.durable, my.end, DIRTY, DURABLE);
 #endif
-     my.base = my.durable; tellDurable(my.end); my.rewriting = false; my.syncing = false
+     my.base = my.durable; tellDurable(my.end); my.rewriting = false; my.syncing = false; unlatch()
   }
 }
 
@@ -401,7 +477,7 @@ inline checkDisk() {
   countOf(my.written.second); RULE(R1, count == my.written.offset);
   contentsBelow(my.written.offset);
   RULE(R3, solid);
-  RULE(R4, my.written.first == set && my.written.second == set && my.written.receipt == seg[b].id[i - 1])
+  RULE(R4, my.written.first == set && my.written.second == set && my.written.receipt == id)
 }
 
 /* What readers see: runs over the database. */
@@ -440,9 +516,71 @@ inline writeHead(offset_) {
   fi
 }
 
+#ifdef TAIL
+#define FORGET_DELETION below = 0; doomed = 0
+#else
+#define FORGET_DELETION skip
+#endif
+
+/* FileLog.deleteCommits: segments that lie below what is stored and below what is durable, one after the other. The first
+   commit of the segment that stays tells the receipt of the commit before it: so that must be durable. */
+inline deleteBelow(offset_) {
+  d_step {
+    findFirst(); doomed = first; below = 0; i = 1; j = first;
+    do
+    :: i <= COMMITS ->
+       if
+#ifdef BREAK_DELETE_AT_THE_OFFSET
+       :: NAMED(i) && i > j && j <= offset_ && i < my.durable -> below = i
+#else
+#ifdef BREAK_DELETE_BELOW_WHAT_IS_NOT_DURABLE
+       :: NAMED(i) && i > j && i <= offset_ -> below = i
+#else
+       :: NAMED(i) && i > j && i <= offset_ && i < my.durable -> below = i
+#endif
+#endif
+       :: else
+       fi;
+       j = (NAMED(i) -> i : j); i++
+    :: else -> break
+    od;
+#ifndef BREAK_DELETE_BEFORE_THE_START_IS_RECORDED
+    if
+    :: doomed < below -> start = below; syncDirectory()
+    :: else
+    fi
+#endif
+  };
+  do
+  :: d_step {
+       doomed < below ->
+       seg[doomed].name = GONE; i = doomed;
+       do
+       :: i < COMMITS && (i == doomed || !NAMED(i)) ->
+          gone[i] = seg[doomed].id[i];
+          RULE(R13, (BIT(gone[i]) & ~my.synced.first) == 0);
+          i++
+       :: else -> break
+       od;
+       doomed = i
+     };
+#ifndef BREAK_DELETIONS_ARE_SYNCED_TOGETHER
+     d_step { true -> syncDirectory() }
+#endif
+  :: doomed >= below -> break
+  od;
+#ifdef BREAK_DELETE_BEFORE_THE_START_IS_RECORDED
+  start = (below > start -> below : start);
+#endif
+  atomic { FORGET_DELETION }
+}
+
 /* Maintenance: brings the runs into the database, and HEAD after it. */
 proctype Applier(byte me) {
   byte claimed; byte upTo; byte receipt;
+#ifdef TAIL
+  byte below; byte doomed;
+#endif
 end:
   do
   :: {
@@ -464,15 +602,25 @@ end:
 #ifdef BREAK_OFFSET_EARLY
        d_step { upTo = my.committed; receipt = (my.end == upTo -> my.last : batch[my.last].follows) };
 #endif
+#ifdef BREAK_DELETE_FIRST
+       deleteBelow(upTo);
+#endif
 #ifdef BREAK_OFFSET_LATE
        install(my.applying, upTo - 1, batch[receipt].follows);
 #else
        install(my.applying, upTo, receipt);
 #endif
        d_step { my.applying = 0; checkView() }  /* WaitingCommits.end */
+#ifdef TAIL
+#ifdef BREAK_DELETE_BELOW_THE_LAST_COMMIT
+       deleteBelow(my.committed);
+#else
+       deleteBelow(upTo);
+#endif
+#endif
        d_step { upTo = 0; receipt = 0; my.head = my.synced.offset };
        d_step { my.headSynced = my.head; my.busy = false }
-     } unless { d_step { my.down && my.busy -> my.busy = false; claimed = 0; upTo = 0; receipt = 0 } }
+     } unless { d_step { my.down && my.busy -> my.busy = false; claimed = 0; upTo = 0; receipt = 0; FORGET_DELETION } }
   od
 }
 
@@ -487,13 +635,25 @@ inline refuse() {
 /* The stores are alike, so the first to open may as well be store 0. */
 #define IN_TURN (me == 0 || epochs > 0)
 
-/* Takes the lock, checks what is there against each other, and finds the end of the log. */
-inline check() {
-#ifdef BREAK_LOCK
-  d_step { IN_TURN -> lock = me; my.linked = true };
+#ifdef BREAK_RECOVER_TOGETHER
+#define UNLATCHED true
 #else
-  d_step { lock == NOBODY && IN_TURN -> lock = me; my.linked = true };
+#define UNLATCHED (latch == NOBODY)
 #endif
+
+/* No former writer acknowledges anything from here on. */
+inline raise() {
+  my.epoch = (raised > epochs -> raised : epochs) + 1; raised = my.epoch
+}
+
+/* Takes the lock and raises the epoch, checks what is there against each other, and finds the end of the log. */
+inline check() {
+  d_step {
+    lock == NOBODY && UNLATCHED && IN_TURN -> lock = me; latch = me;
+#ifndef BREAK_RAISE_LATE
+    raise()
+#endif
+  };
   d_step {
     if
     :: my.written.offset > 0 ->
@@ -501,20 +661,47 @@ inline check() {
        j = (INTACT(seg[b].is[my.written.offset - 1]) -> seg[b].id[my.written.offset - 1] : 0)
     :: else -> j = 0
     fi;
+#ifdef TAIL
+    findFirst();
+    if
+    :: first > 0 && my.written.offset == first ->
+#ifdef BREAK_START_TELLS_NO_RECEIPT
+       j = 0
+#else
+       /* What the first commit follows. */
+       j = (first < COMMITS && INTACT(seg[first].is[first]) -> batch[seg[first].id[first]].follows : 0)
+#endif
+    :: first > my.written.offset -> j = NOBODY
+    :: else
+    fi;
+#endif
     scan(); findKnown();
+#ifdef TAIL
+    set = set | my.written.first;
+#endif
+    promised = (dropped && !syncs -> promised & safe : promised);
+#if STORES > 1
+    excused = (dropped && !syncs -> excused | (((1 << (batches + 1)) - 2) & ~set) : excused);
+#endif
+    dropped = false;
+    RULE(R6, flipped || (promised & ~set) == 0);
     if
     :: my.written.offset < my.head || my.written.offset > at || my.written.receipt != j ||
+#ifdef TAIL
+       first > start || (at > 0 && tip == 0) ||
+#endif
        (bad && b != lastBase) || at < known -> refuse()
     :: else ->
-       promised = (dropped && !syncs -> promised & safe : promised); dropped = false;
-       RULE(R6, flipped || (promised & ~set) == 0);
        RULE(R7, at >= told);
        RULE(R9, fenced);
-       my.end = at; my.last = tip; my.base = lastBase; my.epoch = epochs + 1;
+       my.end = at; my.last = tip; my.base = lastBase;
        tail = bad || at > known;
        owner = me; late = ((1 << (batches + 1)) - 2) & ~set
     fi
-  }
+  };
+#ifdef BREAK_RAISE_LATE
+  d_step { true -> raise() }
+#endif
 }
 
 /* Cuts the log behind its last intact batch, writes the rest again, and syncs it. */
@@ -522,11 +709,7 @@ inline makeDurable() {
   if
   :: tail ->
      d_step {
-       my.failing = false; i = my.end;
-       do
-       :: i < COMMITS -> seg[my.base].is[i] = NONE; seg[my.base].id[i] = 0; i++
-       :: else -> break
-       od;
+       my.failing = false; wipe(my.base, my.end);
 #ifndef BREAK_RECOVERY_WRITES_NOTHING
        turn(my.base, my.end, LOST, DIRTY)
 #endif
@@ -543,26 +726,26 @@ inline makeDurable() {
   fi
 }
 
-/* Records the epoch and the recovery point, and starts a segment there: everything below is durable. */
+/* Records the epoch and the recovery point: everything below is durable. Starts a segment, or goes on in a copy. */
 inline startSegment() {
   d_step {
     recorded = my.end; epochs = my.epoch; syncDirectory();
     contentsBelow(my.end); RULE(R7, solid); safe = safe | set
   };
-  d_step {
-    seg[my.end].name = (seg[my.end].name == NO -> CACHED : seg[my.end].name);
-    i = my.end;
-    do
-    :: i < COMMITS -> seg[my.end].is[i] = NONE; seg[my.end].id[i] = 0; i++
-    :: else -> break
-    od;
-    takeName(my.end)                            /* the holder is deposed */
-  };
+  /* Whoever holds that name goes on in a file without one. */
+  if
+  :: d_step {
+       true -> seg[my.end].name = (NAMED(my.end) -> seg[my.end].name : CACHED); wipe(my.end, my.end);
+       takeName(my.end)
+     }
+  :: d_step { my.base < my.end -> wipe(my.base, my.end); takeName(my.base) }
+  fi;
   d_step {
 #ifndef BREAK_SEGMENT_NAME_IS_LOST
     syncDirectory();
 #endif
-    my.failing = false; my.base = my.end; my.durable = my.end; fenceBase = my.end; fenceEpoch = my.epoch
+    my.failing = false; my.base = (NAMED(my.end) -> my.end : my.base); my.durable = my.end;
+    fenceBase = my.end; fenceEpoch = my.epoch; unlatch()
   }
 }
 
@@ -632,6 +815,16 @@ inline restore() {
 /* ---- Committing (StoreWriter.commit, FileLogWriter.append) ---- */
 
 inline commit() {
+#ifdef BREAK_LOOK_FIRST
+  d_step {
+    batches < COMMITS ->
+    if
+    :: CURRENT
+    :: else -> die(me)
+    fi
+  };
+end_looked:
+#endif
   d_step {
     batches < COMMITS && !my.rewriting ->
     batches++; mine = batches; my.appending = true;
@@ -652,8 +845,17 @@ inline commit() {
     :: !my.nameless -> seg[my.base].id[my.end] = mine; seg[my.base].is[my.end] = DIRTY
     :: else
     fi;
-    late = (owner != me -> late | BIT(mine) : late);
-    my.end++; my.last = mine; my.appending = false
+    late = (owner != me -> late | BIT(mine) : late)
+  };
+  d_step {
+    if
+#if defined BREAK_LOOK_FIRST || defined BREAK_NO_LOOK
+    :: true -> my.end++; my.last = mine; my.appending = false
+#else
+    :: CURRENT -> my.end++; my.last = mine; my.appending = false
+    :: else -> die(me)                          /* fenced */
+#endif
+    fi
   };
 #ifndef BREAK_ACKNOWLEDGE_BEFORE_SYNC
   if
@@ -664,8 +866,32 @@ inline commit() {
   /* It joins the run that grows, readers are told, and the commit returns. */
   d_step {
     my.growing = my.growing | BIT(mine); my.committed = my.end; checkView();
-    RULE(R9, !syncs || (late & BIT(mine)) == 0);
+    RULE(R9, (late & BIT(mine)) == 0 || (!syncs && (excused & BIT(mine)) > 0));
     promised = promised | (BIT(mine) & ~late); mine = 0
+  }
+}
+
+/* Goes on in another segment: all below its start is durable. */
+inline roll() {
+  my.end > my.base && batches < COMMITS;
+#ifndef BREAK_ROLL_BEFORE_SYNC
+  sync(my.end);
+#endif
+  d_step {
+#ifndef BREAK_ROLL_BEFORE_SYNC
+    my.durable == my.end &&
+#endif
+    !my.rewriting && UNLATCHED -> my.appending = true;
+    if
+    :: CURRENT -> latch = me; seg[my.end].name = (NAMED(my.end) -> seg[my.end].name : CACHED)
+    :: else -> die(me)
+    fi
+  };
+  d_step {
+#ifndef BREAK_ROLLED_NAME_IS_LOST
+    syncDirectory();
+#endif
+    my.base = my.end; my.appending = false; unlatch()
   }
 }
 
@@ -680,6 +906,9 @@ end_locked:
 end_idle:
        do
        :: commit()
+#ifdef TAIL
+       :: roll()
+#endif
        od
      } unless {
        d_step { my.down -> claimed = 0; mine = 0; from = 0; tail = false };
@@ -720,7 +949,10 @@ inline losePower() {
     :: k <= COMMITS ->
        if
        :: seg[k].name == CACHED -> seg[k].name = SYNCED
-       :: seg[k].name == CACHED -> seg[k].name = NO
+       :: seg[k].name == CACHED || seg[k].name == GONE -> seg[k].name = NO
+#ifdef TAIL
+       :: seg[k].name == GONE -> seg[k].name = SYNCED
+#endif
        :: else
        fi;
        rest = false; n = COMMITS;
@@ -740,7 +972,7 @@ inline losePower() {
        k++
     :: else -> break
     od;
-    promised = (syncs -> promised : promised & safe);
+    promised = (syncs -> promised : promised & safe); raised = epochs;
     k = 0; n = 0; rest = false; lost = false; dropped = false
   }
 }
@@ -798,8 +1030,7 @@ init {
 #endif
 #if REMOVALS
   :: d_step {
-       removals > 0 && lock != NOBODY && MAY_REMOVE ->
-       removals--; store[lock].linked = false; lock = NOBODY
+       removals > 0 && lock != NOBODY -> removals--; lock = NOBODY
      }
 #endif
   :: timeout -> break
