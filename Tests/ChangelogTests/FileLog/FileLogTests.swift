@@ -114,14 +114,17 @@ import TidemarkTesting
     try writer.close()
   }
 
-  // R9. Seen to fail with: `LogCursor.next` without `limit`; `checkOwnership` not asked.
-  @Test func whatADeposedWriterAppendsIsIgnored() throws {
+  // R9. The next writer goes on in a copy of the segment, or leaves it to the deposed one and starts another.
+  //
+  // Seen to fail with: `LogCursor.next` without `limit`; `checkOwnership` not asked.
+  @Test(arguments: [FileLogOptions(), FileLogOptions(segmentBytes: 1)])
+  func whatADeposedWriterAppendsIsIgnored(_ options: FileLogOptions) throws {
     for appendedBefore in [0, 3] {
       let scratch = Scratch()
       let deposed = try scratch.open().openWriter()
       try append(0..<appendedBefore, to: deposed)
       try scratch.remove(scratch.file("writer.lock"))
-      let log = try scratch.open()
+      let log = try scratch.open(options)
       let writer = try log.openWriter()
       #expect(writer.epoch == deposed.epoch + 1)
       _ = failure(.fenced) { try append(100..<104, to: deposed) }

@@ -6,8 +6,11 @@ import TidemarkTesting
 @Suite struct RecoveryTests {
   private let quick = Disk(syncs: false).storage
 
-  // R7. Seen to fail with: `makeDurable` without `truncate`.
-  @Test func aTornEndIsCutAndReportedAtEveryByte() throws {
+  // R7. The next writer goes on in a copy of the segment, or leaves it and starts another.
+  //
+  // Seen to fail with: `makeDurable` without `truncate`.
+  @Test(arguments: [FileLogOptions(), FileLogOptions(segmentBytes: 1)])
+  func aTornEndIsCutAndReportedAtEveryByte(_ options: FileLogOptions) throws {
     let scratch = Scratch()
     let writer = try scratch.open(.init(), quick).openWriter()
     let appended = try append(0..<6, to: writer)
@@ -17,7 +20,7 @@ import TidemarkTesting
     for count in whole..<bytes.count {
       let copy = try scratch.copy()
       try copy.write(Array(bytes[..<count]), to: copy.segment(0))
-      let log = try copy.open(.init(), quick)
+      let log = try copy.open(options, quick)
       #expect(try log.offsets().end == last.baseOffset)
       #expect(try readAll(log).count == 5)
       let recovered = try log.openWriter()
