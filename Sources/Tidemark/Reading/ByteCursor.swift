@@ -41,6 +41,11 @@ struct ByteCursor: ~Copyable {
   ///
   /// `lastKey` is the key of the row that this cursor gave out before, for a scan over a batch that may have changed.
   mutating func advance(behind lastKey: RawSpan = RawSpan()) throws(StoreError) -> Bool {
+    // Most often all rows are in the database.
+    if started, batches.isEmpty {
+      step()
+      return try hasRow()
+    }
     let isFirst = !hasGivenRow
     skippedCount = 0
     let hasRow = try findNext(behind: lastKey)

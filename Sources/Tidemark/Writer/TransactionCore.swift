@@ -104,7 +104,7 @@ final class TransactionCore: ReadSource, @unchecked Sendable {
   func put() throws(StoreError) {
     try willChange(adding: keyBuffer.count + valueBuffer.count)
     keyBuffer.withBytes { key in
-      if !layers.emptied.isEmpty { layers.emptied.willPut(key, in: tableID) }
+      if layers.knowsEmptiedRanges { layers.emptied.willPut(key, in: tableID) }
       valueBuffer.withBytes { value in layers.change { $0.put(key, value, in: tableID) } }
     }
   }

@@ -23,6 +23,13 @@ final class TransactionLayers: @unchecked Sendable {
   @safe @exclusivity(unchecked) private var waitingTurn = 0
   /// Where the transaction sees no row; its thread's alone.
   let emptied = EmptiedRanges()
+  /// Whether there is such a range.
+  var knowsEmptiedRanges: Bool {
+    // Not counted as a reference, as each put asks: nobody replaces it.
+    @inline(__always) get {
+      unsafe !Unmanaged.passUnretained(emptied)._withUnsafeGuaranteedRef { $0.isEmpty }
+    }
+  }
   /// Whether there is a transaction.
   @safe @exclusivity(unchecked) private var isInUse = false
   /// Counts replacements of all changes at once: by a commit, an abort, a rollback.
