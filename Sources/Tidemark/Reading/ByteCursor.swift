@@ -8,27 +8,23 @@ struct ByteCursor: ~Copyable {
   private var batches: BatchMerge
   /// Kept, so that their memory counts for as long as there is the cursor.
   private var runs: [Run]
-  private let table: TableID
   private var range: KeyRange
   private let order: ScanOrder
   private var started = false
   private var hasGivenRow = false
   /// The row's entry, if it comes from a batch.
   private var entry: BatchEntry?
-  /// What a transaction knows to be empty.
-  private let emptied: EmptiedRanges?
-  /// Whether the scan began behind that.
-  private var isNarrowed = false
+  // An object, as it keeps the cursor small: some of its bytes are copied at each step.
+  private let skips: SkippedDeletes
   /// How many deleted keys of batches the last step went over.
-  private(set) var skippedCount = 0
+  var skippedCount: Int { skips.count }
 
   /// The rows of a table that a database has, and over them runs, the latest first, and over those `changes`.
   init(
     _ iterator: consuming RocksDB.Iterator, over runs: [Run], _ table: TableID, changes: IndexedBatch? = nil,
     emptied: EmptiedRanges? = nil, range: KeyRange, order: ScanOrder
   ) {
-    self.table = table
-    self.emptied = emptied
+    skips = SkippedDeletes(table, emptied)
     self.iterator = iterator
     self.runs = runs
     let batches = (changes.map { [$0] } ?? []) + runs.map { $0.changes }
@@ -47,10 +43,11 @@ struct ByteCursor: ~Copyable {
       return try hasRow()
     }
     let isFirst = !hasGivenRow
-    skippedCount = 0
+    skips.count = 0
     let hasRow = try findNext(behind: lastKey)
-    guard let emptied, skippedCount >= EmptiedRanges.leastDeletes || (isFirst && isNarrowed) else { return hasRow }
-    emptied.add(steppedOver(from: isFirst ? nil : lastKey.array, to: hasRow ? key.array : nil), of: table)
+    if skips.isWorthRemembering(isFirst: isFirst) {
+      skips.remember(steppedOver(from: isFirst ? nil : lastKey.array, to: hasRow ? key.array : nil))
+    }
     return hasRow
   }
 
@@ -64,10 +61,9 @@ struct ByteCursor: ~Copyable {
 
   private mutating func findNext(behind lastKey: RawSpan) throws(StoreError) -> Bool {
     if !started {
-      if let narrowed = emptied?.narrowed(range, of: table, order) {
+      if let narrowed = skips.narrowed(range, order) {
         range = narrowed
         batches.narrow(to: narrowed)
-        isNarrowed = true
       }
       seek()
       started = true
@@ -97,7 +93,7 @@ struct ByteCursor: ~Copyable {
       }
       batches.step()
       if next.state == .deleted {
-        skippedCount += 1
+        skips.count += 1
         continue
       }
       entry = next

@@ -73,3 +73,37 @@ final class EmptiedRanges {
   private func precedes(_ key: [UInt8], end: [UInt8]?) -> Bool { end.map { precedes(key, $0) } ?? true }
   private func precedes(end: [UInt8]?, _ key: [UInt8]) -> Bool { end.map { precedes($0, key) } ?? false }
 }
+
+/// What a scan of a table steps over.
+///
+/// One thread at a time uses it: that of the cursor.
+final class SkippedDeletes {
+  private let table: TableID
+  /// What a transaction knows to be empty.
+  private let emptied: EmptiedRanges?
+  // Unchecked, as its owner's properties. Proof: one thread at a time, and nothing here calls anybody else.
+  /// Whether the scan began behind that.
+  @safe @exclusivity(unchecked) private var isNarrowed = false
+  /// How many deleted keys the last step went over.
+  @safe @exclusivity(unchecked) var count = 0
+
+  init(_ table: TableID, _ emptied: EmptiedRanges?) {
+    self.table = table
+    self.emptied = emptied
+  }
+
+  /// The part of the range where the scan may meet a row; `nil` if that is all of it.
+  func narrowed(_ range: KeyRange, _ order: ScanOrder) -> KeyRange? {
+    let narrowed = emptied?.narrowed(range, of: table, order)
+    isNarrowed = narrowed != nil
+    return narrowed
+  }
+
+  /// Whether the last step should be remembered.
+  func isWorthRemembering(isFirst: Bool) -> Bool {
+    emptied != nil && (count >= EmptiedRanges.leastDeletes || (isFirst && isNarrowed))
+  }
+
+  /// The last step has met no row in a range.
+  func remember(_ range: KeyRange) { emptied?.add(range, of: table) }
+}
