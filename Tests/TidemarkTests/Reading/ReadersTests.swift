@@ -100,18 +100,23 @@ private let input = TopicPartition("input", 0)
     let store = try open()
     let reader = try store.reader(.readUncommitted)
     let isOver = Atomic<Bool>(false)
+    let aborts = Atomic<Int>(0)
     let writer = BackgroundCall {
       var transaction = try store.begin()
       var number: Int64 = 0
       while !isOver.load(ordering: .relaxed) {
         number += 1
         // The last key first: a scan that is under way when the next ones are put has the first keys behind it.
-        for key in (100..<150).reversed() { try transaction.put("key\(key)", number, in: balances) }
+        for key in (100..<220).reversed() { try transaction.put("key\(key)", number, in: balances) }
         transaction.abort()
+        aborts.add(1, ordering: .relaxed)
       }
     }
     defer { isOver.store(true, ordering: .relaxed) }
-    for _ in 0..<4000 {
+    // Until both have done enough, whoever of them is the slower on this machine.
+    var scans = 0
+    while scans < 1000 || aborts.load(ordering: .relaxed) < 1000 {
+      scans += 1
       var cursor = try reader.scan(balances)
       let first = try cursor.next()?.value
       while let row = try cursor.next() { if row.value != first { Issue.record("\(row) beside \(first!)") } }
