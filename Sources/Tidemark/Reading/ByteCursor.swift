@@ -43,7 +43,7 @@ struct ByteCursor: ~Copyable {
       return try hasRow()
     }
     let isFirst = !hasGivenRow
-    skips.count = 0
+    skips.beginStep()
     let hasRow = try findNext(behind: lastKey)
     if skips.isWorthRemembering(isFirst: isFirst) {
       skips.remember(steppedOver(from: isFirst ? nil : lastKey.array, to: hasRow ? key.array : nil))
@@ -93,7 +93,7 @@ struct ByteCursor: ~Copyable {
       }
       batches.step()
       if next.state == .deleted {
-        skips.count += 1
+        skips.skip()
         continue
       }
       entry = next

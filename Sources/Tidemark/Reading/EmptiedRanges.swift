@@ -85,12 +85,15 @@ final class SkippedDeletes {
   /// Whether the scan began behind that.
   @safe @exclusivity(unchecked) private var isNarrowed = false
   /// How many deleted keys the last step went over.
-  @safe @exclusivity(unchecked) var count = 0
+  @safe @exclusivity(unchecked) private(set) var count = 0
 
   init(_ table: TableID, _ emptied: EmptiedRanges?) {
     self.table = table
     self.emptied = emptied
   }
+
+  func beginStep() { count = 0 }
+  func skip() { count += 1 }
 
   /// The part of the range where the scan may meet a row; `nil` if that is all of it.
   func narrowed(_ range: KeyRange, _ order: ScanOrder) -> KeyRange? {
