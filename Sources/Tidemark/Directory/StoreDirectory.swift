@@ -79,6 +79,16 @@ struct StoreDirectory: Sendable {
   var hasHead: Bool { get throws(StoreError) { try storage.kind(of: head) != nil } }
   var hasDatabase: Bool { get throws(StoreError) { try storage.kind(of: current) != nil } }
 
+  /// Removes the empty logs of RocksDB: each open creates one, and only a flush, which never happens, would delete them.
+  ///
+  /// A log with contents is one of a store of version 0.1, which RocksDB recovers. A log that can't be removed stays.
+  func removeEmptyLogs() {
+    for name in (try? storage.list(database)) ?? [] where name.hasSuffix(".log") {
+      let path = "\(database)/\(name)"
+      if let file = try? storage.open(path, .read), (try? file.size()) == 0 { try? storage.unlink(path) }
+    }
+  }
+
   /// The number of the MANIFEST that CURRENT names; `nil` if there is none.
   func manifestNumber() throws(StoreError) -> UInt64? {
     guard let bytes = try storage.contents(of: current) else { return nil }

@@ -35,6 +35,7 @@ struct OpenDatabase: Sendable {
     self.observer = observer
     self.health = health
     self.barrier = barrier
+    directory.removeEmptyLogs()
     database = try SharedDatabase(try directory.openDatabase(settings, "the database can't be opened"))
     applier = try Applier(database, directory, partition) { observer.stallChanged(of: $0, to: .none) }
     views = ViewRegistry(expiry: options.snapshotExpiry)

@@ -127,6 +127,22 @@ import Testing
     #expect(try stagings() == [])
     try store.close()
   }
+
+  /// A file that stays behind at each open makes each open slower than the last.
+  ///
+  /// Seen to fail with: logs of RocksDB that nobody removes.
+  @Test func opensLeaveNoFilesBehind() throws {
+    let directory = try TemporaryDirectory()
+    var counts: [Int] = []
+    for number in 0..<12 {
+      let store = try StateStore.open(directory("store"), tables: [balances])
+      try store.write { try $0.put("key", Int64(number), in: balances) }
+      try store.close()
+      counts.append(try FileManager.default.subpathsOfDirectory(atPath: directory("store")).count)
+    }
+    // As many as two that RocksDB compacts later.
+    #expect(counts[11] <= counts[2] + 4, "\(counts)")
+  }
 }
 
 /// The operating system's files, with a call before each rename.
