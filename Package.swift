@@ -63,7 +63,7 @@ let package = Package(
     .executableTarget(
       name: "BankProcess",
       dependencies: [
-        "Tidemark", .product(name: "Logging", package: "swift-log"),
+        "TestSupport", "Tidemark", .product(name: "Logging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
       ],
       path: "Tests/BankProcess", swiftSettings: swiftSettings),
@@ -98,17 +98,21 @@ let package = Package(
     .executableTarget(
       name: "RecordPath", dependencies: ["Tidemark", "ProfileCounters", "QuietLogs"], path: "Tests/RecordPath",
       exclude: ["run"], swiftSettings: swiftSettings),
+    .target(
+      name: "TestSupport", dependencies: ["TidemarkBase"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .target(name: "SmallDisk", path: "Tests/SmallDisk", swiftSettings: swiftSettings),
     .testTarget(name: "TidemarkBaseTests", dependencies: ["TidemarkBase"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TidemarkTesting"], swiftSettings: swiftSettings),
+      name: "ChangelogTests", dependencies: ["CChecksum", "Changelog", "TestSupport", "TidemarkTesting"],
+      swiftSettings: swiftSettings),
     .testTarget(
-      name: "RocksDBTests", dependencies: ["RocksDB", "DatabaseProcess", "SmallDisk"], swiftSettings: swiftSettings),
+      name: "RocksDBTests", dependencies: ["RocksDB", "DatabaseProcess", "SmallDisk", "TestSupport"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "TidemarkTests",
       dependencies: [
         "CPlainRocksDB", "Tidemark", "TidemarkTesting", "RocksDB", "BankProcess", "FixtureMaker", "QuietLogs",
-        "SmallDisk", "StoresProcess", "Torture",
+        "SmallDisk", "StoresProcess", "TestSupport", "Torture",
         .product(name: "Logging", package: "swift-log"), .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A `BankProcess` that was started to be killed, its output line by line.
 ///
@@ -17,7 +18,7 @@ package final class BankChild {
 
   /// Starts it with the given arguments.
   package init(_ directory: String, seed: UInt64, round: Int, _ mode: BankMode) throws {
-    let executable = try Self.executable()
+    let executable = try siblingProgram("BankProcess")
     var (toChild, fromChild): ([Int32], [Int32]) = ([0, 0], [0, 0])
     guard unsafe pipe(&toChild) == 0, unsafe pipe(&fromChild) == 0 else {
       throw SpawnError(text: "no pipe: errno \(errno)")
@@ -43,17 +44,6 @@ package final class BankChild {
     kill()
     close(output)
     close(input)
-  }
-
-  /// The program is this one, or lies beside it.
-  private static func executable() throws -> String {
-    let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    let places = [own, CommandLine.arguments[0], Bundle.main.bundlePath, Bundle.main.executablePath ?? ""]
-    for place in places {
-      let candidate = (place as NSString).deletingLastPathComponent + "/BankProcess"
-      if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
-    }
-    throw SpawnError(text: "there is no BankProcess beside \(places)")
   }
 
   /// The next line; `nil` at the end of the output, or when `deadline` has passed.

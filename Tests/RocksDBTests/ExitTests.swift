@@ -1,5 +1,6 @@
 import Foundation
 import RocksDB
+import TestSupport
 import Testing
 
 /// Processes that exit while their threads use databases.

@@ -1,5 +1,6 @@
 import Foundation
 import RocksDB
+import TestSupport
 import Testing
 
 /// Databases share the files that the process may have open.

@@ -1,5 +1,6 @@
 import Foundation
 import RocksDB
+import TestSupport
 import Testing
 
 /// A database of version 0.1, whose log holds writes, and one whose column families are made together.

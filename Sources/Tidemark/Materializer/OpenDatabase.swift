@@ -73,7 +73,7 @@ struct OpenDatabase: Sendable {
   func storedView(declared: [any TableDefinition], _ usage: StoreUsage) throws(StoreError) -> View? {
     guard let state = try database.state(), state.offset > .zero else { return nil }
     let layers = ReadLayers(
-      runs: [], version: DatabaseVersion(database: database, snapshot: DatabaseSnapshot(database)))
+      over: DatabaseVersion(database: database, snapshot: DatabaseSnapshot(database)))
     return views.makeView(of: try tables(declared: declared), state, layers, usage)
   }
 }

@@ -133,8 +133,8 @@ struct WaitingCommits: ~Copyable {
     mutating get {
       if let madeCurrent { return madeCurrent }
       let made = ReadLayers(
-        runs: (growing.isEmpty ? [] : [growing]) + sealed.reversed(), clean: clean,
-        version: DatabaseVersion(database: database))
+        RunList((growing.isEmpty ? [] : [growing]) + sealed.reversed(), clean: clean),
+        over: DatabaseVersion(database: database))
       madeCurrent = made
       return made
     }
@@ -160,7 +160,7 @@ struct WaitingCommits: ~Copyable {
     mergeSmallRuns()
     let shared = takeSnapshot()
     return ReadLayers(
-      runs: sealed.reversed(), version: DatabaseVersion(database: database, snapshot: shared.snapshot), keeping: shared)
+      RunList(sealed.reversed()), over: DatabaseVersion(database: database, snapshot: shared.snapshot), keeping: shared)
   }
 
   /// Ends a failed application: its runs are applied with later ones.

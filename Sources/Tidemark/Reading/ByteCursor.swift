@@ -124,6 +124,7 @@ struct ByteCursor: ~Copyable {
     }
   }
 
+  @inline(__always)
   private mutating func step() {
     switch order {
     case .ascending: iterator.next()
@@ -132,6 +133,7 @@ struct ByteCursor: ~Copyable {
   }
 
   /// Whether the database has a row where its iterator stands, within the range.
+  @inline(__always)
   private func hasRow() throws(StoreError) -> Bool {
     guard iterator.isValid else {
       try mappingErrors(to: "a scan failed") { () throws(RocksDBError) in try iterator.checkStatus() }
@@ -147,11 +149,12 @@ struct ByteCursor: ~Copyable {
   }
 
   /// Whether the row is one of a batch.
-  var isInBatch: Bool { entry != nil }
+  var isInBatch: Bool { @inline(__always) get { entry != nil } }
 
   /// The key of the row, until the next step.
   var key: RawSpan {
     @_lifetime(borrow self)
+    @inline(__always)
     get {
       guard let entry else { return iterator.key }
       // Proof: the entry's memory is there until the batch is emptied, which ends its scans.
@@ -162,6 +165,7 @@ struct ByteCursor: ~Copyable {
   /// The value of the row, until the next step or the next change of the batch.
   var value: RawSpan {
     @_lifetime(borrow self)
+    @inline(__always)
     get {
       guard let entry else { return iterator.value }
       // Proof: as for the key.

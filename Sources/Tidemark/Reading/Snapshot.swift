@@ -44,7 +44,7 @@ public struct Snapshot: Sendable, ReadableView {
     var results = [Result<V.Value, StoreError>?](repeating: nil, count: keys.count)
     let isRead = try view.read { (layers) throws(StoreError) in
       // If there are runs in memory, reading keys one by one is as fast.
-      guard layers.runs.isEmpty else { return false }
+      guard layers.runs.latest.isEmpty else { return false }
       try layers.version.withValues(encoded, in: open) { index, bytes in
         if let bytes { results[index] = Result { () throws(StoreError) in try table.value(bytes, of: keys[index]) } }
       }

@@ -83,7 +83,7 @@ extension StateStore {
         OpenTable(record: record, family: try database.family(record.familyName), codecTypes: declared?.codecTypes))
     }
     let open = found.filter { $0.codecTypes != nil }
-    let layers = ReadLayers(runs: [], version: DatabaseVersion(database: database), keeping: lock)
+    let layers = ReadLayers(over: DatabaseVersion(database: database), keeping: lock)
     let view = View(OpenTables(open), state, layers, StoreUsage(), canExpire: false)
     return ReadOnlyStore(directory, view, found.map { StoreInfo.TableInfo($0, database) })
   }

@@ -184,6 +184,6 @@ private final class Replay {
     guard let table = applier.table(id) else {
       throw StoreError(.corrupted, "the changelog doesn't define a table of the store", ["table": id])
     }
-    return ReadLayers(runs: [], version: DatabaseVersion(database: database)).rows(in: table, KeyRange(), .ascending)
+    return ReadLayers(over: DatabaseVersion(database: database)).rows(in: table, KeyRange(), .ascending)
   }
 }

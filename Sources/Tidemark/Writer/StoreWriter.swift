@@ -190,8 +190,7 @@ final class StoreWriter: Sendable {
   }
 
   private func makeView(_ changes: Run, over below: ReadLayers, _ state: CommittedState) -> View {
-    var layers = below
-    if !changes.isEmpty { layers.runs.insert(changes, at: 0) }
+    let layers = changes.isEmpty ? below : below.with(RunList([changes] + below.runs.latest, clean: below.runs.clean))
     return materializer.makeView(of: tables, state, layers)
   }
 }

@@ -35,7 +35,7 @@ final class TransactionLayers: @unchecked Sendable {
   /// Counts replacements of all changes at once: by a commit, an abort, a rollback.
   private let turns = Atomic<UInt64>(0)
 
-  init(_ database: SharedDatabase) { layers = ReadLayers(runs: [], version: DatabaseVersion(database: database)) }
+  init(_ database: SharedDatabase) { layers = ReadLayers(over: DatabaseVersion(database: database)) }
 
   // MARK: The transaction
 
@@ -77,7 +77,7 @@ final class TransactionLayers: @unchecked Sendable {
       let former = (changes, layers)
       changes = IndexedBatch()
       turns.add(1, ordering: .relaxed)
-      layers = ReadLayers(runs: [], version: layers.version)
+      layers = ReadLayers(over: layers.version)
       isInUse = false
       return former
     }
@@ -93,7 +93,7 @@ final class TransactionLayers: @unchecked Sendable {
   /// The committed value of a key that the changes don't have.
   @inline(__always)
   func findCommitted(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
-    if let found = lock.asOwner({ layers.findInRuns(key, in: table.id) }) { return found }
+    if let found = lock.asOwner({ layers.runs.find(key, in: table.id) }) { return found }
     return try layers.version.find(key, in: table)
   }
 
@@ -174,8 +174,7 @@ extension TransactionLayers: RunHolder {
     lock.asVisitor(isPaced: false) {
       let former = layers
       if isInUse {
-        layers.runs.removeAll { $0.number <= number }
-        layers.clean = clean
+        layers = layers.with(RunList(layers.runs.latest.filter { $0.number > number }, clean: clean))
       }
       return former
     }

@@ -1,5 +1,6 @@
 import Changelog
 import Foundation
+import TestSupport
 import Testing
 import TidemarkTesting
 
@@ -165,19 +166,10 @@ import TidemarkTesting
 }
 
 /// The operating system's files; one is missing where the hook says so, once it has done what it does.
-private struct HookedStorage: Storage {
-  private let base = POSIXStorage()
+private struct HookedStorage: ForwardingStorage {
   let isMissing: @Sendable (String) -> Bool
 
   func open(_ path: String, _ mode: StorageFileMode) throws(StoreError) -> (any StorageFile)? {
     isMissing(path) ? nil : try base.open(path, mode)
   }
-  func rename(_ path: String, to target: String) throws(StoreError) { try base.rename(path, to: target) }
-  func link(_ path: String, as target: String) throws(StoreError) -> Bool { try base.link(path, as: target) }
-  func unlink(_ path: String) throws(StoreError) { try base.unlink(path) }
-  func createDirectory(_ path: String) throws(StoreError) -> Bool { try base.createDirectory(path) }
-  func removeDirectory(_ path: String) throws(StoreError) { try base.removeDirectory(path) }
-  func list(_ directory: String) throws(StoreError) -> [String]? { try base.list(directory) }
-  func kind(of path: String) throws(StoreError) -> StorageKind? { try base.kind(of: path) }
-  func syncDirectory(_ path: String) throws(StoreError) { try base.syncDirectory(path) }
 }

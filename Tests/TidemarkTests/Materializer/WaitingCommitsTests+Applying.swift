@@ -103,7 +103,7 @@ extension WaitingCommitsTests {
       let view = try store.snapshot()
       #expect(try view.get("key \(number % 200)", in: balances) == Int64(number))
     }
-    #expect(try runs(store).runs.count <= 10)
+    #expect(try runs(store).latest.count <= 10)
     #expect(try store.snapshot().allBalances().count == 200)
   }
 
@@ -119,7 +119,7 @@ extension WaitingCommitsTests {
     try store.write { try $0.delete("key 5", in: balances) }
     let runs = try runs(store)
     #expect((1...4).contains(runs.clean.count))
-    #expect(runs.runs.count == 1)
+    #expect(runs.latest.count == 1)
     var transaction = try store.begin()
     #expect(try transaction.get("a", in: balances) == 6)
     #expect(try (1...6).map { try transaction.get("key \($0)", in: balances) } == [nil, nil, nil, nil, nil, 6])

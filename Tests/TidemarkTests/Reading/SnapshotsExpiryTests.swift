@@ -123,7 +123,7 @@ import Testing
     weak var run: Run?
     // The snapshot alone may go meanwhile: the cursor keeps its view.
     var cursor = try store.snapshot().scan(balances, .all, order)
-    run = open.materializer.withViewLocked { $1.runs.first }
+    run = open.materializer.withViewLocked { $1.runs.latest.first }
     let row = try cursor.next()
     #expect(row?.key == (order == .ascending ? "key100" : "key199") && row?.value == 2)
     // From here on the store itself has neither the run nor that version of the database.

@@ -180,7 +180,7 @@ private let notes = Table("notes", key: .string, value: .string)
     try store.close()
     store = try open(log, [balances])
     let materializer = try store.opened().materializer
-    func runCount() -> Int { materializer.withWaitingCommits { $0.current.runs.count } }
+    func runCount() -> Int { materializer.withWaitingCommits { $0.current.runs.latest.count } }
     try store.drop("notes")
     #expect(runCount() == 1)
     for number in 0..<3 { try store.write { try $0.put("key\(number)", 1, in: balances) } }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import TidemarkTesting
 
@@ -44,22 +45,9 @@ import TidemarkTesting
     }
   }
 
-  /// Runs the program to its end; answers what it printed.
   private func run(_ mode: String, _ path: String) throws -> String {
-    let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    let places = [own, CommandLine.arguments[0], Bundle.main.bundlePath, Bundle.main.executablePath ?? ""]
-    let programs = places.map { ($0 as NSString).deletingLastPathComponent + "/StoresProcess" }
-    let process = Process()
-    process.executableURL = URL(
-      fileURLWithPath: try #require(programs.first(where: { FileManager.default.isExecutableFile(atPath: $0) })))
-    process.arguments = [mode, path]
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    #expect(process.terminationReason == .exit && process.terminationStatus == 0, "\(text)")
-    return text
+    let outcome = try runSibling("StoresProcess", [mode, path])
+    #expect(outcome.status == 0, "\(outcome.output)")
+    return outcome.output
   }
 }
