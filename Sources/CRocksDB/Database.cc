@@ -188,6 +188,30 @@ void rdb_suggest_compaction(RDBDatabase* database, const RDBFamily* family) {
   }));
 }
 
+void rdb_merge_small_files(RDBDatabase* database, const RDBFamily* family, uint64_t fileCount, uint64_t bytesPerFile,
+                           uint64_t bytes) {
+  rdb_status_free(entered([&] {
+    rocksdb::DB& db = *database->shared->db;
+    rocksdb::ColumnFamilyHandle* handle = family->family->handle;
+    Status status = database->shared->refusal->status();
+    if (!status.ok()) return status;
+    // Most families are told apart by this, which takes less.
+    uint64_t sum = 0;
+    if (!db.GetIntProperty(handle, rocksdb::DB::Properties::kLiveSstFilesSize, &sum) || sum > bytes) return status;
+    rocksdb::ColumnFamilyMetaData metadata;
+    db.GetColumnFamilyMetaData(handle, &metadata);
+    if (metadata.file_count < fileCount || metadata.size > metadata.file_count * bytesPerFile) return status;
+    // With a part of the files, RocksDB 7.8 wouldn't notice another compaction whose output comes between them.
+    std::vector<std::string> all;
+    for (const auto& level : metadata.levels) {
+      for (const auto& file : level.files) all.push_back(file.name);
+    }
+    rocksdb::CompactionOptions options;
+    options.compression = rocksdb::kDisableCompressionOption;  // that of the family
+    return db.CompactFiles(options, handle, all, db.NumberLevels(handle) - 1);
+  }));
+}
+
 RDBStatus rdb_property(RDBDatabase* database, const RDBFamily* family, const char* name, RDBStrings** out) {
   return entered([&] {
     Status status = shim::checkOwner(database, family, nullptr);

@@ -13,6 +13,32 @@ extension Database {
     unsafe rdb_suggest_compaction(handle, family.handle)
   }
 
+  /// When the files of a column family are merged into one.
+  public struct SmallFiles: Sendable {
+    /// From so many files on.
+    public var fileCount: Int
+    /// At most this is their mean size.
+    public var bytesPerFile: Int
+    /// At most this is their sum.
+    public var bytes: Int
+
+    public init(fileCount: Int, bytesPerFile: Int, bytes: Int) {
+      self.fileCount = fileCount
+      self.bytesPerFile = bytesPerFile
+      self.bytes = bytes
+    }
+  }
+
+  /// Merges all files of a column family into one on this thread, if they are many and small.
+  ///
+  /// RocksDB never merges files of the lowest level with one another, and an ingested file with keys of its own goes
+  /// there. Without effect beside another compaction of the family, and after a failure, which `onCompactionFailed` or
+  /// `onBackgroundError` is told.
+  public func mergeSmallFiles(of family: borrowing ColumnFamily, _ when: SmallFiles) {
+    unsafe rdb_merge_small_files(
+      handle, family.handle, UInt64(when.fileCount), UInt64(when.bytesPerFile), UInt64(when.bytes))
+  }
+
   /// A property by RocksDB's name, as `rocksdb.levelstats`; nil if it has none of this name.
   public func property(_ name: String, in family: borrowing ColumnFamily) -> String? {
     unsafe (try? takeStrings { out in unsafe rdb_property(handle, family.handle, name, out) })?.first

@@ -57,6 +57,43 @@ import Testing
     }
   }
 
+  /// Seen to fail with: a merge of the lowest level alone.
+  @Test func `many small files are merged into one, and snapshots stay`() throws {
+    let database = try database()
+    let family = try database.createColumnFamily("a")
+    func take(_ row: (String, String)) throws {
+      var files = try database.makeIngestion()
+      try files.add(file("1.sst", [row], database, family), to: family)
+      try files.finish()
+    }
+    func fileCount() -> Int {
+      let levels = database.property("rocksdb.levelstats", in: family)?.split(separator: "\n").dropFirst(2) ?? []
+      return levels.reduce(0) { $0 + (Int($1.split(separator: " ")[1]) ?? 0) }
+    }
+    let keys = ["a", "b", "c", "d", "e"]
+    for key in keys { try take((key, "1")) }
+    let before = database.makeSnapshot()
+    try take(("c", "2"))
+    try take(("e", ""))
+    let few = Database.SmallFiles(fileCount: 8, bytesPerFile: 4 << 10, bytes: 1 << 20)
+    database.mergeSmallFiles(of: family, few)
+    #expect(fileCount() == 7, "too few files")
+    try take(("f", "2"))
+    for other in [
+      Database.SmallFiles(fileCount: 8, bytesPerFile: 64, bytes: 1 << 20),
+      Database.SmallFiles(fileCount: 8, bytesPerFile: 4 << 10, bytes: 4 << 10),
+    ] {
+      database.mergeSmallFiles(of: family, other)
+      #expect(fileCount() == 8, "too many bytes")
+    }
+    database.mergeSmallFiles(of: family, few)
+    #expect(fileCount() == 1)
+    #expect(try database.rows(in: family) == ["a=1", "b=1", "c=2", "d=1", "f=2"])
+    for key in keys {
+      #expect(try database.withValue(key.bytes, in: family, at: before) { text($0) } == "1")
+    }
+  }
+
   @Test func `a file that isn't finished is deleted`() throws {
     let database = try database()
     let family = try database.createColumnFamily("a")

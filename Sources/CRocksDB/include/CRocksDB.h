@@ -191,6 +191,11 @@ RDBStatus rdb_checkpoint(RDBDatabase *_Nonnull database, const char *_Nonnull pa
 RDBStatus rdb_verify_checksums(RDBDatabase *_Nonnull database);
 /// Without effect where the family can't be compacted.
 void rdb_suggest_compaction(RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family);
+/// Merges all files of a family into one, on this thread, if there are at least `fileCount` with a mean size of at most
+/// `bytesPerFile` and a sum of at most `bytes`.
+void rdb_merge_small_files(
+    RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, uint64_t fileCount, uint64_t bytesPerFile,
+    uint64_t bytes);
 /// Names and values by turns, prefixed with "db." and "cf.".
 RDBStatus rdb_effective_options(RDBDatabase *_Nonnull database, RDBStrings *_Nullable *_Nonnull out);
 /// `out` holds one string, or none if there is no such property.

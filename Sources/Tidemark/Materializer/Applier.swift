@@ -37,8 +37,8 @@ final class Applier: Sendable {
   private let offsetKey: [UInt8]
   /// Called with the names of dropped column families.
   private let forgetStall: @Sendable (String) -> Void
-  /// Those of which the last files delete many rows.
-  private let tablesToCompact = Mutex<[OpenTable]>([])
+  /// Those that the last files went to.
+  private let tablesToCompact = Mutex<[(table: OpenTable, deletesMany: Bool)]>([])
   /// By table id.
   private let slots = Mutex<[Slot]>([])
   /// The version of the formats that what was replayed says.
@@ -134,18 +134,19 @@ final class Applier: Sendable {
       system.append(change)
     }
     var files: [TableFilePath] = []
-    var emptied: [OpenTable] = []
+    var changed: [(table: OpenTable, deletesMany: Bool)] = []
     try cleaningUp { () throws(RocksDBError) in
       for table in tables {
         var deletesMany = false
-        if let path = try write(batches, of: table, deletesMany: &deletesMany) { files.append((table, path)) }
-        if deletesMany { emptied.append(table) }
+        guard let path = try write(batches, of: table, deletesMany: &deletesMany) else { continue }
+        files.append((table, path))
+        changed.append((table, deletesMany))
       }
       try writeOffsets(state, system)
     }
     failedBefore = false
     try takeIn(files)
-    tablesToCompact.withLock { $0 = emptied }
+    tablesToCompact.withLock { $0 = changed }
   }
 
   /// Ingests the table files of a restore with the state after them and the definitions of all tables, atomically.
@@ -191,19 +192,25 @@ final class Applier: Sendable {
     dropFamilies()
   }
 
-  /// Has RocksDB compact the tables in which the last files delete many rows: until then each scan steps over them.
+  /// Compacts what RocksDB wouldn't, or not soon: tables of many small files, and those in which the last files delete
+  /// many rows, which each scan steps over until then.
   ///
-  /// RocksDB does it in the background. Larger tables wait for an ordinary compaction, as this one would rewrite much.
-  /// Call it after the application's own snapshot is released: a compaction drops only rows that all snapshots see as
-  /// deleted.
-  func compactWhatIsEmptied() {
+  /// Small files are merged before it returns, which is bounded; of deleted rows RocksDB is told, and drops them in the
+  /// background. Larger tables wait for an ordinary compaction, as this one would rewrite much. Call it after the
+  /// application's own snapshot is released: a compaction drops only rows that all snapshots see as deleted.
+  func compactTables() {
     let tables = tablesToCompact.withLock { tables in
       defer { tables = [] }
       return tables
     }
-    for table in tables where fileBytes(of: table) <= Self.smallTableBytes {
-      database.handle.suggestCompaction(of: table.family)
+    for (table, deletesMany) in tables {
+      if deletesMany, fileBytes(of: table) <= Self.smallTableBytes {
+        database.handle.suggestCompaction(of: table.family)
+      } else {
+        database.handle.mergeSmallFiles(of: table.family, .few)
+      }
     }
+    if !tables.isEmpty { database.handle.mergeSmallFiles(of: database.offsets, .few) }
   }
 
   private func fileBytes(of table: OpenTable) -> Int {
@@ -289,4 +296,9 @@ final class Applier: Sendable {
     if let version = system.map(\.formatVersion).max(), version > .version1 { rows.set(version) }
     try rows.write(to: offsetsPath, for: database)
   }
+}
+
+extension RocksDB.Database.SmallFiles {
+  /// Files of this mean size are merged: each application then pays for at most so many bytes of the merge.
+  fileprivate static var few: Self { Self(fileCount: 16, bytesPerFile: 64 << 10, bytes: 16 << 20) }
 }

@@ -212,7 +212,7 @@ final class Materializer: Sendable {
   func withAllApplied(_ body: () throws(StoreError) -> Void) throws(StoreError) {
     try applier.withLock { applier throws(StoreError) in
       try apply(applier)
-      applier.compactWhatIsEmptied()
+      applier.compactTables()
       try body()
     }
   }
@@ -220,7 +220,7 @@ final class Materializer: Sendable {
   private func apply() throws(StoreError) {
     try applier.withLock { applier throws(StoreError) in
       try apply(applier)
-      applier.compactWhatIsEmptied()
+      applier.compactTables()
     }
   }
 

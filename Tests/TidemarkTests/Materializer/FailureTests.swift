@@ -22,11 +22,47 @@ import TidemarkTesting
     let store = try directory.store(try directory.log(), options)
     try store.flush()
     try store.write { try $0.put("a", 1, in: balances) }
-    failing.plan(Disk.Fault(.write, pathSuffix: ".sst", errno: ENOSPC))
+    // Not of a compaction, which would take the failure for itself.
+    failing.plan(Disk.Fault(.write, pathSuffix: "/ingest/offsets.sst", errno: ENOSPC))
     _ = storeError(.outOfSpace) { try store.flush() }
     let committed = try store.snapshot().offset
     #expect(try eventually { try store.info().storedOffset == committed })
     try store.close()
+  }
+
+  /// Seen to fail with: a failed merge after which the store takes no more writes.
+  @Test(arguments: [Disk.Operation.write, .close]) func smallFilesThatCannotBeMergedStay(
+    _ operation: Disk.Operation
+  ) throws {
+    let disk = Disk(syncs: false)
+    var options = StoreOptions.lazy
+    options.fileSystem = disk.fileSystem
+    let store = try directory.store(try directory.log(), options)
+    func commit(_ number: Int) throws {
+      try store.write { try $0.put("key\(number)", Int64(number), in: balances) }
+    }
+    for number in 100..<150 {
+      // From the third on: those before are of the files that are taken in.
+      disk.heal()
+      disk.plan(Disk.Fault(operation, nth: number % 8 + 3, count: 2, pathSuffix: ".sst", errno: ENOSPC))
+      try commit(number)
+      do throws(StoreError) { try store.flush() } catch {
+        #expect(error.kind == .outOfSpace)
+        disk.heal()
+        try store.flush()
+      }
+    }
+    #expect(disk.failureCount > 0)
+    disk.heal()
+    for number in 150..<166 {
+      try commit(number)
+      try store.flush()
+    }
+    #expect(try store.verify(in: directory("scratch")).agrees)
+    #expect(try store.snapshot().allBalances().count == 66)
+    try store.close()
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory("store/db"))
+    #expect(names.count { $0.hasSuffix(".sst") } < 32)
   }
 
   /// RocksDB's threads tell the store's health alone.

@@ -212,7 +212,7 @@ struct FullDiskTests:
     let store = try directory.store(try directory.log(), options)
     for number in 0..<20 { try commit(number, to: store) }
     failing.plan(Disk.Fault(.createDirectory, count: .max / 2, pathSuffix: "ingest", errno: ENOSPC))
-    failing.plan(Disk.Fault(.write, pathSuffix: ".sst", errno: ENOSPC))
+    failing.plan(Disk.Fault(.write, pathSuffix: "/ingest/offsets.sst", errno: ENOSPC))
     _ = storeError(.outOfSpace) { try store.flush() }
     try commit(20, to: store)
     try store.flush()
