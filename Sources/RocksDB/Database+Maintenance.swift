@@ -22,6 +22,7 @@ extension Database {
     /// At most this is their sum.
     public var bytes: Int
 
+    /// All three must hold.
     public init(fileCount: Int, bytesPerFile: Int, bytes: Int) {
       self.fileCount = fileCount
       self.bytesPerFile = bytesPerFile
