@@ -300,5 +300,5 @@ final class Applier: Sendable {
 
 extension RocksDB.Database.SmallFiles {
   /// Files of this mean size are merged: each application then pays for at most so many bytes of the merge.
-  fileprivate static var few: Self { Self(fileCount: 16, bytesPerFile: 64 << 10, bytes: 16 << 20) }
+  fileprivate static var few: Self { Self(fileCount: 8, bytesPerFile: 64 << 10, bytes: 16 << 20) }
 }

@@ -160,7 +160,7 @@ import Testing
     }
     let names = try FileManager.default.contentsOfDirectory(atPath: directory("store/db"))
     let tableFiles = names.filter { $0.hasSuffix(".sst") }
-    #expect(tableFiles.count < 32, "\(tableFiles)")
+    #expect(tableFiles.count < 20, "\(tableFiles)")
   }
 }
 
