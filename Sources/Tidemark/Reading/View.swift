@@ -5,10 +5,11 @@ internal import struct Synchronization.Atomic
 ///
 /// A view can expire: its layers, and those of idle cursors, are then released once the last read under way is done.
 ///
-/// Proof of `@unchecked Sendable`: `layers` is written once in `init` and once in `release`, which runs when the flag is
-/// set and no read is under way, so no read can begin; `isReleased` lets one thread through. All else is immutable,
-/// atomic, or inside a lock.
+/// Proof of `@unchecked Sendable`: the layers are released once, in `release`, which runs when the flag is set and no read
+/// is under way, so no read can begin, or in `deinit`; `isReleased` lets one thread through. All else is immutable, atomic,
+/// or inside a lock.
 @usableFromInline
+@safe
 final class View: ReadSource, @unchecked Sendable {
   @usableFromInline let tables: OpenTables
   /// The state that it shows.
@@ -21,8 +22,15 @@ final class View: ReadSource, @unchecked Sendable {
   private let isReleased = Atomic<Bool>(false)
   /// The view's cursors; recorded only if the view can expire.
   private let cursors = Mutex<[ObjectIdentifier: Parked]>([:])
-  // Proof: see above.
-  private nonisolated(unsafe) var layers: ReadLayers?
+  /// Retained until `release`: a read under way refers to them without a count.
+  private let layers: Unmanaged<Layers>
+
+  /// One object, of whose parts no read needs a reference of its own.
+  private final class Layers: Sendable {
+    let all: ReadLayers
+
+    init(_ all: ReadLayers) { self.all = all }
+  }
 
   /// An entry of a cursor, which removes the entry in its `deinit`.
   private struct Parked {
@@ -32,12 +40,15 @@ final class View: ReadSource, @unchecked Sendable {
   init(_ tables: OpenTables, _ state: CommittedState, _ layers: ReadLayers, _ usage: StoreUsage, canExpire: Bool) {
     self.tables = tables
     self.state = state
-    unsafe self.layers = layers
+    unsafe self.layers = .passRetained(Layers(layers))
     super.init(usage, canExpire: canExpire)
     usage.viewOpened()
   }
 
-  deinit { usage.viewClosed() }
+  deinit {
+    if !isReleased.load(ordering: .relaxed) { unsafe layers.release() }
+    usage.viewClosed()
+  }
 
   // MARK: Reading
 
@@ -45,7 +56,7 @@ final class View: ReadSource, @unchecked Sendable {
   func read<R: ~Copyable>(_ body: (_ layers: ReadLayers) throws(StoreError) -> R) throws(StoreError) -> R {
     try beginRead()
     defer { endRead() }
-    return unsafe try body(layers!)
+    return try withLayers(body)
   }
 
   /// The value of a key at the view's commit.
@@ -53,7 +64,19 @@ final class View: ReadSource, @unchecked Sendable {
   func find(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
     try beginRead()
     defer { endRead() }
-    return unsafe try layers!.find(key, in: table)
+    return try withLayers { (layers) throws(StoreError) in try layers.find(key, in: table) }
+  }
+
+  @inline(__always)
+  private func withLayers<R: ~Copyable>(_ body: (ReadLayers) throws(StoreError) -> R) throws(StoreError) -> R {
+    var result: R?
+    var failure: StoreError?
+    // Proof: the layers are released when no read is under way.
+    unsafe layers._withUnsafeGuaranteedRef { layers in
+      do throws(StoreError) { result = try body(layers.all) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return result.take()!
   }
 
   override func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) throws(StoreError) -> ByteCursor {
@@ -114,6 +137,6 @@ final class View: ReadSource, @unchecked Sendable {
       return cursors.values.compactMap(\.cursor)
     }
     for cursor in parked { cursor.letGo() }
-    unsafe layers = nil
+    unsafe layers.release()
   }
 }
