@@ -28,10 +28,11 @@
 
 SHELL := /bin/bash
 # e2fsprogs: the tests of full disks make an ext4 file system where they can.
-PACKAGES := librocksdb-dev libxxhash-dev g++ e2fsprogs
-FEDORA := rocksdb-devel xxhash-devel gcc-c++ e2fsprogs
-NEEDS := RocksDB 7.8 or later, xxHash and a C++ standard library, with their headers
-PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ]
+PACKAGES := librocksdb-dev libxxhash-dev libgmp-dev g++ e2fsprogs
+FEDORA := rocksdb-devel xxhash-devel gmp-devel gcc-c++ e2fsprogs
+NEEDS := RocksDB 7.8 or later, xxHash, GMP and a C++ standard library, with their headers
+PRESENT := [ -e /usr/include/rocksdb/db.h ] && [ -e /usr/include/xxhash.h ] && [ -d /usr/include/c++ ] \
+  && g++ -E -include gmp.h -x c /dev/null 2> /dev/null
 # Swift's libraries linked in: a process starts sooner, and runs where there is no Swift. lld, as others warn of calls in
 # those libraries.
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld

@@ -52,7 +52,8 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .target(name: "TidemarkTesting", dependencies: ["Tidemark", "Changelog", "RocksDB"], swiftSettings: swiftSettings),
-    .target(name: "RowInput", swiftSettings: swiftSettings),
+    .target(name: "CLongDecimal", linkerSettings: [.linkedLibrary("gmp")]),
+    .target(name: "RowInput", dependencies: ["CChecksum", "CLongDecimal"], swiftSettings: swiftSettings),
     .executableTarget(
       name: "TidemarkCommand",
       dependencies: [

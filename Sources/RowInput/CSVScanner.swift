@@ -14,17 +14,22 @@ struct CSVScanner {
     case end
     /// A quote that nothing closes.
     case unclosedQuote
-    /// Something other than a comma or a line break behind a closing quote.
+    /// Something other than a delimiter or a line break behind a closing quote.
     case textAfterQuote
   }
 
   /// Whether no bytes follow those that are given.
   var isAtEnd: Bool
+  /// What separates fields.
+  let delimiter: UInt8
   /// How many line breaks lie inside the row's quoted fields; after an error, those before its place.
   private(set) var innerBreaks = 0
   private var highs: UInt64 = 0
 
-  init(isAtEnd: Bool) { self.isAtEnd = isAtEnd }
+  init(isAtEnd: Bool, delimiter: UInt8 = Byte.comma) {
+    self.isAtEnd = isAtEnd
+    self.delimiter = delimiter
+  }
 
   /// Finds the row that starts at `start` and puts its fields into `fields`: O(bytes of the row).
   mutating func scan(_ bytes: RawSpan, from start: Int, into fields: inout FieldList) -> Outcome {
@@ -32,18 +37,19 @@ struct CSVScanner {
     if start == bytes.byteCount { return isAtEnd ? .end : .incomplete }
     var fieldStart = start
     var at = start
+    let delimiters = repeated(delimiter)
     words: while at < bytes.byteCount {
       let word = bytes.word(at)
       highs |= word
       var hits =
-        matches(word, repeated(Byte.comma)) | matches(word, repeated(Byte.newline))
+        matches(word, delimiters) | matches(word, repeated(Byte.newline))
         | matches(word, repeated(Byte.quote))
       while hits != 0 {
         let shift = hits.trailingZeroBitCount & ~7
         let place = at &+ shift >> 3
         hits &= hits &- 1
         switch UInt8(truncatingIfNeeded: word >> UInt64(shift)) {
-        case Byte.comma:
+        case delimiter:
           fields.append(fieldStart, place, .bare)
           fieldStart = place &+ 1
         case Byte.newline:
@@ -121,7 +127,7 @@ struct CSVScanner {
   private func behindQuote(_ bytes: RawSpan, at next: Int) -> Step {
     if next == bytes.byteCount { return .done(row(next, isTerminated: false)) }
     switch bytes.byte(next) {
-    case Byte.comma: return .nextField(next + 1)
+    case delimiter: return .nextField(next + 1)
     case Byte.newline: return .done(row(next + 1, isTerminated: true))
     case Byte.carriageReturn where next + 1 == bytes.byteCount:
       return .done(isAtEnd ? row(next + 1, isTerminated: false) : .incomplete)

@@ -102,6 +102,21 @@ struct FileWindow: ~Copyable {
     }
   }
 
+  /// Bytes of the file, as it is at this moment; fewer at its end.
+  func read(_ range: Range<Int>) throws(ReadFailure) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    var done = 0
+    while done < bytes.count {
+      let read = unsafe bytes.withUnsafeMutableBytes {
+        // Proof: `done` stays below the buffer's count.
+        unsafe pread(descriptor, $0.baseAddress! + done, $0.count - done, off_t(range.lowerBound + done))
+      }
+      if read == 0 { break }
+      if read > 0 { done += read } else if errno != EINTR { throw ReadFailure(code: errno) }
+    }
+    return Array(bytes[..<done])
+  }
+
   /// The byte at an offset of the file; `nil` behind its end.
   func byte(at offset: Int) throws(ReadFailure) -> UInt8? {
     var byte: UInt8 = 0

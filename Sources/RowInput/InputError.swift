@@ -22,15 +22,21 @@ package struct InputError: Error, Sendable, Equatable {
     case duplicateColumn(String)
     /// A row has more or fewer fields than the header.
     case raggedRow(expected: Int, found: Int)
+    /// The file is in a form that isn't read, and what to do about it.
+    case unreadable(String, remedy: String)
     /// A row is not CSV or not JSON.
-    case malformed(String)
+    case malformed(String, remedy: String? = nil)
     /// A byte that isn't UTF-8, at an offset of the file.
     case invalidUTF8(offset: Int)
     /// The value of a column that should be a number.
     case notANumber(column: String, value: String)
     /// The value of a column that should be a time.
     case notATime(column: String, value: String)
-    /// A number that ``ExactDecimal`` can't hold.
+    /// A time behind the latest that is taken.
+    case timeTooLate(column: String, value: String, latest: String)
+    /// A row that takes more than a transaction may.
+    case tooLarge(bytes: Int, limit: Int)
+    /// A number that ``ExactNumber`` can't hold.
     case numberOutOfRange(column: String, value: String)
   }
 
@@ -75,10 +81,14 @@ extension InputError.Kind {
         + (available.isEmpty ? "there are none" : "there are \(list(available))")
     case .duplicateColumn(let name): "column \(quoted(name)) appears twice in the header"
     case .raggedRow(let expected, let found): "expected \(expected) field\(expected == 1 ? "" : "s"), found \(found)"
-    case .malformed(let text): text
+    case .unreadable(let form, _): "the file is \(form), which isn't read"
+    case .malformed(let text, _): text
     case .invalidUTF8(let offset): "invalid UTF-8 at byte \(offset) of the file"
     case .notANumber(let column, let value): "column \(quoted(column)) is not a number: \(quoted(value))"
     case .notATime(let column, let value): "column \(quoted(column)) is not a time: \(quoted(value))"
+    case .timeTooLate(let column, let value, let latest):
+      "column \(quoted(column)) is later than \(latest): \(quoted(value))"
+    case .tooLarge(let bytes, let limit): "a row of \(bytes) bytes doesn't fit into a transaction of \(limit) bytes"
     case .numberOutOfRange(let column, let value): "column \(quoted(column)) is out of range: \(quoted(value))"
     }
   }
@@ -88,13 +98,28 @@ extension InputError {
   /// Whether the error is about one row, and the rows behind it can be read.
   package var isOfOneRow: Bool {
     switch kind {
-    case .raggedRow, .malformed, .invalidUTF8, .notANumber, .notATime, .numberOutOfRange: true
+    case .raggedRow, .malformed, .invalidUTF8, .notANumber, .notATime, .numberOutOfRange, .timeTooLate, .tooLarge:
+      true
     default: false
     }
   }
 
   /// What is wrong, without file and line.
   package var reason: String { kind.message }
+
+  /// What to do about it; `nil` if that isn't known.
+  package var remedy: String? {
+    switch kind {
+    case .unreadable(_, let remedy): remedy
+    case .malformed(_, let remedy): remedy
+    case .timeTooLate: "see --latest-time"
+    case .notANumber(_, let value) where value.contains(","):
+      "numbers are read with a decimal point, and without separators of thousands"
+    case .invalidUTF8: "if the file is Latin-1, convert it: iconv -f LATIN1 -t UTF-8"
+    case .missingColumn(let name, let available): hint(name, available)
+    default: nil
+    }
+  }
 }
 
 extension InputError: CustomStringConvertible {
@@ -113,6 +138,21 @@ private func quoted(_ text: String) -> String {
   appendJSONString(Array(shown.utf8).rawBytes, to: &bytes)
   return String(decoding: bytes, as: UTF8.self)
 }
+
+/// What may be the matter where a column is missing; `nil` if nothing can be told.
+private func hint(_ name: String, _ available: [String]) -> String? {
+  if available.contains(where: { $0.utf8.contains(0) }) { return "the file has zero bytes: is it whole, and a text?" }
+  if available.contains(where: { $0.utf8.contains(Byte.carriageReturn) }) { return carriageReturnRemedy }
+  if available.count == 1, let sign = available[0].first(where: { ";\t|:".contains($0) }) {
+    return "if another separator than a comma stands between them, say so: --delimiter '\(sign)'"
+  }
+  if let dot = name.firstIndex(of: "."), available.contains(String(name[..<dot])) {
+    return "nested values aren't read by a path: bring them to the top with jq, as `jq -c '{id: .user.id, x}'`"
+  }
+  return nil
+}
+
+let carriageReturnRemedy = "its line breaks are carriage returns (CR); replace them: tr '\\r' '\\n'"
 
 /// Names in quotes; of many, the first forty.
 private func list(_ names: [String]) -> String {

@@ -71,15 +71,15 @@ extension RowReader {
         continue
       }
       try checkUTF8(found)
-      do {
-        if !areColumnsChecked { try checkColumns(found) }
+      do throws(JSONFault) {
         try scanJSON(window, cursor..<found.contentEnd, columns, into: &fields)
-      } catch let fault as JSONFault {
-        let place = "bad JSON at byte \(fault.place - cursor + 1) of the line"
-        throw InputError(.malformed("\(place): \(fault.what)"), file: path, line: nextLine)
-      } catch let error as InputError {
-        throw error
-      } catch { fatalError("no other error is thrown") }
+      } catch {
+        let place = "bad JSON at byte \(error.place - cursor + 1) of the line"
+        // A line that ends too early may be the first of an object on several lines.
+        let remedy = error.place == found.contentEnd ? "an object must be on one line, as `jq -c .` writes it" : nil
+        throw InputError(.malformed("\(place): \(error.what)", remedy: remedy), file: path, line: nextLine)
+      }
+      if !unseen.isEmpty { unseen.removeAll { fields[$0] != .absent } }
       take(found)
       return true
     }
@@ -92,14 +92,18 @@ extension RowReader {
   mutating func findCSVRow() throws(InputError) -> FoundRow? {
     var isAtEnd = false
     while true {
-      var scanner = CSVScanner(isAtEnd: isAtEnd)
+      var scanner = CSVScanner(isAtEnd: isAtEnd, delimiter: delimiter)
       switch scanner.scan(window, from: cursor, into: &fields) {
       case .row(let end, let isTerminated, let isASCII):
         return FoundRow(
           contentEnd: end, end: end, isTerminated: isTerminated, isASCII: isASCII, innerBreaks: scanner.innerBreaks)
       case .incomplete:
         if try fill() { continue }
-        if holdsBackOpenRow { return nil }
+        // Behind a whole line, a quote that is open is a mistake; a row of several lines is written at once.
+        if holdsBackOpenRow, isGrowing || window.count == cursor || window.bytes.byte(window.count - 1) != Byte.newline
+        {
+          return nil
+        }
         isAtEnd = true
       case .end: return nil
       case .unclosedQuote:
@@ -141,6 +145,7 @@ extension RowReader {
         file: path, line: nextLine)
     }
     do {
+      addToChecksum(upTo: cursor)
       let dropped = cursor
       cursor = 0
       return try window.fill(dropping: dropped) > 0
@@ -187,21 +192,13 @@ extension RowReader {
     throw InputError(.invalidUTF8(offset: window.offset + place), file: path, line: line)
   }
 
-  /// Checks the first row of a JSON file for the wanted columns.
-  private mutating func checkColumns(_ found: FoundRow) throws {
-    var scanner = JSONScanner(window.bytes, from: cursor, to: found.contentEnd)
-    let keys = try scanner.keys()
-    let table = ColumnTable(keys)
-    if let missing = wanted.first(where: { table.index(of: $0) == nil }) {
-      throw InputError(.missingColumn(missing, available: keys), file: path, line: nextLine)
-    }
-    areColumnsChecked = true
-  }
-
   /// Makes what was found the current row.
   private mutating func take(_ found: FoundRow) {
     row = position
-    for index in wantedFields where fields[index].form == .escaped { unescape(index) }
+    for index in wantedFields where fields[index].form == .escaped {
+      prepareChecksumForUnescaping(upTo: found.end)
+      unescape(index)
+    }
     skip(found)
     nextRecord += 1
   }

@@ -7,7 +7,7 @@
 /// ```swift
 /// var reader = try RowReader.open("orders.csv", columns: ["customer", "price"])
 /// while try reader.next() {
-///   count(reader.field(0), try reader.decimal(1))
+///   count(reader.field(0), try reader.number(1))
 /// }
 /// save(reader.position)
 /// ```
@@ -16,6 +16,8 @@ package struct RowReader: ~Copyable, Sendable {
   package let path: String
   /// How the rows are written.
   package private(set) var format: RowFormat
+  /// What separates the fields of a CSV file.
+  package internal(set) var delimiter = Byte.comma
   /// The names of all columns in the header; of a JSON file, none.
   package internal(set) var header: [String] = []
   /// Where the current row starts: the one that ``field(_:)`` reads.
@@ -26,6 +28,8 @@ package struct RowReader: ~Copyable, Sendable {
   /// For files that are still written: their last row may be half a row.
   package var holdsBackOpenRow = false
 
+  /// Whether rows are yet to come, as through a pipe.
+  let isGrowing: Bool
   let maximumRowBytes: Int
   /// The wanted columns, as they were given.
   let wanted: [String]
@@ -36,10 +40,14 @@ package struct RowReader: ~Copyable, Sendable {
   /// The line and the number of the next row.
   var nextLine = 1
   var nextRecord = 1
+  /// Over the bytes before the cursor, or before some place behind the window's start; `nil` if that isn't known.
+  var checksum: ContentChecksum? = ContentChecksum()
+  /// Over the bytes before the current row, if its escapes were replaced.
+  var checksumBeforeRow: ContentChecksum?
   /// Whether the row before ended with the file instead of a line break.
   var isRowOpen = false
-  /// Whether it is known that all wanted columns exist.
-  var areColumnsChecked = false
+  /// Of a JSON file: the fields that no row had so far.
+  var unseen: [Int] = []
   var fields = FieldList(room: 64)
   /// For each wanted column, the field it is found in.
   var fieldOfColumn: [Int] = []
@@ -51,38 +59,56 @@ package struct RowReader: ~Copyable, Sendable {
   /// - Parameters:
   ///   - path: the file.
   ///   - format: how the rows are written; without it the name decides, and failing that the first byte (`{` is JSON).
+  ///   - delimiter: what separates the fields of a CSV file; without it, a comma or, if only then all columns are there,
+  ///     a semicolon, a tab or a vertical bar.
   ///   - columns: the names of the columns to read, byte for byte; ``field(_:)`` takes an index of this array. A name may
   ///     come twice.
   ///   - start: where to go on: the ``position`` of a former reader of this file. At offset 0, reading starts with the
   ///     first row, whatever the line.
+  ///   - checksum: over the bytes before `start`, so that ``contentChecksum()`` can go on.
   ///   - holdsBackOpenRow: whether a row, or a header, that the file ends in is left for later; without a whole header
   ///     the file counts as empty.
+  ///   - isGrowing: whether rows are yet to come, so that the first ones don't tell which columns there are.
   ///   - bufferBytes: how much to read at once.
   ///   - maximumRowBytes: a longer row is an error, so that a quote that nothing closes doesn't pull a whole file into
   ///     memory.
   /// - Returns: a reader before the first row to read.
   /// - Throws: if the file can't be read, has no header, lacks a column, or doesn't reach to `start`.
   package static func open(
-    _ path: String, format: RowFormat? = nil, columns: [String], from start: RowPosition = .start,
-    holdsBackOpenRow: Bool = false, bufferBytes: Int = 1 << 20, maximumRowBytes: Int = 64 << 20
+    _ path: String, format: RowFormat? = nil, delimiter: UInt8? = nil, columns: [String],
+    from start: RowPosition = .start,
+    checksum: ContentChecksum? = nil, holdsBackOpenRow: Bool = false, isGrowing: Bool = false,
+    bufferBytes: Int = 1 << 20, maximumRowBytes: Int = 64 << 20
   ) throws(InputError) -> RowReader {
     // An initializer can't throw once `self`, which can't be copied, is complete.
     let window = try FileWindow(path: path, bufferBytes: bufferBytes)
-    var reader = RowReader(path: path, window: window, columns: columns, maximumRowBytes: maximumRowBytes)
+    var reader = RowReader(
+      path: path, window: window, columns: columns, isGrowing: isGrowing, maximumRowBytes: maximumRowBytes)
     reader.holdsBackOpenRow = holdsBackOpenRow
     let prologue = try FilePrologue(reading: &reader.window, path: path)
     reader.format = format ?? RowFormat(fileName: path) ?? prologue.format
     reader.cursor = prologue.byteOrderMarkBytes
+    if let (form, remedy) = prologue.unreadable(reader.format) {
+      throw InputError(.unreadable(form, remedy: remedy), file: path)
+    }
     switch reader.format {
-    case .csv: try reader.readHeader()
-    case .ndjson: reader.useJSONColumns()
+    case .csv: try reader.readHeader(delimiter)
+    case .ndjson:
+      reader.useJSONColumns()
+      if start.offset == 0, !isGrowing { try reader.checkJSONColumns() }
     }
     reader.nextRecord = start.record
-    if start.offset > 0 { try reader.move(to: start) }
+    if start.offset > 0 {
+      try reader.move(to: start)
+      reader.checksum = checksum?.byteCount == start.offset ? checksum : nil
+    }
     return reader
   }
 
-  private init(path: String, window: consuming FileWindow, columns: [String], maximumRowBytes: Int) {
+  private init(
+    path: String, window: consuming FileWindow, columns: [String], isGrowing: Bool, maximumRowBytes: Int
+  ) {
+    self.isGrowing = isGrowing
     self.path = path
     self.window = window
     self.maximumRowBytes = maximumRowBytes
@@ -106,6 +132,9 @@ package struct RowReader: ~Copyable, Sendable {
     return window.bytes.extracting(range.start..<range.end)
   }
 
+  /// Of a JSON file: the first wanted column that no row had since the reader was opened.
+  package var unseenColumn: String? { unseen.min().map { columns.names[$0] } }
+
   /// Whether the current row ends with a line break.
   ///
   /// Only the last row of a file may lack it. If the file is still written, such a row may be half a row; once more than
@@ -115,6 +144,15 @@ package struct RowReader: ~Copyable, Sendable {
   /// Whether the value stands in quotes, which tells an empty text from no value.
   package func isQuoted(_ column: Int) -> Bool { fields[fieldOfColumn[column]].form == .quoted }
 
+  /// The current row as the file has it, without its line break.
+  package func rawRow() throws(InputError) -> [UInt8] {
+    do {
+      var bytes = try window.read(row.offset..<position.offset)
+      while bytes.last == Byte.newline || bytes.last == Byte.carriageReturn { bytes.removeLast() }
+      return bytes
+    } catch { throw InputError(.init(errno: error.code), file: path) }
+  }
+
   /// The value of a wanted column as a copy.
   package func text(_ column: Int) -> String {
     let bytes = field(column)
@@ -123,9 +161,9 @@ package struct RowReader: ~Copyable, Sendable {
   }
 
   /// The value of a wanted column as a number; `nil` if it is empty or blank.
-  package func decimal(_ column: Int) throws(InputError) -> ExactDecimal? {
+  package func number(_ column: Int) throws(InputError) -> ExactNumber? {
     do {
-      return try ExactDecimal.parse(field(column))
+      return try ExactNumber.parse(field(column))
     } catch {
       throw self.error(
         error == .outOfRange
@@ -142,10 +180,28 @@ package struct RowReader: ~Copyable, Sendable {
 private struct FilePrologue {
   var byteOrderMarkBytes = 0
   var format = RowFormat.csv
+  private var start: [UInt8] = []
+  private var firstVisible: UInt8?
+
+  /// In which form a file is that isn't read, and what to do about it; `nil` if it may be read.
+  func unreadable(_ format: RowFormat) -> (form: String, remedy: String)? {
+    let command = "tidemark aggregate - …"
+    if start.starts(with: [0x1F, 0x8B]) { return ("gzip", "unpack it: zcat FILE | \(command)") }
+    if start.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return ("zstd", "unpack it: zstdcat FILE | \(command)") }
+    if start.starts(with: [0xFF, 0xFE]) || start.starts(with: [0xFE, 0xFF]) {
+      return ("UTF-16", "convert it: iconv -f UTF-16 -t UTF-8 FILE | \(command)")
+    }
+    if format == .ndjson, firstVisible == Byte.openBracket {
+      return ("one JSON array", "write one object on each line: jq -c '.[]' FILE | \(command)")
+    }
+    return nil
+  }
 
   init(reading window: inout FileWindow, path: String) throws(InputError) {
     do {
       while window.count < 3 { if try window.fill(dropping: 0) == 0 { break } }
+      while window.count < 4 { if try window.fill(dropping: 0) == 0 { break } }
+      start = (0..<min(4, window.count)).map { window.bytes.byte($0) }
       byteOrderMarkBytes = window.startsWithByteOrderMark ? 3 : 0
       var at = byteOrderMarkBytes
       // More than a page of blanks is no reason to read on.
@@ -153,6 +209,7 @@ private struct FilePrologue {
         if at == window.count, try window.fill(dropping: 0) == 0 { return }
         let byte = window.bytes.byte(at)
         if byte > Byte.space {
+          firstVisible = byte
           format = byte == Byte.openBrace ? .ndjson : .csv
           return
         }

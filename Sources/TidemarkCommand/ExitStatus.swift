@@ -90,11 +90,19 @@ struct CommandError: Error {
     switch error {
     case let error as CommandError: self = error
     case let error as InputError:
-      let remedy = error.isOfOneRow ? "; fix the row, or skip bad rows with --skip-bad-rows" : ""
-      self.init(ExitStatus(error), error.description + remedy)
+      var message = error.description
+      if let remedy = error.remedy { message += "; " + remedy }
+      if error.isOfOneRow {
+        message +=
+          "; the rows before it count: fix it in this file, as a copy would count again, or leave bad rows out with"
+          + " --skip-bad-rows"
+      }
+      self.init(ExitStatus(error), message)
     case let error as StoreError:
       let status = ExitStatus(error)
-      self.init(status, error.description + (status.remedy.map { "; " + $0 } ?? ""))
+      // What names the limit to raise needs no other remedy.
+      let remedy = error.description.contains("ulimit") ? nil : status.remedy
+      self.init(status, error.description + (remedy.map { "; " + $0 } ?? ""))
     default: self.init(foundation: error)
     }
   }
@@ -121,11 +129,29 @@ extension CommandError {
     self.init(status, path.map { "\($0): \(reason)" } ?? reason)
   }
 
+  /// Whether a process that can be seen from here has a file of a directory open.
+  private static func hasOpenFile(of directory: String, process id: Int32) -> Bool {
+    let descriptors = "/proc/\(id)/fd"
+    let prefix = realPath(directory) + "/"
+    return ((try? FileManager.default.contentsOfDirectory(atPath: descriptors)) ?? []).contains { name in
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: descriptors + "/" + name))?.hasPrefix(prefix) == true
+    }
+  }
+
   /// Says who has a state open, and what to do.
   init(lockedBy error: StoreError, _ directory: String) {
     let named = error.metadata.first { $0.name == "held by process" || $0.name == "process" }?.value ?? ""
     guard let id = Int32(named.trimmingCharacters(in: .whitespacesAndNewlines)) else {
       self.init(.locked, error.description)
+      return
+    }
+    // In another container the number is another process's, which must not be stopped for it.
+    guard Self.hasOpenFile(of: directory, process: id) else {
+      self.init(
+        .locked,
+        "\(directory): open in another process, which is \(id) where it runs: in another container, or another user's;"
+          + " only one process at a time can use a state; wait, or stop that job: it commits and exits;"
+          + " `tidemark log --state \(directory)` reads the changelog of a state that is in use")
       return
     }
     let bytes = FileManager.default.contents(atPath: "/proc/\(id)/cmdline") ?? Data()
@@ -144,8 +170,7 @@ extension CommandError {
 func reportingErrors(_ body: () throws -> Void) throws {
   do { try body() } catch let exit as ExitCode { throw exit } catch {
     let error = CommandError(error)
-    let line = error.message.split(whereSeparator: \.isNewline).joined(separator: " ")
-    FileHandle.standardError.write(Data("tidemark: \(line)\n".utf8))
+    printMessage("tidemark: \(visible(error.message))\n")
     throw ExitCode(error.status.rawValue)
   }
 }
@@ -159,9 +184,9 @@ extension ExitStatus {
       case .inputOutput: .inputOutput
       case .changedFile: .changedInput
       case .missingColumn, .duplicateColumn: .missingColumn
-      case .raggedRow, .malformed: .malformedRow
+      case .raggedRow, .malformed, .unreadable, .tooLarge: .malformedRow
       case .invalidUTF8: .invalidUTF8
-      case .notANumber, .notATime, .numberOutOfRange: .notANumber
+      case .notANumber, .notATime, .numberOutOfRange, .timeTooLate: .notANumber
       }
   }
 

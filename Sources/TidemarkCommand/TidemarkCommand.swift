@@ -3,6 +3,13 @@ import ArgumentParser
 /// The command `tidemark`.
 @main
 struct TidemarkCommand: ParsableCommand {
+  static func main() {
+    StandardStreams.prepare()
+    Arguments.check()
+    Arguments.checkHelp(configuration.subcommands)
+    main(nil)
+  }
+
   static let configuration = CommandConfiguration(
     commandName: "tidemark",
     abstract: "Keeps the state of stream jobs so that a kill -9 at any instant loses nothing.",
@@ -32,7 +39,8 @@ struct TidemarkCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       AggregateCommand.self, GetCommand.self, ScanCommand.self, TopCommand.self, InfoCommand.self, VerifyCommand.self,
-      RebuildCommand.self, CheckpointCommand.self, RestoreCommand.self, ForkCommand.self, LogCommand.self,
+      RebuildCommand.self, CheckpointCommand.self, RestoreCommand.self, ForkCommand.self, PruneCommand.self,
+      LogCommand.self,
       DemoCommand.self, TortureCommand.self,
     ])
 }

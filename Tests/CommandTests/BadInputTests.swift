@@ -18,7 +18,7 @@ import Tidemark
     ("k,v\na,1\nb,2,3\n", 65, " line 3: expected 2 fields, found 3"),
     ("k,v\na,1\n\"b,2\n", 65, " line 3: "),
     ("k,v\na,1\nb,x\n", 81, " line 3: column \"v\" is not a number: \"x\""),
-    ("k,v\na,1\nb,1e999\n", 81, " line 3: column \"v\" is out of range: \"1e999\""),
+    ("k,v\na,1\nb,1e99999\n", 81, " line 3: column \"v\" is out of range: \"1e99999\""),
   ])
   func aBadRowIsNamedAndWhatCameBeforeIsKept(text: String, status: Int32, message: String) throws {
     let file = try directory.write(text, to: "rows.csv")

@@ -11,7 +11,7 @@ import Testing
     let file = directory("rows.csv")
     try Data(
       Array("k,v\na,1\nb\na,x\n\"two\nlines\",3,4\na,2\n\"open,5\na,4\n".utf8) + [0xFF]
-        + Array(",1\na,8\na,\"9\"0\na,16".utf8)
+        + Array(",1\na,8\na,\"9\"0\na,16\n".utf8)
     ).write(to: URL(fileURLWithPath: file))
     let arguments = ["aggregate", file, "--group-by", "k", "--sum", "v", "--state", state]
     let outcome = try run(commandPath(), arguments + ["--skip-bad-rows"])

@@ -47,7 +47,10 @@ import Testing
     let bad = try aggregate("k,v\na,1\nb,x\nc,3\n")
     #expect(bad.status == 81)
     #expect(bad.error.contains("/input/stdin-1 line 3: column \"v\" is not a number"), "\(bad.error)")
-    #expect(try aggregate("", "--skip-bad-rows").status == 0)
+    // What came behind the bad row is sent again.
+    #expect(try aggregate("").status == 0)
+    #expect(try rows() == "{\"k\":\"a\",\"sum(v)\":1}\n")
+    #expect(try aggregate("k,v\nb,x\nc,3\n", "--skip-bad-rows").status == 0)
     #expect(try rows() == "{\"k\":\"a\",\"sum(v)\":1}\n{\"k\":\"c\",\"sum(v)\":3}\n")
     let header = try aggregate("k,w")
     #expect(header.status == 80)

@@ -65,3 +65,10 @@ func orders(_ count: Int) -> String {
   }
   return text
 }
+
+/// Runs a shell script in a directory; `tidemark` in it is the command.
+func shell(_ script: String, in directory: String) throws -> Outcome {
+  try run(
+    "/bin/bash",
+    ["-c", "cd \"$0\" && tidemark() { \"$COMMAND\" \"$@\"; }; export COMMAND=$1\n" + script, directory, commandPath()])
+}

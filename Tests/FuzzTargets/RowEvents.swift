@@ -31,10 +31,11 @@ struct RowReading {
   var bufferBytes = 1 << 16
   var maximumRowBytes = 1 << 20
 
-  func open(from start: RowPosition = .start, holdsBackOpenRow: Bool = false) throws(InputError) -> RowReader {
+  /// Opens the file; one that grows keeps its last row back.
+  func open(from start: RowPosition = .start, isGrowing: Bool = false) throws(InputError) -> RowReader {
     try RowReader.open(
-      path, format: format, columns: columns, from: start, holdsBackOpenRow: holdsBackOpenRow, bufferBytes: bufferBytes,
-      maximumRowBytes: maximumRowBytes)
+      path, format: format, columns: columns, from: start, holdsBackOpenRow: isGrowing, isGrowing: isGrowing,
+      bufferBytes: bufferBytes, maximumRowBytes: maximumRowBytes)
   }
 
   /// All there is from a place on, up to the end or the first error that no row is skipped for.
@@ -87,7 +88,7 @@ struct RowReading {
     let fields = columns.indices.map { column in
       let number: String
       do throws(InputError) {
-        number = "\(try reader.decimal(column)?.description ?? "none")"
+        number = "\(try reader.number(column)?.description ?? "none")"
       } catch {
         number = "\(error)"
       }

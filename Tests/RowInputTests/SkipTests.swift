@@ -39,7 +39,8 @@ import Testing
     for cut in 0..<bytes.count {
       let file = try TemporaryFile(Array(bytes[..<cut]), name: name)
       do {
-        var reader = try RowReader.open(file.path, columns: ["a"], holdsBackOpenRow: true, bufferBytes: 4)
+        var reader = try RowReader.open(
+          file.path, columns: ["a"], holdsBackOpenRow: true, isGrowing: true, bufferBytes: 4)
         var values: [String] = []
         while try reader.next() {
           let isWhole = reader.isTerminated
@@ -54,6 +55,16 @@ import Testing
         #expect(error.kind == .emptyFile && cut < 4, "cut at \(cut): \(error)")
       }
     }
+  }
+
+  /// Of a file, unlike of a pipe, all that is there can be seen: a quote that is open behind a whole line is a mistake.
+  @Test func anOpenQuoteBehindAWholeLineIsAMistake() throws {
+    let file = try TemporaryFile("a,b\n\"1,x\n2,y\n")
+    var reader = try RowReader.open(file.path, columns: ["a"], holdsBackOpenRow: true)
+    #expect(throws: InputError(.malformed("unclosed quote"), file: file.path, line: 2)) { _ = try reader.next() }
+    var pipe = try RowReader.open(file.path, columns: ["a"], holdsBackOpenRow: true, isGrowing: true)
+    let found = try pipe.next()
+    #expect(!found)
   }
 
   /// Skipping needs the whole line, which would be counted again and again until it is there.

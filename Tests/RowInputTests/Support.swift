@@ -66,7 +66,7 @@ func failure(
   do {
     var reader = try RowReader.open(
       file.path, columns: columns, from: start, bufferBytes: 16, maximumRowBytes: maximumRowBytes)
-    while try reader.next() { for column in numbers { _ = try reader.decimal(column) } }
+    while try reader.next() { for column in numbers { _ = try reader.number(column) } }
     return nil
   } catch {
     return "\(error)".replacing(file.path.replacing(#/[^/]*$/#, with: ""), with: "")

@@ -9,7 +9,7 @@ import Testing
     "RocksDB": ["CRocksDB"],
     "Tidemark": ["CIntrinsics", "TidemarkBase", "Changelog", "RocksDB", "Logging", "CoreMetrics"],
     "TidemarkTesting": ["Changelog", "RocksDB", "Tidemark"],
-    "RowInput": [],
+    "RowInput": ["CChecksum", "CLongDecimal"],
     "TidemarkCommand": ["Tidemark", "RowInput", "ArgumentParser", "Logging"],
   ]
   /// What comes with Swift.

@@ -10,6 +10,8 @@ public final class ReadOnlyStore: Sendable {
   public let directory: String
   /// The stored offset: later commits are only in the changelog, and aren't shown.
   public let offset: Offset
+  /// The receipt of the commit that ends at the stored offset: a changelog is the store's own if it has the same one there.
+  public let receipt: Receipt
   /// How far each input partition was consumed up to there.
   public let position: Position
   /// The greatest event timestamp seen up to there.
@@ -21,6 +23,7 @@ public final class ReadOnlyStore: Sendable {
   fileprivate init(_ directory: StoreDirectory, _ view: View, _ tables: [StoreInfo.TableInfo]) {
     self.directory = directory.path
     offset = view.state.offset
+    receipt = view.state.receipt
     position = view.state.position
     streamTime = view.state.streamTime
     self.tables = tables

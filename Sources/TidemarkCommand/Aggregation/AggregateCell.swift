@@ -7,7 +7,7 @@ import Tidemark
 /// texts by their bytes.
 enum AggregateCell: Equatable, Sendable {
   case none
-  case number(ExactDecimal)
+  case number(ExactNumber)
   case text([UInt8])
 
   /// Whether this sorts before another; `none` before all.
@@ -32,14 +32,19 @@ extension AggregateCell {
     }
   }
 
-  /// A number if the bytes are one, else a text.
-  init(_ bytes: RawSpan) {
-    if let number = try? ExactDecimal.parse(bytes) { self = .number(number) } else { self = .text(bytes.array) }
+  /// A number if the bytes are one, else a text; throws if it is a number beyond the range.
+  init(_ bytes: RawSpan) throws(ExactDecimal.ParseError) {
+    do throws(ExactDecimal.ParseError) {
+      self = try ExactNumber.parse(bytes).map(AggregateCell.number) ?? .text(bytes.array)
+    } catch {
+      if error == .outOfRange { throw error }
+      self = .text(bytes.array)
+    }
   }
 
   /// The number that a text is, if it is one.
   var comparable: AggregateCell {
-    if case .text(let text) = self { AggregateCell(text.rawSpan) } else { self }
+    if case .text(let text) = self { (try? AggregateCell(text.rawSpan)) ?? self } else { self }
   }
 }
 
@@ -47,8 +52,8 @@ extension AggregateCell {
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 1 | 0 none, 1 number, 2 text |
-/// | … | number: an ``ExactDecimal``'s encoding; text: varint length and UTF-8 |
+/// | 1 | 0 none, 1 number, 2 text, 3 number of many digits |
+/// | … | number: an ``ExactDecimal``'s encoding; text, number of many digits: varint length and UTF-8 |
 struct AggregateCodec: Codec {
   var name: String { "aggregates" }
 
@@ -56,7 +61,12 @@ struct AggregateCodec: Codec {
     for cell in cells {
       switch cell {
       case .none: bytes.append(0)
-      case .number(let number):
+      case .number(.long(let number)):
+        let text = number.description
+        bytes.append(3)
+        bytes.append(varint: UInt64(text.utf8.count))
+        bytes.append(Array(text.utf8).rawSpan)
+      case .number(.short(let number)):
         bytes.append(1)
         var encoded: [UInt8] = []
         number.encode(into: &encoded)
@@ -81,11 +91,16 @@ struct AggregateCodec: Codec {
       case 1:
         index += 1
         guard let number = ExactDecimal(decoding: bytes, at: &index) else { throw Self.damaged }
-        cells.append(.number(number))
-      case 2:
+        cells.append(.number(.short(number)))
+      case let tag where tag == 2 || tag == 3:
         guard let length = reader.varint(), length <= UInt64(reader.remaining), let text = reader.take(Int(length))
         else { throw Self.damaged }
-        cells.append(.text(text.array))
+        if tag == 2 {
+          cells.append(.text(text.array))
+        } else {
+          guard case .long(let number)? = ExactNumber(printed: text) else { throw Self.damaged }
+          cells.append(.number(.long(number)))
+        }
         index += reader.position
       default: throw Self.damaged
       }

@@ -5,15 +5,25 @@ import Tidemark
 /// Reads inputs and keeps the aggregates of their groups; each commit carries how far the inputs were read.
 struct AggregationJob {
   var state: AggregationState
-  /// Paths, or `-` for standard input.
+  /// Paths of files and pipes, or `-` for standard input.
   var files: [String]
   var format: RowFormat?
+  /// What separates the fields of CSV; `nil`: a comma, or another sign if it must be.
+  var delimiter: UInt8?
   /// Commit after this many records.
   var commitRecords: Int
   /// Commit after this time, too.
   var commitInterval: Duration
   /// Whether bad rows are counted and left out, instead of ending the run.
   var skipsBadRows: Bool
+  /// A row of a later time is bad.
+  var latestTime = EventTime.range.upperBound
+  /// Where bad and late rows go.
+  var rejectedRows: RejectedRows?
+  /// Whether the last row of a file counts even without a line end.
+  var filesAreComplete = false
+  /// What to do about a file that isn't known for certain.
+  var doubt = InputCatalog.Doubt.refused
 
   /// What a run did.
   struct Summary {
@@ -21,6 +31,8 @@ struct AggregationJob {
     var commits = 0
     /// What was left out of the named inputs, also by former runs.
     var leftOut = LeftOutRows()
+    /// What else there is to say of the inputs, a line each.
+    var notices: [String] = []
     /// The signal that ended it early.
     var signal: Int32?
   }
@@ -38,14 +50,26 @@ struct AggregationJob {
   func run(_ report: (Progress) -> Void) throws -> Summary {
     var summary = Summary()
     var transaction = try state.store.begin()
+    var catalog = try InputCatalog(state.store.snapshot(), doubt: doubt)
     var bytesBefore = 0
     for file in files {
-      for input in file == "-" ? try standardInputs() : [InputFile(file)] {
-        try read(input, &transaction, &summary) { progress in
+      for input in try inputs(file, catalog) {
+        var run = InputRun(job: self, input: input, entry: try catalog.entry(for: input))
+        defer {
+          summary.records += run.records
+          summary.commits += run.commits
+          summary.leftOut.add(run.entry.progress.leftOut)
+          summary.notices += run.notices
+        }
+        let (records, leftOut) = (summary.records, summary.leftOut)
+        try run.toItsEnd(&transaction, &catalog) { progress in
           var progress = progress
           progress.bytes += bytesBefore
+          progress.records += records
+          progress.leftOut.add(leftOut)
           report(progress)
         }
+        summary.signal = Signals.pending
         if summary.signal != nil { return summary }
         bytesBefore += fileSize(input.path)
       }
@@ -53,37 +77,17 @@ struct AggregationJob {
     return summary
   }
 
-  /// What former runs left of standard input, and standard input itself.
-  private func standardInputs() throws -> [InputFile] {
+  /// The inputs that a name stands for: of a pipe, what former runs left of theirs comes first.
+  private func inputs(_ file: String, _ catalog: InputCatalog) throws -> [InputFile] {
+    guard let pipe = try InputPipe(file) else { return [InputFile(file)] }
     var inputs: [InputFile] = []
-    var last = 0
     for number in try InputLog.numbers(in: state.directory) {
-      last = number
-      let input = InputFile(try InputLog(state.directory, number, isOpen: false))
-      if try state.store.snapshot().get(input.key, in: AggregationState.inputs)?.hasEnded != true {
-        inputs.append(input)
-      }
+      let input = InputFile(try InputLog(state.directory, number, reading: nil))
+      if catalog.progress(input.key)?.hasEnded != true { inputs.append(input) }
     }
-    return inputs + [InputFile(try InputLog(state.directory, last + 1, isOpen: true))]
-  }
-
-  private func read(
-    _ input: InputFile, _ transaction: inout Transaction, _ summary: inout Summary, _ report: (Progress) -> Void
-  ) throws {
-    var run = InputRun(job: self, input: input, progress: try input.progress(in: transaction))
-    defer {
-      summary.records += run.records
-      summary.commits += run.commits
-      summary.leftOut.add(run.progress.leftOut)
-    }
-    let (records, leftOut) = (summary.records, summary.leftOut)
-    try run.toItsEnd(&transaction) { progress in
-      var progress = progress
-      progress.records += records
-      progress.leftOut.add(leftOut)
-      report(progress)
-    }
-    summary.signal = Signals.pending
+    // Logs that were deleted keep their numbers.
+    let last = max(try InputLog.numbers(in: state.directory).last ?? 0, catalog.lastLogNumber)
+    return inputs + [InputFile(try InputLog(state.directory, last + 1, reading: pipe))]
   }
 }
 
@@ -91,89 +95,159 @@ struct AggregationJob {
 private struct InputRun: ~Copyable {
   let job: AggregationJob
   let input: InputFile
-  var progress: AggregationState.InputProgress
+  var entry: InputCatalog.Entry
   var records = 0
   var commits = 0
+  var notices: [String] = []
   private var uncommitted = 0
   private var lastCommit = ContinuousClock.now
 
-  init(job: AggregationJob, input: InputFile, progress: AggregationState.InputProgress) {
-    (self.job, self.input, self.progress) = (job, input, progress)
+  init(job: AggregationJob, input: InputFile, entry: InputCatalog.Entry) {
+    (self.job, self.input, self.entry) = (job, input, entry)
   }
 
-  mutating func toItsEnd(_ transaction: inout Transaction, _ report: (AggregationJob.Progress) -> Void) throws {
-    guard var reader = try open() else { return }
-    var rows = RowAggregator(job.state.plan)
+  mutating func toItsEnd(
+    _ transaction: inout Transaction, _ catalog: inout InputCatalog, _ report: (AggregationJob.Progress) -> Void
+  ) throws {
+    let opened: RowReader?
+    do { opened = try open() } catch {
+      if error is InputError, input.log != nil { try abandon(&transaction, &catalog) }
+      throw error
+    }
+    guard var reader = opened else { return }
+    if let former = entry.formerKey { notices.append("\(input.path): is \(former), which was read before") }
+    var rows = RowAggregator(job.state.plan, latestTime: job.latestTime)
     // Whether the reader's row is read and not yet counted.
     var isInRow = false
     do {
       reading: while true {
         do {
           guard try reader.next() else {
+            if uncommitted > 0, isTimeToCommit { try commit(&reader, reader.position, &transaction, &catalog) }
             switch try input.log?.waitForMore(job.commitInterval) ?? .end {
             case .more: continue reading
             case .nothing: break
             case .end:
-              // What a killed run left may end with half a row; at the end of an input the rest is a row.
-              if !reader.holdsBackOpenRow || input.log?.isTorn == true { break reading }
+              // What a killed run left may end with half a row; at the end of a pipe the rest is a row.
+              if input.log == nil || !reader.holdsBackOpenRow || input.log?.isTorn == true { break reading }
               reader.holdsBackOpenRow = false
               continue reading
             }
             if Signals.pending != nil { break reading }
-            if uncommitted > 0, isTimeToCommit { try commit(reader.position, &transaction) }
             continue reading
           }
           isInRow = true
-          switch try rows.add(reader, &transaction) {
-          case .counted: break
-          case .excluded: progress.excludedRows = (progress.excludedRows ?? 0) + 1
-          case .late: progress.lateRows = (progress.lateRows ?? 0) + 1
-          }
+          try count(&reader, &rows, &transaction, &catalog)
         } catch let error as InputError where job.skipsBadRows && error.isOfOneRow {
           if !isInRow { try reader.skipRow() }
-          progress.skip(error, line: reader.row.line)
+          entry.progress.skip(error, line: reader.row.line)
+          try job.rejectedRows?.append(reader, error.reason)
         }
         isInRow = false
         uncommitted += 1
-        guard uncommitted & 63 == 0 || uncommitted >= job.commitRecords else { continue }
+        guard uncommitted & 63 == 0 || uncommitted >= job.commitRecords || isLarge(reader) else { continue }
         if Signals.pending != nil { break }
         report(
           AggregationJob.Progress(
-            records: records + uncommitted, bytes: reader.position.offset, leftOut: progress.leftOut))
+            records: records + uncommitted, bytes: reader.position.offset, leftOut: entry.progress.leftOut))
         if uncommitted >= job.commitRecords || transaction.shouldCommit || isTimeToCommit {
-          try commit(reader.position, &transaction)
+          try commit(&reader, reader.position, &transaction, &catalog)
         }
       }
     } catch let error as InputError {
-      // The rows before the bad one count, and the next run starts with it.
-      if uncommitted > 0 { try commit(isInRow ? reader.row : reader.position, &transaction) }
+      // The rows before the bad one count, and the next run starts with it. What came behind it through a pipe is sent
+      // again by who mends it.
+      if input.log != nil { entry.progress.hasEnded = true }
+      if uncommitted > 0 || input.log != nil {
+        try commit(&reader, isInRow ? reader.row : reader.position, &transaction, &catalog)
+      }
       throw error
     }
-    if Signals.pending == nil, input.log != nil { progress.hasEnded = true }
-    try commit(reader.position, &transaction)
-    report(AggregationJob.Progress(records: records, bytes: reader.position.offset, leftOut: progress.leftOut))
+    if Signals.pending == nil, input.log != nil { entry.progress.hasEnded = true }
+    try commit(&reader, reader.position, &transaction, &catalog)
+    report(AggregationJob.Progress(records: records, bytes: reader.position.offset, leftOut: entry.progress.leftOut))
+    if Signals.pending == nil { try noteTheEnd(reader) }
   }
 
-  /// Opens the input; of standard input, once there is a whole header.
+  /// Counts the reader's row.
+  ///
+  /// What the transaction has no room for is counted in the next one; a row that none has room for is bad.
+  private mutating func count(
+    _ reader: inout RowReader, _ rows: inout RowAggregator, _ transaction: inout Transaction,
+    _ catalog: inout InputCatalog
+  ) throws {
+    let outcome: RowAggregator.Outcome
+    do { outcome = try rows.add(reader, &transaction) } catch {
+      guard let error = error as? StoreError, error.kind == .overBudget || error.kind == .tooLarge else { throw error }
+      if uncommitted > 0 {
+        try commit(&reader, reader.row, &transaction, &catalog)
+        return try count(&reader, &rows, &transaction, &catalog)
+      }
+      throw reader.error(
+        .tooLarge(
+          bytes: reader.position.offset - reader.row.offset, limit: AggregationState.options.transactionLimits.hardBytes
+        ))
+    }
+    switch outcome {
+    case .counted: break
+    case .excluded: entry.progress.excludedRows = (entry.progress.excludedRows ?? 0) + 1
+    case .late:
+      entry.progress.lateRows = (entry.progress.lateRows ?? 0) + 1
+      try job.rejectedRows?.append(reader, "late: its window had ended")
+    }
+  }
+
+  /// Whether the row just read may fill the transaction before the next look at it.
+  private func isLarge(_ reader: borrowing RowReader) -> Bool {
+    reader.position.offset - reader.row.offset > 1 << 16
+  }
+
+  /// Says what of the input doesn't count yet, or may be cut.
+  private mutating func noteTheEnd(_ reader: borrowing RowReader) throws {
+    if let log = input.log {
+      if log.endedWithoutLineBreak {
+        notices.append(
+          "the last row of the pipe had no line break and counts; if its producer died, it may be half a row")
+      }
+      return
+    }
+    if let column = reader.unseenColumn, entry.progress.record > 1 {
+      notices.append("\(input.path): none of the rows that were read has the column \"\(column)\"")
+    }
+    guard reader.holdsBackOpenRow, fileSize(input.path) > reader.position.offset else { return }
+    notices.append(
+      "\(input.path) line \(reader.position.line): the last row has no line end and waits for the rest of it;"
+        + " --complete counts it as it is")
+  }
+
+  /// Opens the input; of a pipe, once there is a whole header.
   ///
   /// `nil` if there is none.
-  private func open() throws -> RowReader? {
-    guard let log = input.log else { return try reader() }
+  private mutating func open() throws -> RowReader? {
+    guard let log = input.log else {
+      do { return try reader(holdsBackOpenRow: !job.filesAreComplete, isGrowing: false) } catch {
+        guard let error = error as? InputError, error.kind == .emptyFile, !job.filesAreComplete,
+          fileSize(input.path) > 0
+        else { throw error }
+        notices.append("\(input.path) line 1: the header has no line end and waits for the rest of it")
+        return nil
+      }
+    }
     while true {
-      if try hasHeader() { return try reader() }
+      if try hasHeader() { return try reader(holdsBackOpenRow: true, isGrowing: true) }
       switch try log.waitForMore(job.commitInterval) {
       case .more: continue
       case .nothing: if Signals.pending != nil { return nil }
       case .end:
         // Nothing came, or less than a header.
-        return fileSize(input.path) == 0 || log.isTorn ? nil : try reader(holdsBackOpenRow: false)
+        return fileSize(input.path) == 0 || log.isTorn ? nil : try reader(holdsBackOpenRow: false, isGrowing: true)
       }
     }
   }
 
   private func hasHeader() throws -> Bool {
     do {
-      _ = try reader()
+      _ = try reader(holdsBackOpenRow: true, isGrowing: true)
       return true
     } catch {
       // A `where` on a typed error crashes Swift 6.3's compiler.
@@ -182,20 +256,52 @@ private struct InputRun: ~Copyable {
     }
   }
 
-  private func reader(holdsBackOpenRow: Bool? = nil) throws -> RowReader {
-    try RowReader.open(
-      input.path, format: job.format, columns: job.state.plan.columns, from: progress.rowPosition,
-      holdsBackOpenRow: holdsBackOpenRow ?? (input.log != nil))
+  private func reader(holdsBackOpenRow: Bool, isGrowing: Bool) throws -> RowReader {
+    let progress = entry.progress
+    var content = progress.contentChecksum.map { ContentChecksum(byteCount: progress.bytes, crc: $0) }
+    // A state of an older version has none.
+    if content == nil, progress.bytes > 0 {
+      content = try ContentChecksum.ofStart(of: input.path, byteCount: progress.bytes)
+    }
+    return try RowReader.open(
+      input.path, format: job.format, delimiter: job.delimiter, columns: job.state.plan.columns,
+      from: progress.rowPosition, checksum: content,
+      holdsBackOpenRow: holdsBackOpenRow, isGrowing: isGrowing)
   }
 
   private var isTimeToCommit: Bool { lastCommit.duration(to: .now) >= job.commitInterval }
 
-  private mutating func commit(_ next: RowPosition, _ transaction: inout Transaction) throws {
-    (progress.bytes, progress.line, progress.record) = (next.offset, next.line, next.record)
-    try input.remember(&progress)
+  private mutating func commit(
+    _ reader: inout RowReader, _ next: RowPosition, _ transaction: inout Transaction, _ catalog: inout InputCatalog
+  ) throws {
+    let bytesBefore = entry.progress.bytes
+    (entry.progress.bytes, entry.progress.line, entry.progress.record) = (next.offset, next.line, next.record)
+    try input.remember(&entry.progress, reader.contentChecksum(before: next))
+    try write(&transaction, &catalog, bytesBefore)
+  }
+
+  /// Ends a pipe of which no row can be read: its producer sends all again.
+  private mutating func abandon(_ transaction: inout Transaction, _ catalog: inout InputCatalog) throws {
+    entry.progress.hasEnded = true
+    try write(&transaction, &catalog, entry.progress.bytes)
+  }
+
+  private mutating func write(
+    _ transaction: inout Transaction, _ catalog: inout InputCatalog, _ bytesBefore: Int
+  ) throws {
     try input.log?.sync()
-    try transaction.put(input.key, progress, in: AggregationState.inputs)
-    try transaction.commit([progress.topicPartition: Offset(Int64(next.offset))])
+    try job.rejectedRows?.sync()
+    // What takes another's place comes behind it.
+    for (from, _) in catalog.moved { try transaction.delete(from, in: AggregationState.inputs) }
+    for (_, to) in catalog.moved {
+      if let progress = catalog.progress(to) { try transaction.put(to, progress, in: AggregationState.inputs) }
+    }
+    if let former = entry.formerKey { try transaction.delete(former, in: AggregationState.inputs) }
+    try transaction.put(entry.key, entry.progress, in: AggregationState.inputs)
+    let total = catalog.totalBytes + entry.progress.bytes - bytesBefore
+    try transaction.commit([InputCatalog.partition: Offset(Int64(total))])
+    catalog.committed(entry, bytesBefore: bytesBefore)
+    entry.formerKey = nil
     records += uncommitted
     commits += 1
     uncommitted = 0

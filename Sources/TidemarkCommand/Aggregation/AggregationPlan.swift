@@ -24,13 +24,38 @@ struct AggregationPlan: Codable, Equatable, Sendable {
 
   /// What rows must fulfil to count, all of it; `nil`: nothing.
   var conditions: [Condition]?
+  /// The text that stands for no value, beside the empty one.
+  var null: String?
   /// Windows of time that groups are divided into, if they are.
   var window: TumblingWindow?
+
+  /// The plan for a state that was made with another: what the state remembers of an older version stays.
+  func continuing(_ stored: AggregationPlan) -> AggregationPlan {
+    var plan = self
+    if let window = stored.window { plan.window?.writesMilliseconds = window.writesMilliseconds }
+    return plan
+  }
 
   /// How the result calls the parts of a key: the window's start, if there are windows, and the columns of the group.
   var keyNames: [String] {
     guard let window else { return groupBy }
     return [groupBy.contains("window") ? "window(\(window.column))" : "window"] + groupBy
+  }
+
+  /// How the result calls its columns: the parts of the key, then the aggregates.
+  ///
+  /// A name that comes again has a number.
+  var resultNames: [String] {
+    var names: [String] = []
+    for name in keyNames + aggregates.map(\.name) {
+      var (unique, number) = (name, 1)
+      while names.contains(unique) {
+        number += 1
+        unique = "\(name)_\(number)"
+      }
+      names.append(unique)
+    }
+    return names
   }
 
   /// The input columns to read: those of the group first, then those of the aggregates that have one, of the conditions
@@ -48,6 +73,7 @@ struct AggregationPlan: Codable, Equatable, Sendable {
     let groups = groupBy.isEmpty ? [] : ["--group-by " + groupBy.joined(separator: ",")]
     let windows = window.map { [$0.options] } ?? []
     let wheres = conditions.map { ["--where \"" + $0.map(\.text).joined(separator: " and ") + "\""] } ?? []
-    return (windows + groups + options + wheres).joined(separator: " ")
+    let nulls = null.map { ["--null \"\($0)\""] } ?? []
+    return (windows + groups + options + wheres + nulls).joined(separator: " ")
   }
 }

@@ -6,13 +6,21 @@ struct AggregationReport {
   let summary: AggregationJob.Summary
   let offset: Offset
   let seconds: Double
+  let plan: AggregationPlan
+  /// The state directory, as it was named.
+  let state: String
 
   /// One line on standard output.
-  func printSummary() {
+  func printSummary() throws {
     let rate = Int(Double(summary.records) / max(seconds, 0.001))
-    print(
+    try printLine(
       "\(counted(summary.records, "row")) in \(String(format: "%.2f", seconds)) s (\(grouped(rate)) rows/s),"
         + " \(counted(summary.commits, "commit")), changelog offset \(offset)")
+    guard isatty(STDOUT_FILENO) == 1 else { return }
+    // For who looks on: where the result is, and what to type next.
+    let option = "--state \(state.contains(" ") ? "'\(state)'" : state)"
+    try printLine("the result is in \(state); see it with\n  tidemark scan --limit 20 \(option)")
+    if let aggregate = plan.aggregates.first { try printLine("  tidemark top 10 --by \"\(aggregate.name)\" \(option)") }
   }
 
   /// What is in no group's aggregates, on standard error; nothing if all rows are.
@@ -29,7 +37,8 @@ struct AggregationReport {
       let more = leftOut.skipped - leftOut.firstSkipped.count
       if more > 0 { lines.append("  and \(grouped(more)) more") }
     }
-    for line in lines { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+    lines += summary.notices
+    for line in lines { printMessage(visible(line) + "\n") }
   }
 
   /// One JSON object on standard error, the last of the progress.
@@ -44,14 +53,15 @@ struct AggregationReport {
       var lateRows: Int
       var excludedRows: Int
       var skipped: [SkippedRow]
+      var notices: [String]
     }
     let leftOut = summary.leftOut
     let event = Event(
       records: summary.records, commits: summary.commits, offset: offset.value, seconds: seconds,
       skippedRows: leftOut.skipped, lateRows: leftOut.late, excludedRows: leftOut.excluded,
-      skipped: leftOut.firstSkipped)
+      skipped: leftOut.firstSkipped, notices: summary.notices)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    FileHandle.standardError.write(try encoder.encode(event) + Data("\n".utf8))
+    printMessage(String(decoding: try encoder.encode(event), as: UTF8.self) + "\n")
   }
 }

@@ -12,7 +12,7 @@ struct AggregationState {
   static let plans = Table("plan", key: .string, value: .json(AggregationPlan.self))
   /// How far each input was read: a file by its absolute path, what came through standard input by `stdin:N`.
   static let inputs = Table("inputs", key: .string, value: .json(InputProgress.self))
-  private static let planKey = "plan"
+  static let planKey = "plan"
 
   let directory: String
   let store: StateStore
@@ -37,8 +37,11 @@ struct AggregationState {
     var excludedRows: Int?
     /// Whether no more will come: of standard input, which is read once.
     var hasEnded: Bool?
+    /// The CRC-32C of all `bytes`.
+    var contentChecksum: UInt32?
+    /// What the file system said of the file when it was read.
+    var attributes: FileAttributes?
 
-    var topicPartition: TopicPartition { TopicPartition("input", partition) }
     var rowPosition: RowPosition { RowPosition(offset: bytes, line: line, record: record) }
   }
 
@@ -60,9 +63,21 @@ struct AggregationState {
     }
   }
 
+  /// Where `verify` replays the changelog of a state.
+  static func scratch(of directory: String) -> String { directory + "/verify-scratch" }
+
+  /// Removes what a killed `verify` left: only who has the state open makes it.
+  private static func removeScratch(in directory: String) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    where name.hasPrefix("verify-") { try? FileManager.default.removeItem(atPath: directory + "/" + name) }
+  }
+
   /// Throws unless the directory holds a state that is whole, or, if one is to be made, could hold it.
-  private static func check(_ directory: String, toBeMade: Bool) throws {
-    switch (try Part.store.isIn(directory), try Part.changelog.isIn(directory)) {
+  static func check(_ directory: String, toBeMade: Bool) throws {
+    let hasChangelog = try Part.changelog.isIn(directory)
+    // Both may have been made beforehand, on two disks for instance.
+    let isPremade = toBeMade && !hasChangelog && isEmpty(directory + "/store")
+    switch (try Part.store.isIn(directory) && !isPremade, hasChangelog) {
     case (true, true): return
     case (true, false):
       // Another in its place would be no help: the store knows its own.
@@ -78,6 +93,10 @@ struct AggregationState {
     }
   }
 
+  fileprivate static func isEmpty(_ directory: String) -> Bool {
+    (try? FileManager.default.contentsOfDirectory(atPath: directory))?.isEmpty ?? false
+  }
+
   private static func noState(_ directory: String) -> CommandError {
     CommandError(.missingInput, "\(directory): there is no state; `tidemark aggregate` makes it")
   }
@@ -88,6 +107,31 @@ struct AggregationState {
     var options = FileLogOptions()
     options.createIfMissing = false
     return try openChangelog(directory, options)
+  }
+
+  /// Reads the whole changelog of a state directory; throws `corrupted` if it is damaged.
+  static func readChangelog(of directory: String) throws {
+    let log = try changelog(of: directory)
+    _ = try log.read(from: try log.offsets().start, to: nil) { _ in .next }
+  }
+
+  static func nothingAggregated(_ directory: String) -> CommandError {
+    CommandError(.missingInput, "\(directory): nothing was aggregated yet")
+  }
+
+  /// Opens what another process may have open, and waits for its end if need be.
+  private static func waiting<R>(for directory: String, _ patience: Duration, _ open: () throws -> R) throws -> R {
+    let deadline = ContinuousClock.now.advanced(by: patience)
+    while true {
+      do { return try open() } catch let error as StoreError {
+        guard error.kind == .locked else { throw error }
+        guard ContinuousClock.now < deadline, Signals.pending == nil else {
+          throw CommandError(lockedBy: error, directory)
+        }
+        // Readers have it open for a moment each: looked at often, a gap is found.
+        usleep(2000)
+      }
+    }
   }
 
   private static func openChangelog(_ directory: String, _ options: FileLogOptions) throws(StoreError) -> FileLog {
@@ -106,30 +150,32 @@ struct AggregationState {
   /// Without an asked plan the directory must be there.
   init(
     _ directory: String, plan asked: AggregationPlan? = nil, log logOptions: FileLogOptions = FileLogOptions(),
+    wait: Duration = .seconds(2),
     progress: (OpenProgress) throws -> Void = { _ in }
   ) throws {
     try Self.check(directory, toBeMade: asked != nil)
     self.directory = directory
-    let log: FileLog
     var logOptions = logOptions
     logOptions.createIfMissing = asked != nil
-    do throws(StoreError) {
-      log = try Self.openChangelog(directory, logOptions)
-      store = try StateStore.open(
+    let log: FileLog
+    (log, store) = try Self.waiting(for: directory, wait) {
+      let log = try Self.openChangelog(directory, logOptions)
+      let store = try StateStore.open(
         directory + "/store", tables: [Self.groups, Self.plans, Self.inputs], changelog: log, options: Self.options,
         progress: progress)
-    } catch {
-      throw error.kind == .locked ? CommandError(lockedBy: error, directory) : error
+      return (log, store)
     }
     if let recovery = log.lastRecovery, recovery.cutBytes > 0 {
       // The end of a batch that was being written when the process died: nothing of it was acknowledged.
-      FileHandle.standardError.write(
-        Data(
-          ("the changelog's torn end was cut: \(recovery.cutBytes) bytes after offset \(recovery.endOffset) of "
-            + "\(recovery.file)\n").utf8))
+      printMessage(
+        "the changelog's torn end was cut: \(recovery.cutBytes) bytes after offset \(recovery.endOffset) of "
+          + "\(recovery.file)\n")
     }
+    Self.removeScratch(in: directory)
     let view = try store.snapshot()
-    if let stored = try view.get(Self.planKey, in: Self.plans),
+    let former = try view.get(Self.planKey, in: Self.plans)
+    let asked = former.map { asked?.continuing($0) } ?? asked
+    if let stored = former,
       asked == nil || asked == stored || !view.position.offsets.isEmpty
     {
       if let asked, asked != stored {
@@ -145,7 +191,7 @@ struct AggregationState {
       plan = asked
     } else {
       try store.close()
-      throw CommandError(.missingInput, "\(directory): nothing was aggregated yet")
+      throw Self.nothingAggregated(directory)
     }
   }
 }

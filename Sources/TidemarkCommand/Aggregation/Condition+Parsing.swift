@@ -1,3 +1,6 @@
+import RowInput
+import Tidemark
+
 extension Condition {
   /// Why a text is no list of conditions.
   struct ParseError: Error {
@@ -34,7 +37,11 @@ extension Condition {
         throw ParseError(message: "behind \"\(column)\" one of = != < <= > >= is missing")
       }
       skipBlanks()
-      if let value = try takeQuoted() { return Condition(column: column, comparison: comparison, value: value) }
+      if let value = try takeQuoted() {
+        // Only where it makes a difference, so that plans of older versions are the same.
+        let couldBeNumber = (try? ExactNumber.parse(Array(value.utf8).rawSpan)).flatMap { $0 } != nil
+        return Condition(column: column, comparison: comparison, value: value, isText: couldBeNumber ? true : nil)
+      }
       let end = endOfWords()
       let value = trimmed(rest[..<end])
       rest = rest[end...]

@@ -4,7 +4,7 @@ import Tidemark
 
 /// What a row must fulfil to count: a column compared with a value.
 ///
-/// Two numbers are compared as exact decimals, anything else as texts by their bytes. An empty value is neither less nor
+/// Two numbers are compared as exact decimals, anything else, and a value in quotes, as texts by their bytes. An empty value is neither less nor
 /// greater than another.
 struct Condition: Codable, Equatable, Sendable {
   /// How the two are compared.
@@ -23,14 +23,16 @@ struct Condition: Codable, Equatable, Sendable {
   var comparison: Comparison
   /// What it is compared with.
   var value: String
+  /// Whether the value is a text although it could be a number, as it stands in quotes.
+  var isText: Bool?
 
   /// As it is written in `--where`.
   var text: String {
-    "\(Self.quoted(column, with: "\"")) \(comparison.rawValue) \(Self.quoted(value, with: "'"))"
+    "\(Self.quoted(column, with: "\"")) \(comparison.rawValue) \(Self.quoted(value, with: "'", isText ?? false))"
   }
 
-  private static func quoted(_ text: String, with quote: String) -> String {
-    let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x7F || isWordByte($0) }
+  private static func quoted(_ text: String, with quote: String, _ always: Bool = false) -> String {
+    let isPlain = !always && !text.isEmpty && text.utf8.allSatisfy { $0 > 0x7F || isWordByte($0) }
     return isPlain ? text : quote + text.replacingOccurrences(of: quote, with: quote + quote) + quote
   }
 
@@ -45,22 +47,25 @@ struct Condition: Codable, Equatable, Sendable {
   }
 }
 
-/// A condition that is ready to be asked for each row.
-struct ConditionCheck: Sendable {
+/// A condition that is ready to be asked for each row; an object, as a copy of its parts for each row takes longer.
+final class ConditionCheck: Sendable {
   private let comparison: Condition.Comparison
   private let bytes: [UInt8]
-  private let number: ExactDecimal?
+  private let number: ExactNumber?
+  /// The input column.
+  let column: String
 
   init(_ condition: Condition) {
     let value = Array(condition.value.utf8)
     comparison = condition.comparison
     bytes = value
-    number = (try? ExactDecimal.parse(value.rawSpan)).flatMap { $0 }
+    column = condition.column
+    number = condition.isText == true ? nil : (try? ExactNumber.parse(value.rawSpan)).flatMap { $0 }
   }
 
-  /// Whether a value of the column fulfils it.
-  func holds(for field: RawSpan) -> Bool {
-    if let number, let found = (try? ExactDecimal.parse(field)).flatMap({ $0 }) {
+  /// Whether a value of the column fulfils it; throws if it is a number beyond the range.
+  func holds(for field: RawSpan) throws(ExactDecimal.ParseError) -> Bool {
+    if let number, let found = try Self.number(field) {
       switch comparison {
       case .equal: return found == number
       case .notEqual: return found != number
@@ -70,7 +75,20 @@ struct ConditionCheck: Sendable {
       case .greater: return found > number
       }
     }
-    let found = field.array
+    return holds(forText: field.array)
+  }
+
+  /// Whether no value fulfils it.
+  var holdsForNone: Bool { holds(forText: []) }
+
+  private static func number(_ field: RawSpan) throws(ExactDecimal.ParseError) -> ExactNumber? {
+    do throws(ExactDecimal.ParseError) { return try ExactNumber.parse(field) } catch {
+      if error == .outOfRange { throw error }
+      return nil
+    }
+  }
+
+  private func holds(forText found: [UInt8]) -> Bool {
     switch comparison {
     case .equal: return found == bytes
     case .notEqual: return found != bytes

@@ -13,34 +13,47 @@ enum EventTime {
   ///
   /// - `2011-12-09`, `2011-12-09 12:50`, `2011-12-09T12:50:00.250`, without a zone in UTC, or followed by `Z`, `UTC`,
   ///   `+02`, `+0200` or `+02:00`;
-  /// - a number: seconds since 1970 below 100,000,000,000 (the year 5138), else milliseconds.
-  static func parse(_ bytes: RawSpan) -> Timestamp? {
+  /// - `20111209` or `20111209125000`, unless a unit is given;
+  /// - a number since 1970 in the given unit; without one its digits before the point tell: 10 are seconds, 13
+  ///   milliseconds, 16 microseconds, 19 nanoseconds. A number of other digits is no time.
+  static func parse(_ bytes: RawSpan, unit: TimeUnit? = nil) -> Timestamp? {
     var scanner = TimeScanner(bytes)
-    guard let time = scanner.isDate ? scanner.dateAndTime() : number(bytes), range.contains(time) else { return nil }
+    let found: Timestamp? =
+      switch scanner.form {
+      case .date: scanner.dateAndTime()
+      case .compactDate where unit == nil: scanner.compactDateAndTime()
+      case .compactDate, .other: number(bytes, unit)
+      }
+    guard let time = found, range.contains(time) else { return nil }
     return time
   }
 
   /// Reads a text.
   static func parse(_ text: String) -> Timestamp? { parse(Array(text.utf8).rawSpan) }
 
-  private static func number(_ bytes: RawSpan) -> Timestamp? {
+  private static func number(_ bytes: RawSpan, _ unit: TimeUnit?) -> Timestamp? {
     guard let number = (try? ExactDecimal.parse(bytes)).flatMap({ $0 }) else { return nil }
-    let isSeconds = number < ExactDecimal(100_000_000_000) && ExactDecimal(-100_000_000_000) < number
-    var (mantissa, scale) = (number.mantissa, Int(number.scale) - (isSeconds ? 3 : 0))
-    while scale < 0 {
-      mantissa *= 10
-      scale += 1
-    }
+    // Towards the past, as days and windows are.
+    var (whole, scale, fraction) = (number.mantissa, Int(number.scale), Int128(0))
     while scale > 0 {
-      // Towards the past, as days and windows are.
-      mantissa = (mantissa < 0 ? mantissa - 9 : mantissa) / 10
+      let (quotient, digit) = floorDivide(whole, 10)
+      whole = quotient
+      // The digits behind the third from the left don't count, and would not fit.
+      fraction = digit * 1000 + fraction / 10
       scale -= 1
     }
-    return Timestamp(exactly: mantissa)
+    guard whole.magnitude < 10_000_000_000_000_000_000,
+      let unit = unit ?? TimeUnit(digitCount: String(whole.magnitude).utf8.count)
+    else { return nil }
+    // Of a second's fraction, thousandths of thousandths are left; of the finer units the whole part has all.
+    let milliseconds = unit == .s ? whole * 1000 + fraction / 10 : floorDivide(whole, unit.perMillisecond).quotient
+    return Timestamp(exactly: milliseconds)
   }
 
   /// As `2011-12-09T12:50:00Z`, with milliseconds if there are any: texts sort as times.
-  static func text(_ time: Timestamp) -> String {
+  ///
+  /// With `milliseconds` also where they are 0: only then texts of times below a second sort as times.
+  static func text(_ time: Timestamp, milliseconds: Bool = false) -> String {
     let (days, millisecond) = floorDivide(time, 86_400_000)
     let (year, month, day) = date(days)
     func digits(_ number: Int64, _ width: Int) -> String {
@@ -49,7 +62,7 @@ enum EventTime {
     }
     let second = millisecond / 1000
     let clock = [second / 3600, second / 60 % 60, second % 60].map { digits($0, 2) }.joined(separator: ":")
-    let fraction = millisecond % 1000 == 0 ? "" : "." + digits(millisecond % 1000, 3)
+    let fraction = millisecond % 1000 == 0 && !milliseconds ? "" : "." + digits(millisecond % 1000, 3)
     return "\(digits(year, 4))-\(digits(month, 2))-\(digits(day, 2))T\(clock)\(fraction)Z"
   }
 
@@ -75,8 +88,35 @@ enum EventTime {
   }
 }
 
+/// What a bare number counts since 1970.
+enum TimeUnit: String, Codable, CaseIterable, Sendable {
+  case s, ms, us, ns
+
+  /// That of a present time of so many digits.
+  init?(digitCount: Int) {
+    switch digitCount {
+    case 10: self = .s
+    case 13: self = .ms
+    case 16: self = .us
+    case 19: self = .ns
+    default: return nil
+    }
+  }
+
+  /// How many of it a millisecond has; of seconds, 1.
+  var perMillisecond: Int128 {
+    switch self {
+    case .s, .ms: 1
+    case .us: 1000
+    case .ns: 1_000_000
+    }
+  }
+}
+
 /// Quotient and remainder, the remainder never negative.
-func floorDivide(_ number: Int64, _ divisor: Int64) -> (quotient: Int64, remainder: Int64) {
+func floorDivide<Number: FixedWidthInteger & SignedInteger>(
+  _ number: Number, _ divisor: Number
+) -> (quotient: Number, remainder: Number) {
   let (quotient, remainder) = number.quotientAndRemainder(dividingBy: divisor)
   return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
 }
@@ -85,8 +125,16 @@ func floorDivide(_ number: Int64, _ divisor: Int64) -> (quotient: Int64, remaind
 private struct TimeScanner: ~Escapable {
   private var reader: ByteReader
   private var next: UInt8?
-  /// Whether the text starts as a date does: four digits and a hyphen.
-  let isDate: Bool
+  /// How a text begins.
+  enum Form {
+    /// Four digits and a hyphen.
+    case date
+    /// Eight digits, or fourteen, and nothing else.
+    case compactDate
+    case other
+  }
+
+  let form: Form
 
   @_lifetime(copy bytes)
   init(_ bytes: RawSpan) {
@@ -94,9 +142,25 @@ private struct TimeScanner: ~Escapable {
     func isBlank(_ index: Int) -> Bool { [0x20, 0x09].contains(bytes.byte(at: index)) }
     while start < end, isBlank(start) { start += 1 }
     while end > start, isBlank(end - 1) { end -= 1 }
-    isDate = end - start >= 10 && bytes.byte(at: start + 4) == UInt8(ascii: "-")
+    let count = end - start
+    if count >= 10, bytes.byte(at: start + 4) == UInt8(ascii: "-") {
+      form = .date
+    } else if count == 8 || count == 14, (start..<end).allSatisfy({ 0x30...0x39 ~= bytes.byte(at: $0) }) {
+      form = .compactDate
+    } else {
+      form = .other
+    }
     reader = ByteReader(bytes.extracting(start..<end))
     next = reader.integer(UInt8.self)
+  }
+
+  mutating func compactDateAndTime() -> Timestamp? {
+    guard let year = number(4), let month = number(2), let day = number(2), let days = EventTime.days(year, month, day)
+    else { return nil }
+    if next == nil { return days * 86_400_000 }
+    guard let hour = number(2), let minute = number(2), let second = number(2), hour < 24, minute < 60, second < 60
+    else { return nil }
+    return days * 86_400_000 + (hour * 3600 + minute * 60 + second) * 1000
   }
 
   mutating func dateAndTime() -> Timestamp? {
@@ -105,12 +169,13 @@ private struct TimeScanner: ~Escapable {
     else { return nil }
     var time = days * 86_400_000
     if next == nil { return time }
-    guard take("T") || take("t") || take(" "), let hour = number(2), take(":"), let minute = number(2), hour < 24,
-      minute < 60
+    guard take("T") || take("t") || take(" "), let hour = number(2), take(":"), let minute = number(2), minute < 60,
+      hour < 24 || hour == 24 && minute == 0
     else { return nil }
     time += (hour * 60 + minute) * 60_000
     if take(":") {
-      guard let second = number(2), second < 60 else { return nil }
+      // A leap second is the first of the next minute, as POSIX counts; 24:00 is the end of the day.
+      guard let second = number(2), second <= 60, hour < 24 || second == 0 else { return nil }
       time += second * 1000
       if take(".") || take(",") {
         guard let milliseconds = fraction() else { return nil }

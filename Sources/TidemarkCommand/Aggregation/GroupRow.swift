@@ -4,20 +4,21 @@ import Tidemark
 
 /// A row of the result, ready to be printed.
 struct GroupRow {
-  let plan: AggregationPlan
+  /// The plan's ``AggregationPlan/resultNames``.
+  let names: [String]
   let key: [String]
   let cells: [AggregateCell]
 
   /// One JSON object: the group's columns as strings, then the aggregates; numbers are exact, no value is `null`.
   func appendJSON(to output: inout [UInt8]) {
     output.append(UInt8(ascii: "{"))
-    for (name, value) in zip(plan.keyNames, key) {
+    for (name, value) in zip(names, key) {
       appendName(name, to: &output)
       appendJSONString(Array(value.utf8).rawSpan, to: &output)
       output.append(UInt8(ascii: ","))
     }
-    for (aggregate, cell) in zip(plan.aggregates, cells) {
-      appendName(aggregate.name, to: &output)
+    for (name, cell) in zip(names.dropFirst(key.count), cells) {
+      appendName(name, to: &output)
       cell.appendJSON(to: &output)
       output.append(UInt8(ascii: ","))
     }
@@ -25,10 +26,9 @@ struct GroupRow {
     output.append(UInt8(ascii: "\n"))
   }
 
-  /// The values with tabs between them; tabs and line breaks in texts become spaces.
+  /// The values with tabs between them; what would move a terminal's cursor is shown by escapes.
   func appendText(to output: inout [UInt8]) {
-    let line = values.map { $0.map { $0.isNewline || $0 == "\t" ? " " : String($0) }.joined() }
-    output += line.joined(separator: "\t").utf8
+    output += values.map { visible($0, escapingBackslashes: true) }.joined(separator: "\t").utf8
     output.append(UInt8(ascii: "\n"))
   }
 

@@ -2,58 +2,69 @@ import Foundation
 import RowInput
 import Tidemark
 
-/// An input as the state knows it: by its key, and by a checksum of its first bytes.
+/// An input as the state knows it: by its key, and by its contents.
 struct InputFile {
-  private static let checkedBytes = 4096
+  static let checkedBytes = 4096
 
   let path: String
-  /// The absolute path, or which standard input it was.
+  /// The path without links, or which standard input it was.
   let key: String
   /// Where standard input is kept, if it is that.
   let log: InputLog?
+  /// What the file system says of it, when reading starts.
+  let attributes: FileAttributes?
 
   init(_ path: String) {
     self.path = path
-    key = URL(fileURLWithPath: path).standardizedFileURL.path
+    key = realPath(path)
     log = nil
+    attributes = FileAttributes(path)
   }
 
-  init(_ log: InputLog) { (path, key, self.log) = (log.path, log.key, log) }
-
-  /// How far it was read; a file that wasn't read yet gets the next number.
-  ///
-  /// Throws `changedFile` if its first bytes aren't those of last time.
-  func progress(in transaction: borrowing Transaction) throws -> AggregationState.InputProgress {
-    if let known = try transaction.get(key, in: AggregationState.inputs) {
-      guard try checksum(known.checkedBytes) == known.checksum else {
-        throw InputError(.changedFile("its first bytes are different"), file: path)
-      }
-      return known
-    }
-    var partition: Int32 = 0
-    var cursor = try transaction.scan(AggregationState.inputs)
-    while let row = try cursor.next() { partition = max(partition, row.value.partition + 1) }
-    return AggregationState.InputProgress(
-      partition: partition, bytes: 0, line: 1, record: 1, checkedBytes: 0, checksum: 0)
+  init(_ log: InputLog) {
+    (path, key, self.log) = (log.path, log.key, log)
+    attributes = nil
   }
 
-  /// Takes the checksum of what was read, once there is enough of it.
-  func remember(_ progress: inout AggregationState.InputProgress) throws {
+  /// Takes what tells the file again: what was read of it, and what the file system says.
+  func remember(_ progress: inout AggregationState.InputProgress, _ content: ContentChecksum?) throws {
     let count = min(progress.bytes, Self.checkedBytes)
-    guard count > progress.checkedBytes, let checksum = try checksum(count) else { return }
-    (progress.checkedBytes, progress.checksum) = (count, checksum)
-  }
-
-  /// CRC-32C of the first bytes; `nil` if there are fewer.
-  private func checksum(_ count: Int) throws -> UInt32? {
-    guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
-    defer { try? handle.close() }
-    let bytes = Array(try handle.read(upToCount: count) ?? Data())
-    return bytes.count == count ? crc32c(0, bytes.rawSpan) : nil
+    if count > progress.checkedBytes {
+      let head = try ContentChecksum.ofStart(of: path, byteCount: count)
+      if head.byteCount == count { (progress.checkedBytes, progress.checksum) = (count, head.crc) }
+    }
+    progress.contentChecksum = content?.crc
+    progress.attributes = attributes
   }
 }
 
-/// The bytes of a file; 0 if there is none.
-func fileSize(_ path: String) -> Int {
-  ((try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? NSNumber)?.intValue ?? 0
+/// What the file system says of a file: enough to guess that its first bytes are what they were.
+struct FileAttributes: Codable, Equatable, Sendable {
+  var device: UInt64
+  var inode: UInt64
+  var bytes: Int
+  /// Of the last change, since 1970.
+  var modifiedNanoseconds: Int64
+
+  /// `nil` if there is no such file.
+  init?(_ path: String) {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return nil }
+    (device, inode, bytes) = (UInt64(status.st_dev), UInt64(status.st_ino), Int(status.st_size))
+    modifiedNanoseconds = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+  }
+
+  /// Whether both are of the same file, whatever its contents.
+  func isSameFile(as other: FileAttributes) -> Bool { device == other.device && inode == other.inode }
 }
+
+/// The absolute path of a file without symbolic links, `.` and `..`; as well as that can be told where there is no file.
+func realPath(_ path: String) -> String {
+  guard let resolved = unsafe realpath(path, nil) else { return URL(fileURLWithPath: path).standardizedFileURL.path }
+  defer { unsafe free(resolved) }
+  // Proof: `realpath` gives a terminated string.
+  return unsafe String(cString: resolved)
+}
+
+/// The bytes of a file, also through a symbolic link; 0 if there is none.
+func fileSize(_ path: String) -> Int { FileAttributes(path)?.bytes ?? 0 }

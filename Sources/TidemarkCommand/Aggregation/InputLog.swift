@@ -1,7 +1,7 @@
 import Foundation
 import Tidemark
 
-/// What came through standard input, kept in a file of the state directory before it is used: `DIR/input/stdin-N`, the
+/// What came through standard input or another pipe, kept in a file of the state directory before it is used: `DIR/input/stdin-N`, the
 /// bytes as they came, one file a pipe.
 ///
 /// Before each commit the file is synced, so that a state never counts rows that its input log lacks.
@@ -20,19 +20,21 @@ final class InputLog {
   let key: String
   /// Whether the log is what a killed or stopped run left: it may end with half a row.
   let isTorn: Bool
+  private let pipe: InputPipe?
   private let descriptor: Int32
   private var hasEnded: Bool
   private var isSynced = true
   private var endsWithLineBreak = true
   private var buffer = [UInt8](repeating: 0, count: 1 << 20)
 
-  /// The log of a pipe: one that is to be read, or what is left of a former one.
-  init(_ directory: String, _ number: Int, isOpen: Bool) throws {
+  /// The log of a pipe that is to be read; without one, what is left of a former one.
+  init(_ directory: String, _ number: Int, reading pipe: InputPipe?) throws {
     path = Self.directory(directory) + "/stdin-\(number)"
     key = "stdin:\(number)"
-    isTorn = !isOpen
-    hasEnded = !isOpen
-    if isOpen {
+    self.pipe = pipe
+    isTorn = pipe == nil
+    hasEnded = pipe == nil
+    if pipe != nil {
       try FileManager.default.createDirectory(
         atPath: Self.directory(directory), withIntermediateDirectories: true,
         attributes: [.posixPermissions: 0o700])
@@ -63,20 +65,27 @@ final class InputLog {
     return names.compactMap { $0.hasPrefix("stdin-") ? Int($0.dropFirst(6)) : nil }.sorted()
   }
 
+  /// The number of the log that a key is of; `nil` if it is the key of a file.
+  static func number(ofKey key: String) -> Int? { key.hasPrefix("stdin:") ? Int(key.dropFirst(6)) : nil }
+
   private static func directory(_ directory: String) -> String { directory + "/input" }
 
-  /// Appends what standard input has; waits for it at most half a second, or less.
+  /// Whether the pipe ended behind something else than a line break.
+  var endedWithoutLineBreak: Bool { pipe != nil && hasEnded && !endsWithLineBreak }
+
+  /// Appends what the pipe has; waits for it at most half a second, or less.
   ///
   /// At its end a line break is appended, if the last row has none: a row that has none was not read to its end.
   func waitForMore(_ patience: Duration) throws -> Arrival {
-    if hasEnded { return .end }
-    var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-    let milliseconds = max(1, min(500, Int(patience / .milliseconds(1))))
+    guard let pipe, !hasEnded else { return .end }
+    var input = pollfd(fd: pipe.descriptor, events: Int16(POLLIN), revents: 0)
+    // The greatest length of time has more milliseconds than an `Int` holds.
+    let milliseconds = patience < .milliseconds(500) ? max(1, Int(patience / .milliseconds(1))) : 500
     guard unsafe poll(&input, 1, Int32(milliseconds)) > 0 else { return .nothing }
-    let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(STDIN_FILENO, $0.baseAddress!, $0.count) }
+    let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(pipe.descriptor, $0.baseAddress!, $0.count) }
     if count < 0 {
       if errno == EINTR || errno == EAGAIN { return .nothing }
-      throw Self.failure("standard input can't be read", "-")
+      throw Self.failure("the pipe can't be read", path)
     }
     if count == 0 {
       hasEnded = true

@@ -16,12 +16,17 @@ struct RowAggregator {
   private let plan: AggregationPlan
   private let conditions: [(column: Int, check: ConditionCheck)]
   private let timeColumn: Int
+  private let latestTime: Timestamp
   private var key: [String] = []
   private var lastStart: (time: Timestamp, text: String)?
 
   /// Gets ready; the reader's columns must be those of the plan.
-  init(_ plan: AggregationPlan) {
+  ///
+  /// A row of a later time than the latest is bad: it would
+  /// close the windows of all others.
+  init(_ plan: AggregationPlan, latestTime: Timestamp) {
     self.plan = plan
+    self.latestTime = latestTime
     let first = plan.groupBy.count + plan.aggregates.count { $0.column != nil }
     conditions = (plan.conditions ?? []).enumerated().map { (first + $0.offset, ConditionCheck($0.element)) }
     timeColumn = first + conditions.count
@@ -29,12 +34,15 @@ struct RowAggregator {
 
   /// Adds the reader's row; when it throws, nothing was changed.
   mutating func add(_ row: borrowing RowReader, _ transaction: inout Transaction) throws -> Outcome {
-    for (column, check) in conditions where !check.holds(for: row.field(column)) { return .excluded }
+    for index in conditions.indices where try !holds(index, for: row) { return .excluded }
     key.removeAll(keepingCapacity: true)
     var streamTime: Timestamp?
     if let window = plan.window {
-      guard let time = EventTime.parse(row.field(timeColumn)), let start = window.start(of: time) else {
-        throw row.error(.notATime(column: window.column, value: row.text(timeColumn)))
+      guard let time = EventTime.parse(row.field(timeColumn), unit: window.timeUnit), let start = window.start(of: time)
+      else { throw row.error(.notATime(column: window.column, value: row.text(timeColumn))) }
+      guard time <= latestTime else {
+        throw row.error(
+          .timeTooLate(column: window.column, value: row.text(timeColumn), latest: EventTime.text(latestTime)))
       }
       let latest = max(transaction.streamTime ?? time, time)
       if window.isClosed(start: start, streamTime: latest) { return .late }
@@ -49,9 +57,18 @@ struct RowAggregator {
     return .counted
   }
 
+  /// Whether the row fulfils a condition.
+  private func holds(_ index: Int, for row: borrowing RowReader) throws(InputError) -> Bool {
+    let column = conditions[index].column
+    if plan.null != nil, plan.isNull(row, column) { return conditions[index].check.holdsForNone }
+    do throws(ExactDecimal.ParseError) { return try conditions[index].check.holds(for: row.field(column)) } catch {
+      throw row.error(.numberOutOfRange(column: conditions[index].check.column, value: row.text(column)))
+    }
+  }
+
   private mutating func text(_ start: Timestamp) -> String {
     if let lastStart, lastStart.time == start { return lastStart.text }
-    let text = EventTime.text(start)
+    let text = plan.window?.text(start) ?? EventTime.text(start)
     lastStart = (start, text)
     return text
   }
@@ -64,24 +81,21 @@ extension AggregationPlan {
     var column = groupBy.count
     for (index, aggregate) in aggregates.enumerated() {
       if aggregate.function == .count {
-        updated[index] = .number(try updated[index].adding(ExactDecimal(1)) ?? ExactDecimal(1))
+        updated[index] = .number(try updated[index].adding(ExactNumber(1)))
         continue
       }
       defer { column += 1 }
-      guard row.field(column).byteCount > 0 else { continue }
+      if isNull(row, column) { continue }
       switch aggregate.function {
       case .count: break
       case .sum:
-        guard let value = try row.decimal(column) else { continue }
-        guard let sum = try updated[index].adding(value) else {
-          throw row.error(.numberOutOfRange(column: aggregate.column ?? "", value: row.text(column)))
-        }
-        updated[index] = .number(sum)
+        guard let value = try row.number(column) else { continue }
+        updated[index] = .number(try updated[index].adding(value))
       case .min:
-        let value = AggregateCell(row.field(column))
+        let value = try cell(row, column, aggregate)
         if updated[index] == .none || value.precedes(updated[index]) { updated[index] = value }
       case .max:
-        let value = AggregateCell(row.field(column))
+        let value = try cell(row, column, aggregate)
         if updated[index].precedes(value) { updated[index] = value }
       case .last:
         updated[index] = .text(row.field(column).array)
@@ -89,11 +103,24 @@ extension AggregationPlan {
     }
     cells = updated
   }
+
+  /// Whether the reader's row has no value in a column.
+  func isNull(_ row: borrowing RowReader, _ column: Int) -> Bool {
+    let count = row.field(column).byteCount
+    guard count > 0, let null, null.utf8.count == count else { return count == 0 }
+    return row.text(column) == null
+  }
+
+  private func cell(_ row: borrowing RowReader, _ column: Int, _ aggregate: Aggregate) throws -> AggregateCell {
+    do { return try AggregateCell(row.field(column)) } catch {
+      throw row.error(.numberOutOfRange(column: aggregate.column ?? "", value: row.text(column)))
+    }
+  }
 }
 
 extension AggregateCell {
-  /// The sum with a number; `nil` if it is out of range.
-  fileprivate func adding(_ value: ExactDecimal) throws -> ExactDecimal? {
+  /// The sum with a number.
+  fileprivate func adding(_ value: ExactNumber) throws -> ExactNumber {
     switch self {
     case .none: value
     case .number(let number): number.adding(value)

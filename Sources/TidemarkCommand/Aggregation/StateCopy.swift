@@ -29,10 +29,13 @@ enum StateCopy {
   static func inputs(from source: String, to target: String) throws {
     let manager = FileManager.default
     guard manager.fileExists(atPath: source), !manager.fileExists(atPath: target) else { return }
+    let partial = target + ".partial"
+    try? manager.removeItem(atPath: partial)
     try manager.createDirectory(
-      atPath: target, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    for name in try manager.contentsOfDirectory(atPath: source) { try file(source + "/" + name, target + "/" + name) }
-    try sync(target)
+      atPath: partial, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    for name in try manager.contentsOfDirectory(atPath: source) { try file(source + "/" + name, partial + "/" + name) }
+    try sync(partial)
+    try rename(partial, to: target)
   }
 
   /// Makes a file, or the names in a directory, survive a loss of power.

@@ -13,6 +13,16 @@ struct TumblingWindow: Codable, Equatable, Sendable {
   /// How long a window takes events after its end, in stream time.
   var graceMilliseconds: Int64
 
+  /// What bare numbers in the column count since 1970; `nil`: their digits tell.
+  var timeUnit: TimeUnit?
+  /// Whether starts are written with milliseconds also where they are 0, so that their texts sort as times do.
+  ///
+  /// `nil` in windows of whole seconds, and in states of version 0.1.
+  var writesMilliseconds: Bool?
+
+  /// The start of a window as keys have it.
+  func text(_ start: Timestamp) -> String { EventTime.text(start, milliseconds: writesMilliseconds ?? false) }
+
   /// The start of the window that a time lies in; `nil` if the window starts before the year 0.
   func start(of time: Timestamp) -> Timestamp? {
     let start = time - floorDivide(time, milliseconds).remainder
@@ -28,6 +38,7 @@ struct TumblingWindow: Codable, Equatable, Sendable {
   var options: String {
     "--window \(WindowLength(milliseconds).text) --time \(column)"
       + (graceMilliseconds > 0 ? " --grace \(WindowLength(graceMilliseconds).text)" : "")
+      + (timeUnit.map { " --time-unit \($0.rawValue)" } ?? "")
   }
 }
 

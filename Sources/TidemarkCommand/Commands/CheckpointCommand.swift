@@ -28,6 +28,8 @@ struct CheckpointCommand: ParsableCommand {
 
   @OptionGroup var state: StateOption
 
+  func validate() throws { try checkPath(directory, "the directory") }
+
   /// The checkpoints beside the new one.
   private var earlierCheckpoints: [String] {
     let parent = StateCopy.parent(of: directory)
@@ -41,7 +43,7 @@ struct CheckpointCommand: ParsableCommand {
       guard !FileManager.default.fileExists(atPath: directory) else {
         throw CommandError(.usage, "\(directory): is there already; name another directory")
       }
-      let state = try AggregationState(self.state.state)
+      let state = try AggregationState(self.state.state, wait: self.state.waitDuration)
       defer { try? state.store.close() }
       let partial = directory + ".partial"
       try? FileManager.default.removeItem(atPath: partial)
@@ -50,13 +52,15 @@ struct CheckpointCommand: ParsableCommand {
           atPath: partial, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let checkpoint = try state.store.checkpoint(to: partial + "/store", sharingFilesOf: earlierCheckpoints)
         if changelog {
+          // A copy of what is damaged would be no backup.
+          try AggregationState.readChangelog(of: state.directory)
           try StateCopy.changelog(
             from: state.directory + "/changelog", to: partial + "/changelog", sharing: true)
         }
         try StateCopy.inputs(from: state.directory + "/input", to: partial + "/input")
         try StateCopy.sync(partial)
         try StateCopy.rename(partial, to: directory)
-        print("\(directory): verified, offset \(checkpoint.offset), receipt \(checkpoint.receipt)")
+        try printLine("\(directory): verified, offset \(checkpoint.offset), receipt \(checkpoint.receipt)")
       } catch {
         try? FileManager.default.removeItem(atPath: partial)
         throw error
@@ -87,6 +91,8 @@ struct RestoreCommand: ParsableCommand {
 
   @OptionGroup var state: StateOption
   @OptionGroup var progress: ProgressOption
+
+  func validate() throws { try checkPath(from, "--from") }
 
   func run() throws {
     try reportingErrors {
@@ -127,7 +133,7 @@ struct RestoreCommand: ParsableCommand {
       try state.store.close()
       // With a whole changelog, a rebuild needs no checkpoint: this one may be deleted.
       if start == .zero { try? manager.removeItem(atPath: store + "/BASE") }
-      print("\(target): restored from the checkpoint at offset \(checkpoint.offset) to offset \(offset)")
+      try printLine("\(target): restored from the checkpoint at offset \(checkpoint.offset) to offset \(offset)")
     }
   }
 }

@@ -40,17 +40,17 @@ struct DemoCommand: ParsableCommand {
         throw CommandError(.usage, "\(home): is there already; name a new directory")
       }
       defer { if directory == nil { try? FileManager.default.removeItem(atPath: home) } }
-      print("\(grouped(records)) orders, seed \(seed)")
+      try printLine("\(grouped(records)) orders, seed \(seed)")
       let result = try KillTrial(seed: seed, records: records, kills: kills, home: home).run()
       for (number, run) in result.outcome.runs.enumerated() {
         let replay = "\(grouped(run.replayedRecords)) records replayed, ready in \(run.readyMilliseconds) ms"
         let end = run.killedAtBytes.map { bytes in
           String(format: "SIGKILL at %.1f %%", 100 * Double(bytes) / Double(result.totalBytes))
         }
-        print("run \(number + 1): \(replay), \(end ?? "finished")")
+        try printLine("run \(number + 1): \(replay), \(end ?? "finished")")
       }
-      print("\(grouped(Int(Double(records) / result.outcome.workingSeconds))) records per second")
-      print(
+      try printLine("\(grouped(Int(Double(records) / result.outcome.workingSeconds))) records per second")
+      try printLine(
         "\(grouped(result.customers)) customers agree with an independent recomputation;"
           + " the state is the replay of its changelog")
     }

@@ -42,6 +42,11 @@ struct ForkCommand: ParsableCommand {
   @OptionGroup var state: StateOption
   @OptionGroup var progress: ProgressOption
 
+  func validate() throws {
+    try checkPath(directory, "the directory")
+    try checkPath(from, "--from")
+  }
+
   func run() throws {
     try reportingErrors {
       let manager = FileManager.default
@@ -72,10 +77,9 @@ struct ForkCommand: ParsableCommand {
         progress: line.update)
       line.clear()
       if end > past.offset {
-        FileHandle.standardError.write(
-          Data(
-            ("commits from offset \(past.offset) to \(end) are left out, as they aren't known to be durable;"
-              + " `tidemark info` makes them, when the state isn't in use\n").utf8))
+        printMessage(
+          "commits from offset \(past.offset) to \(end) are left out, as they aren't known to be durable;"
+            + " `tidemark info` makes them, when the state isn't in use\n")
       }
       let forked: FileLog
       do throws(StoreError) {
@@ -99,7 +103,7 @@ struct ForkCommand: ParsableCommand {
   private func makeStore(_ target: String) throws {
     let checkpoint = try Checkpoint.verified(target + "/checkpoint")
     try checkpoint.copy(to: target + "/store")
-    print("\(target): the state at offset \(checkpoint.offset)")
+    try printLine("\(target): the state at offset \(checkpoint.offset)")
   }
 
   /// Where to start from: what was named or, if the changelog doesn't reach back to the start, what covers that.

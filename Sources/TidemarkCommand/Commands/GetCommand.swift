@@ -12,6 +12,7 @@ struct GetCommand: ParsableCommand {
         tidemark get 14646.0 --state ./state
         tidemark get Germany Berlin --state ./state        # grouped by two columns
         tidemark get 2011-12-09 Germany --state ./state    # window's start first
+        tidemark get --state ./state -- -1                 # a value with a hyphen in front
       """)
 
   @Argument(
@@ -22,7 +23,7 @@ struct GetCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let state = try AggregationState(self.state.state)
+      let state = try AggregationView(self.state.state, wait: self.state.waitDuration)
       let names = state.plan.keyNames
       guard key.count == names.count else {
         throw CommandError(
@@ -30,14 +31,14 @@ struct GetCommand: ParsableCommand {
           "a group's key has \(counted(names.count, "value")), not \(key.count): \(names.joined(separator: ", "))")
       }
       var key = key
-      if state.plan.window != nil, let time = EventTime.parse(key[0]) { key[0] = EventTime.text(time) }
-      let cells = try state.store.snapshot().get(key, in: AggregationState.groups)
-      try state.store.close()
+      if let window = state.plan.window, let time = EventTime.parse(key[0]) { key[0] = window.text(time) }
+      let cells = try state.snapshot.get(key, in: AggregationState.groups)
+      try state.close()
       guard let cells else {
         throw CommandError(.notFound, "there is no such group: \(key.joined(separator: ", "))")
       }
       var output = Output()
-      let row = GroupRow(plan: state.plan, key: key, cells: cells)
+      let row = GroupRow(names: state.plan.resultNames, key: key, cells: cells)
       try output.append { row.appendJSON(to: &$0) }
       try output.flush()
     }

@@ -20,11 +20,11 @@ struct InfoCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let state = try AggregationState(self.state.state)
+      let state = try AggregationState(self.state.state, wait: self.state.waitDuration)
       let info = try state.store.info()
       let inputs = try inputs(state.store.snapshot())
       try state.store.close()
-      if json { try printJSON(info, state.plan, inputs) } else { printText(info, state.plan, inputs) }
+      if json { try printJSON(info, state.plan, inputs) } else { try printText(info, state.plan, inputs) }
     }
   }
 
@@ -37,9 +37,10 @@ struct InfoCommand: ParsableCommand {
 
   private func printText(
     _ info: StoreInfo, _ plan: AggregationPlan, _ inputs: [(path: String, progress: AggregationState.InputProgress)]
-  ) {
+  ) throws {
+    var lines: [String] = []
     func row(_ name: String, _ value: String) {
-      print(name.padding(toLength: 18, withPad: " ", startingAt: 0) + value)
+      lines.append(name.padding(toLength: 18, withPad: " ", startingAt: 0) + value)
     }
     row("aggregation", plan.options)
     for (path, progress) in inputs {
@@ -72,6 +73,7 @@ struct InfoCommand: ParsableCommand {
     row("format", "version \(info.formatVersion)")
     row("on disk", "\(grouped(bytes("store"))) bytes of store, \(grouped(bytes("changelog"))) of changelog")
     row("memory budget", "\(grouped(info.usedBudgetBytes)) of \(grouped(info.budgetBytes)) bytes used")
+    try printLine(lines.joined(separator: "\n"))
   }
 
   /// How many bytes the input log of a standard input holds; `nil` for files.
@@ -148,7 +150,7 @@ struct InfoCommand: ParsableCommand {
       changelogEnd: info.changelogOffsets?.end.value,
       position: Dictionary(
         uniqueKeysWithValues: info.position.offsets.map { ($0.key.description, $0.value.value) }),
-      streamTime: info.streamTime.map(EventTime.text), formatVersion: info.formatVersion.rawValue,
+      streamTime: info.streamTime.map { EventTime.text($0) }, formatVersion: info.formatVersion.rawValue,
       storeBytes: bytes("store"), changelogBytes: bytes("changelog"),
       tables: info.tables.map {
         .init(
@@ -157,6 +159,6 @@ struct InfoCommand: ParsableCommand {
       budgetBytes: info.budgetBytes, usedBudgetBytes: info.usedBudgetBytes, effectiveOptions: info.effectiveOptions)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(report), as: UTF8.self))
+    try printLine(String(decoding: try encoder.encode(report), as: UTF8.self))
   }
 }

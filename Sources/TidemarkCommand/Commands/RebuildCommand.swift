@@ -20,28 +20,40 @@ struct RebuildCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let line = ProgressLine(progress.progress)
+      var kept: String?
       let store = state.state + "/store"
       // Without its changelog nothing can be restored: opening says so, with the store where it is.
       if try AggregationState.Part.changelog.isIn(state.state) {
         if try AggregationState.Part.store.isIn(state.state) {
-          try readChangelog()
-          print("the former database is kept in \(try StateStore.setAside(store))")
+          // A store isn't set aside that couldn't be restored.
+          try AggregationState.readChangelog(of: state.state)
+          kept = try StateStore.setAside(store)
+        } else if FileManager.default.fileExists(atPath: state.state + "/checkpoint/HEAD") {
+          // A fork starts from a checkpoint of its own.
+          try Checkpoint.verified(state.state + "/checkpoint").copy(to: store)
         } else {
           try FileManager.default.createDirectory(
             atPath: store, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
         }
       }
-      let state = try AggregationState(self.state.state, progress: line.update)
+      let state: AggregationState
+      do { state = try AggregationState(self.state.state, wait: self.state.waitDuration, progress: line.update) } catch
+      {
+        if let kept, (error as? StoreError)?.kind == .wrongChangelog { putBack(kept) }
+        throw error
+      }
       line.clear()
       let offset = try state.store.snapshot().offset
       try state.store.close()
-      print("restored to offset \(offset)")
+      if let kept { try printLine("the former database is kept in \(kept)") }
+      try printLine("restored to offset \(offset)")
     }
   }
 
-  /// Reads the whole changelog, so that a store isn't set aside that couldn't be restored.
-  private func readChangelog() throws {
-    let log = try AggregationState.changelog(of: state.state)
-    _ = try log.read(from: try log.offsets().start, to: nil) { _ in .next }
+  /// Gives the database back its place, as nothing could be restored: the changelog may be another's.
+  private func putBack(_ kept: String) {
+    let database = state.state + "/store/db"
+    try? FileManager.default.removeItem(atPath: database)
+    try? FileManager.default.moveItem(atPath: kept, toPath: database)
   }
 }

@@ -4,15 +4,20 @@ import Tidemark
 /// Which groups a command visits.
 struct RangeOptions: ParsableArguments {
   @Option(
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "Only groups whose key starts with this text. If repeated, all but the last are complete values.",
       valueName: "text"))
   var prefix: [String] = []
 
-  @Option(help: ArgumentHelp("Only groups from this key on. Repeat for further columns.", valueName: "value"))
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Only groups from this key on. Repeat for further columns.", valueName: "value"))
   var from: [String] = []
 
-  @Option(help: ArgumentHelp("Only groups before this key. Repeat for further columns.", valueName: "value"))
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Only groups before this key. Repeat for further columns.", valueName: "value"))
   var to: [String] = []
 
   func validate() throws {
@@ -43,10 +48,10 @@ struct RangeOptions: ParsableArguments {
 extension AggregationPlan {
   /// Part of a key with the window's start as it is kept, if a whole time is given: texts as `2011-12` sort as they are.
   func normalized(_ key: [String]) -> [String] {
-    guard window != nil, let first = key.first, first.contains(":"), let time = EventTime.parse(first) else {
+    guard let window, let first = key.first, first.contains(":"), let time = EventTime.parse(first) else {
       return key
     }
-    return [EventTime.text(time)] + key.dropFirst()
+    return [window.text(time)] + key.dropFirst()
   }
 }
 
@@ -64,11 +69,11 @@ struct RowStyleOptions: ParsableArguments {
 
   /// Prints the names, where the style has them.
   func appendHeader(_ plan: AggregationPlan, to output: inout [UInt8]) {
-    let names = plan.keyNames + plan.aggregates.map(\.name)
+    let names = plan.resultNames
     if csv {
       appendCSVRecord(names, to: &output)
     } else if !json {
-      output += (names.joined(separator: "\t") + "\n").utf8
+      output += (names.map { visible($0, escapingBackslashes: true) }.joined(separator: "\t") + "\n").utf8
     }
   }
 

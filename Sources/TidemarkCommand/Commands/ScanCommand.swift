@@ -34,16 +34,17 @@ struct ScanCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let state = try AggregationState(self.state.state)
-      defer { try? state.store.close() }
+      let state = try AggregationView(self.state.state, wait: self.state.waitDuration)
+      defer { try? state.close() }
       var output = Output()
       try output.append { style.appendHeader(state.plan, to: &$0) }
-      var cursor = try state.store.snapshot().scan(
+      var cursor = try state.snapshot.scan(
         AggregationState.groups, range.range(state.plan), reverse ? .descending : .ascending)
+      let names = state.plan.resultNames
       var left = limit ?? .max
       while left > 0, let (key, cells) = try cursor.next() {
         left -= 1
-        try output.append { style.append(GroupRow(plan: state.plan, key: key, cells: cells), to: &$0) }
+        try output.append { style.append(GroupRow(names: names, key: key, cells: cells), to: &$0) }
       }
       try output.flush()
     }

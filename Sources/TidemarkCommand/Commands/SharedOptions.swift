@@ -7,6 +7,15 @@ public import Tidemark
 struct StateOption: ParsableArguments {
   @Option(help: ArgumentHelp("The directory of the state.", valueName: "directory"))
   var state: String
+
+  @Option(
+    help: ArgumentHelp("How long to wait for a state that another process has open (default: 2s).", valueName: "length")
+  )
+  var wait: WindowLength?
+
+  var waitDuration: Duration { .milliseconds(wait?.milliseconds ?? 2000) }
+
+  func validate() throws { try checkPath(state, "--state") }
 }
 
 /// How progress is shown.
@@ -17,6 +26,7 @@ struct ProgressOption: ParsableArguments {
 
 extension ProgressStyle: ExpressibleByArgument {}
 extension RowFormat: ExpressibleByArgument {}
+extension TimeUnit: ExpressibleByArgument {}
 
 /// `sync`, `os`, or `interval:` and milliseconds.
 extension Durability: ExpressibleByArgument {
@@ -31,33 +41,5 @@ extension Durability: ExpressibleByArgument {
       }
       self = .interval(.milliseconds(milliseconds))
     }
-  }
-}
-
-/// Writes to standard output in large pieces; ends the command quietly when the reader of the pipe is gone.
-struct Output: ~Copyable {
-  private var buffer: [UInt8] = []
-
-  init() { signal(SIGPIPE, SIG_IGN) }
-
-  mutating func append(_ fill: (inout [UInt8]) -> Void) throws {
-    fill(&buffer)
-    if buffer.count >= 1 << 16 { try flush() }
-  }
-
-  mutating func flush() throws {
-    var written = 0
-    while written < buffer.count {
-      let count = unsafe buffer.withUnsafeBytes {
-        unsafe write(STDOUT_FILENO, $0.baseAddress! + written, $0.count - written)
-      }
-      guard count > 0 else {
-        if errno == EPIPE { throw ExitCode.success }
-        throw unsafe CommandError(
-          .inputOutput, "standard output can't be written: \(String(cString: strerror(errno)))")
-      }
-      written += count
-    }
-    buffer.removeAll(keepingCapacity: true)
   }
 }

@@ -16,8 +16,11 @@ struct TopCommand: ParsableCommand {
         tidemark top 5 --by "min(price)" --reverse --state ./state    # least first
       """)
 
-  @Argument(help: "How many groups.")
-  var count = 10
+  @Argument(help: "How many groups (default: 10).")
+  var count: Int?
+
+  @Option(help: ArgumentHelp("The same as the first argument.", valueName: "count"))
+  var limit: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -33,20 +36,22 @@ struct TopCommand: ParsableCommand {
   @OptionGroup var style: RowStyleOptions
 
   func validate() throws {
-    guard count > 0 else { throw ValidationError("the number of groups is at least 1") }
+    guard limit ?? count ?? 1 > 0 else { throw ValidationError("the number of groups is at least 1") }
+    guard limit == nil || count == nil else { throw ValidationError("--limit and the number of groups are the same") }
   }
 
   func run() throws {
     try reportingErrors {
-      let state = try AggregationState(self.state.state)
-      defer { try? state.store.close() }
-      var ranking = Ranking(count: count, column: try column(state.plan), leastFirst: reverse)
-      var cursor = try state.store.snapshot().scan(AggregationState.groups, range.range(state.plan))
+      let state = try AggregationView(self.state.state, wait: self.state.waitDuration)
+      defer { try? state.close() }
+      var ranking = Ranking(count: limit ?? count ?? 10, column: try column(state.plan), leastFirst: reverse)
+      var cursor = try state.snapshot.scan(AggregationState.groups, range.range(state.plan))
       while let (key, cells) = try cursor.next() { ranking.add(key, cells) }
       var output = Output()
       try output.append { style.appendHeader(state.plan, to: &$0) }
+      let names = state.plan.resultNames
       for (key, cells) in ranking.rows {
-        try output.append { style.append(GroupRow(plan: state.plan, key: key, cells: cells), to: &$0) }
+        try output.append { style.append(GroupRow(names: names, key: key, cells: cells), to: &$0) }
       }
       try output.flush()
     }
@@ -55,10 +60,12 @@ struct TopCommand: ParsableCommand {
   /// Which of the plan's aggregates is meant.
   private func column(_ plan: AggregationPlan) throws -> Int {
     if let index = plan.aggregates.firstIndex(where: { $0.name == by }) { return index }
+    let names = plan.resultNames.suffix(plan.aggregates.count)
+    if let index = names.firstIndex(of: by) { return index - names.startIndex }
     let ofColumn = plan.aggregates.indices.filter { plan.aggregates[$0].column == by }
     if ofColumn.count == 1 { return ofColumn[0] }
-    let names = plan.aggregates.map { "\"\($0.name)\"" }.joined(separator: ", ")
-    throw CommandError(.usage, "no single aggregate matches \"\(by)\"; there are \(names)")
+    let all = names.map { "\"\($0)\"" }.joined(separator: ", ")
+    throw CommandError(.usage, "no single aggregate matches \"\(by)\"; there are \(all)")
   }
 }
 

@@ -49,7 +49,7 @@ struct TortureCommand: ParsableCommand {
       guard FileManager.default.fileExists(atPath: directory) else {
         throw CommandError(.missingInput, "\(directory): no such directory")
       }
-      print("\(grouped(kills)) kills in \(directory), seed \(seed)")
+      try printLine("\(grouped(kills)) kills in \(directory), seed \(seed)")
       let begin = ContinuousClock.now
       var (killed, round, idle) = (0, 0, 0)
       while killed < kills {
@@ -73,13 +73,13 @@ struct TortureCommand: ParsableCommand {
         }
         let seconds = begin.duration(to: .now) / .seconds(1)
         let left = killed == 0 ? "" : ", \(duration(seconds / Double(killed) * Double(max(0, kills - killed)))) left"
-        print(
+        try printLine(
           "round \(round): \(result.kills) kills, \(grouped(result.customers)) customers agree;"
             + " \(grouped(killed)) of \(grouped(kills)) kills in \(duration(seconds))\(left)")
         // A reader of the pipe waits for the line, too.
         fflush(nil)
       }
-      print("\(grouped(killed)) kills: each state was right, and the replay of its changelog")
+      try printLine("\(grouped(killed)) kills: each state was right, and the replay of its changelog")
     }
   }
 }

@@ -31,18 +31,18 @@ struct VerifyCommand: ParsableCommand {
         guard getppid() == parent else { throw CancellationError() }
         line.update(progress)
       }
-      let state = try AggregationState(self.state.state, progress: update)
-      let scratch = self.state.state + "/verify-\(parent)"
+      let state = try AggregationState(self.state.state, wait: self.state.waitDuration, progress: update)
+      let scratch = AggregationState.scratch(of: self.state.state)
       let report = try state.store.verify(in: scratch, progress: update)
       line.clear()
       try state.store.close()
       if report.agrees {
-        print(
+        try printLine(
           "the state is the replay of its changelog: \(grouped(report.rows)) rows compared,"
             + " \(grouped(report.records)) records replayed, offset \(report.offset)")
         return
       }
-      for difference in report.differences { print(difference) }
+      for difference in report.differences { try printLine("\(difference)") }
       throw CommandError(
         .differs,
         "the state is not the replay of its changelog: \(grouped(report.differenceCount)) rows differ"
@@ -53,22 +53,20 @@ struct VerifyCommand: ParsableCommand {
   /// Has another process read, and says what stopped it.
   private func readInChild() throws {
     try reportingErrors {
-      let reader = Process()
-      reader.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-      reader.arguments = [
-        "verify", "--state", state.state, "--progress", progress.progress.rawValue, "--parent", "\(getpid())",
-      ]
       Signals.unblock()
-      try reader.run()
-      Signals.handOn(to: reader.processIdentifier)
-      reader.waitUntilExit()
-      let status = reader.terminationStatus
-      guard reader.terminationReason == .uncaughtSignal else {
-        if status == 0 { return }
-        throw ExitCode(status)
+      let reader = try ChildProcess([
+        "verify", "--state", state.state, "--wait", WindowLength(Int64(state.waitDuration / .milliseconds(1))).text,
+        "--progress", progress.progress.rawValue, "--parent", "\(getpid())",
+      ])
+      Signals.handOn(to: reader.identifier)
+      let status: Int32
+      switch try reader.wait() {
+      case .exit(0): return
+      case .exit(let status): throw ExitCode(status)
+      case .signal(let number): status = number
       }
       // It had no time to.
-      try? FileManager.default.removeItem(atPath: state.state + "/verify-\(getpid())")
+      try? FileManager.default.removeItem(atPath: AggregationState.scratch(of: state.state))
       if [SIGINT, SIGTERM].contains(status) { throw ExitCode(128 + status) }
       let name = unsafe String(cString: strsignal(status))
       guard status != SIGKILL else {

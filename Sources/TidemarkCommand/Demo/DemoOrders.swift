@@ -81,11 +81,11 @@ extension DemoOrders.Totals {
   /// The totals of a row of the state: count, sum, max and last, in this order.
   init(_ cells: [AggregateCell]) {
     func cents(_ cell: AggregateCell) -> Int {
-      guard case .number(let number) = cell else { return Int.min }
+      guard case .number(.short(let number)) = cell else { return Int.min }
       // Canonical decimals of at most two fraction digits.
       return Int(number.mantissa) * [100, 10, 1][Int(number.scale)]
     }
-    guard cells.count == 4, case .number(let count) = cells[0], case .text(let last) = cells[3] else {
+    guard cells.count == 4, case .number(.short(let count)) = cells[0], case .text(let last) = cells[3] else {
       self.init()
       return
     }

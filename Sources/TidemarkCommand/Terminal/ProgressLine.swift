@@ -115,7 +115,7 @@ final class ProgressLine {
     isDrawn = false
   }
 
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  private func write(_ text: String) { printMessage(text) }
 }
 
 /// `12.3 %`.

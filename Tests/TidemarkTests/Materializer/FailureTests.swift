@@ -74,7 +74,7 @@ import TidemarkTesting
     let position: Position = [TopicPartition("input", 0): 1]
     var outcome: StoreError?
     // It says what happened, not that the time is over, which other tests may take much of.
-    let patience = Duration.seconds(300)
+    let patience = Duration.seconds(3600)
     let call = isAsync ? nil : BackgroundCall { try open.materializer.waitBlocking(for: position, timeout: patience) }
     let task = isAsync ? Task { try await open.materializer.wait(for: position, timeout: patience) } : nil
     // Without keeping a thread that tasks run on.

@@ -1,0 +1,67 @@
+internal import CChecksum
+
+/// CRC-32C of what was read of an input, from its first byte on: it tells whether a file still begins with that.
+package struct ContentChecksum: Sendable, Hashable {
+  /// How many bytes it is over.
+  package private(set) var byteCount: Int
+  /// The CRC-32C of these bytes.
+  package private(set) var crc: UInt32
+
+  /// That of a former reader; without arguments, of nothing.
+  package init(byteCount: Int = 0, crc: UInt32 = 0) {
+    self.byteCount = byteCount
+    self.crc = crc
+  }
+
+  /// Goes on over the bytes behind.
+  mutating func add(_ bytes: RawSpan) {
+    if bytes.byteCount == 0 { return }
+    // Proof: the call only reads the bytes, which live until it returns.
+    crc = unsafe bytes.withUnsafeBytes { unsafe tidemark_crc32c(crc, $0.baseAddress!, $0.count) }
+    byteCount += bytes.byteCount
+  }
+
+  /// The checksum of the first bytes of an input; over fewer if it has fewer.
+  package static func ofStart(of path: String, byteCount: Int) throws(InputError) -> ContentChecksum {
+    var window = try FileWindow(path: path, bufferBytes: 1 << 20)
+    var checksum = ContentChecksum()
+    do {
+      while checksum.byteCount < byteCount {
+        if try window.fill(dropping: window.count) == 0 { break }
+        checksum.add(window.bytes.extracting(first: min(window.count, byteCount - checksum.byteCount)))
+      }
+    } catch { throw InputError(.init(errno: error.code), file: path) }
+    return checksum
+  }
+}
+
+extension RowReader {
+  /// The checksum of all bytes before a place, which is ``position`` or ``row``; `nil` if the reader went on in the middle
+  /// without a checksum.
+  package mutating func contentChecksum(before place: RowPosition) -> ContentChecksum? {
+    if place == position {
+      addToChecksum(upTo: cursor)
+      return checksum
+    }
+    guard var sum = checksum else { return nil }
+    let (start, end) = (sum.byteCount - window.offset, place.offset - window.offset)
+    if start <= end { sum.add(window.bytes.extracting(start..<end)) } else { sum = checksumBeforeRow ?? sum }
+    return sum.byteCount == place.offset ? sum : nil
+  }
+
+  /// Goes on over a row of which escapes are to be replaced, which changes the window.
+  mutating func prepareChecksumForUnescaping(upTo end: Int) {
+    if let sum = checksum, sum.byteCount >= window.offset + end { return }
+    addToChecksum(upTo: cursor)
+    checksumBeforeRow = checksum
+    addToChecksum(upTo: end)
+  }
+
+  /// Goes on over the window's bytes before `end`, while they are as the file has them.
+  mutating func addToChecksum(upTo end: Int) {
+    guard var sum = checksum else { return }
+    let start = sum.byteCount - window.offset
+    if end > start { sum.add(window.bytes.extracting(start..<end)) }
+    checksum = sum
+  }
+}

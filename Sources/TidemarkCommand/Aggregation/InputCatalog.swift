@@ -1,0 +1,197 @@
+import Foundation
+import RowInput
+import Tidemark
+
+/// The inputs that a state has read, and how one of them is known again under another name.
+///
+/// Contents identify a file: the checksum of what was read of it must be that of the file's first bytes. The path, the
+/// device and the inode tell which inputs to compare with.
+struct InputCatalog {
+  typealias InputProgress = AggregationState.InputProgress
+
+  /// What to do about a file that isn't known for certain.
+  enum Doubt {
+    /// It is an error, which names the ways out.
+    case refused
+    /// It is another file, as after a log was rotated.
+    case otherFile
+    /// It is the file that was read before, under another name.
+    case sameFile
+  }
+
+  /// What an input turned out to be.
+  struct Entry {
+    /// Under which key the state has it.
+    var key: String
+    var progress: InputProgress
+    /// The key that the state had it under so far, if that is another.
+    var formerKey: String?
+  }
+
+  private let doubt: Doubt
+  /// By the bytes of their keys: `String` takes two spellings of é for the same.
+  private var inputs: [[UInt8]: (key: String, progress: InputProgress)] = [:]
+  private var keysByInode: [Inode: String] = [:]
+  /// The keys of those whose first bytes have a checksum, by how many bytes that is over.
+  private var keysByStart: [Int: [UInt32: [String]]] = [:]
+  private var gone: [[UInt8]: Bool] = [:]
+  private var nextPartition: Int32 = 0
+  /// Inputs that are known under another key from now on: the next commit writes it.
+  private(set) var moved: [(from: String, to: String)] = []
+  /// How many bytes were read of all inputs.
+  private(set) var totalBytes: Int
+
+  private struct Inode: Hashable {
+    var device: UInt64
+    var inode: UInt64
+  }
+
+  /// Reads the catalog of a state: O(inputs).
+  init(_ view: Snapshot, doubt: Doubt) throws {
+    self.doubt = doubt
+    totalBytes = Int(view.position[Self.partition]?.value ?? 0)
+    var bytes = 0
+    var cursor = try view.scan(AggregationState.inputs)
+    while let (key, progress) = try cursor.next() {
+      set(progress, key)
+      bytes += progress.bytes
+    }
+    totalBytes = max(totalBytes, bytes)
+  }
+
+  /// The position that each commit carries: all inputs count as one, so that it takes no more with more inputs.
+  static var partition: TopicPartition { TopicPartition("input", 0) }
+
+  /// The greatest number of a log of a pipe, whether the log is still there or not.
+  var lastLogNumber: Int { inputs.values.compactMap { InputLog.number(ofKey: $0.key) }.max() ?? 0 }
+
+  /// How far an input was read by its key.
+  func progress(_ key: String) -> InputProgress? { inputs[Array(key.utf8)]?.progress }
+
+  /// Notes what was committed, with what was ``moved``.
+  mutating func committed(_ entry: Entry, bytesBefore: Int) {
+    moved = []
+    if let former = entry.formerKey { remove(former) }
+    set(entry.progress, entry.key)
+    totalBytes += entry.progress.bytes - bytesBefore
+  }
+
+  private mutating func set(_ progress: InputProgress, _ key: String) {
+    let former = inputs.updateValue((key, progress), forKey: Array(key.utf8))?.progress
+    nextPartition = max(nextPartition, progress.partition + 1)
+    guard let attributes = progress.attributes else { return }
+    keysByInode[Inode(device: attributes.device, inode: attributes.inode)] = key
+    if let former, former.checkedBytes == progress.checkedBytes, former.checksum == progress.checksum { return }
+    keysByStart[progress.checkedBytes, default: [:]][progress.checksum, default: []].append(key)
+  }
+
+  private mutating func remove(_ key: String) {
+    guard let attributes = inputs.removeValue(forKey: Array(key.utf8))?.progress.attributes else { return }
+    let inode = Inode(device: attributes.device, inode: attributes.inode)
+    if keysByInode[inode] == key { keysByInode[inode] = nil }
+  }
+
+  // MARK: Knowing a file again
+
+  /// Finds out which input a file is.
+  mutating func entry(for input: InputFile) throws -> Entry {
+    if let known = progress(input.key) {
+      if input.log != nil { return Entry(key: input.key, progress: known) }
+      if try isStart(known, of: input) { return Entry(key: input.key, progress: known) }
+      try makeWay(for: input, known)
+    }
+    if let (key, known) = try inputElsewhere(input) {
+      return Entry(key: input.key, progress: known, formerKey: key)
+    }
+    return Entry(
+      key: input.key,
+      progress: InputProgress(partition: nextPartition, bytes: 0, line: 1, record: 1, checkedBytes: 0, checksum: 0))
+  }
+
+  /// Whether a file begins with what was read of an input.
+  private func isStart(_ known: InputProgress, of input: InputFile) throws -> Bool {
+    guard let attributes = input.attributes, attributes.bytes >= known.bytes else { return false }
+    let head = try ContentChecksum.ofStart(of: input.path, byteCount: known.checkedBytes)
+    guard head.byteCount == known.checkedBytes, head.crc == known.checksum else { return false }
+    // A state of an older version has no more.
+    guard let crc = known.contentChecksum, known.bytes > known.checkedBytes else { return true }
+    if attributes == known.attributes { return true }
+    let content = try ContentChecksum.ofStart(of: input.path, byteCount: known.bytes)
+    return content.byteCount == known.bytes && content.crc == crc
+  }
+
+  /// Gives the key of an input to the file that has taken its path, or throws.
+  private mutating func makeWay(for input: InputFile, _ known: InputProgress) throws {
+    let sibling = try rotatedSibling(of: input, known)
+    guard sibling != nil || doubt == .otherFile else {
+      throw InputError(
+        .changedFile(
+          "it doesn't begin with the \(known.bytes) bytes that were read of it. If it is another file that has taken"
+            + " this name, as a rotated log has, run the same command again with --rotated; if its rows were corrected,"
+            + " aggregate it into another --state"),
+        file: input.path)
+    }
+    try move(known, from: input.key, to: sibling)
+  }
+
+  /// Gives an input another key: where its file lies now or, if that isn't known, one that no path is.
+  ///
+  /// Whose place it takes has been moved on as well, as when logs are numbered.
+  private mutating func move(_ known: InputProgress, from key: String, to path: String?) throws {
+    remove(key)
+    let target = path ?? "\(key) (\(known.partition))"
+    if let path, let next = progress(path) {
+      try move(next, from: path, to: try rotatedSibling(of: InputFile(path), next))
+    }
+    set(known, target)
+    gone[Array(target.utf8)] = path == nil
+    moved.append((from: key, to: target))
+  }
+
+  /// Where the file lies now whose name another one has taken: in the same directory, with the inode and the contents.
+  private func rotatedSibling(of input: InputFile, _ known: InputProgress) throws -> String? {
+    guard let former = known.attributes, input.attributes?.isSameFile(as: former) != true else { return nil }
+    let directory = (input.key as NSString).deletingLastPathComponent
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
+      let candidate = InputFile(directory + "/" + name)
+      guard candidate.attributes?.isSameFile(as: former) == true else { continue }
+      if try isStart(known, of: candidate) { return candidate.key }
+    }
+    return nil
+  }
+
+  /// An input that this file was under another name.
+  private mutating func inputElsewhere(_ input: InputFile) throws -> (key: String, progress: InputProgress)? {
+    guard input.log == nil, let attributes = input.attributes else { return nil }
+    let inode = Inode(device: attributes.device, inode: attributes.inode)
+    if let key = keysByInode[inode], let known = progress(key), try isStart(known, of: input) { return (key, known) }
+    // A state of an older version knows the paths of links.
+    let path = URL(fileURLWithPath: input.path).standardizedFileURL.path
+    if let known = progress(path), known.attributes == nil, try isStart(known, of: input) { return (path, known) }
+    // A copy counts by itself while the first file is in its place; once that is gone, it may have been moved here.
+    for (count, keys) in keysByStart where count > 0 && count <= attributes.bytes {
+      let start = try ContentChecksum.ofStart(of: input.path, byteCount: count)
+      for key in start.byteCount == count ? keys[start.crc] ?? [] : [] where isGone(key) {
+        // Without a row, nothing would count twice.
+        guard let known = progress(key), known.record > 1, try isStart(known, of: input) else { continue }
+        if doubt == .otherFile { continue }
+        if doubt == .sameFile { return (key, known) }
+        throw InputError(
+          .changedFile(
+            "it begins with the same \(known.bytes) bytes as \(key), which was read and is gone. If it is that file, run"
+              + " the same command again with --moved, and only its new rows count; if it is another, with --rotated"),
+          file: input.path)
+      }
+    }
+    return nil
+  }
+
+  /// Whether no file is where an input was; looked at once in a run.
+  private mutating func isGone(_ key: String) -> Bool {
+    let bytes = Array(key.utf8)
+    if let known = gone[bytes] { return known }
+    let isGone = FileAttributes(key) == nil
+    gone[bytes] = isGone
+    return isGone
+  }
+}
