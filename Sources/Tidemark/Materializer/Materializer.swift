@@ -6,8 +6,8 @@ internal import struct Synchronization.Atomic
 protocol RunHolder: AnyObject, Sendable {
   /// Releases the runs up to a number, and reads the clean runs instead.
   ///
-  /// The caller holds `committed`. Returns the previous layers, to be freed after that lock is released.
-  func forget(upTo number: Int, keeping clean: [Run]) -> ReadLayers
+  /// The caller holds `committed`. Returns the previous runs, to be freed after that lock is released.
+  func forget(upTo number: Int, keeping clean: [Run]) -> RunList
 }
 
 /// A database, the runs over it, and the state at their end (offset, receipt, position, stream time).

@@ -18,8 +18,10 @@ final class TransactionLayers: @unchecked Sendable {
   // Unchecked here and below. Proof: as above, and the code that modifies one of them has no other access to it
   // meanwhile.
   @safe @exclusivity(unchecked) private(set) var changes = IndexedBatch()
-  @safe @exclusivity(unchecked) private(set) var layers: ReadLayers
-  /// The turn of the waiting commits (``WaitingCommits/turn``) in which `layers` were taken.
+  @safe @exclusivity(unchecked) private(set) var runs = RunList()
+  /// The database below the runs, as it is at each moment: it stays the same, and is read without the lock.
+  private let version: DatabaseVersion
+  /// The turn of the waiting commits (``WaitingCommits/turn``) in which `runs` were taken.
   @safe @exclusivity(unchecked) private var waitingTurn = 0
   /// Where the transaction sees no row; its thread's alone.
   let emptied = EmptiedRanges()
@@ -35,7 +37,7 @@ final class TransactionLayers: @unchecked Sendable {
   /// Counts replacements of all changes at once: by a commit, an abort, a rollback.
   private let turns = Atomic<UInt64>(0)
 
-  init(_ database: SharedDatabase) { layers = ReadLayers(over: DatabaseVersion(database: database)) }
+  init(_ database: SharedDatabase) { version = DatabaseVersion(database: database) }
 
   // MARK: The transaction
 
@@ -54,16 +56,16 @@ final class TransactionLayers: @unchecked Sendable {
 
   /// Resets to an empty batch of changes over the waiting commits; the caller holds their lock.
   ///
-  /// Contents of `changes` are dropped. Returns the previous layers, to be freed after the caller's lock is released.
-  func reset(to changes: IndexedBatch, over waiting: inout WaitingCommits) -> ReadLayers? {
+  /// Contents of `changes` are dropped. Returns the previous runs, to be freed after the caller's lock is released.
+  func reset(to changes: IndexedBatch, over waiting: inout WaitingCommits) -> RunList? {
     lock.asOwner {
       if changes !== self.changes { self.changes = changes }
       changes.removeAll()
       turns.add(1, ordering: .relaxed)
-      // Usually the commit has joined a run that `layers` already have.
+      // Usually the commit has joined a run that `runs` already have.
       if isInUse, waitingTurn == waiting.turn { return nil }
-      let former = layers
-      layers = waiting.current
+      let former = runs
+      runs = waiting.current.runs
       waitingTurn = waiting.turn
       isInUse = true
       return former
@@ -74,10 +76,10 @@ final class TransactionLayers: @unchecked Sendable {
   func end() {
     // Freed after the lock is released: deallocation can be slow.
     _ = lock.asOwner {
-      let former = (changes, layers)
+      let former = (changes, runs)
       changes = IndexedBatch()
       turns.add(1, ordering: .relaxed)
-      layers = ReadLayers(over: layers.version)
+      runs = RunList()
       isInUse = false
       return former
     }
@@ -93,15 +95,15 @@ final class TransactionLayers: @unchecked Sendable {
   /// The committed value of a key that the changes don't have.
   @inline(__always)
   func findCommitted(_ key: RawSpan, in table: OpenTable) throws(StoreError) -> FoundValue {
-    if let found = lock.asOwner({ layers.runs.find(key, in: table.id) }) { return found }
-    return try layers.version.find(key, in: table)
+    if let found = lock.asOwner({ runs.find(key, in: table.id) }) { return found }
+    return try version.find(key, in: table)
   }
 
   /// The uncommitted rows of a range merged with the committed ones.
   func rows(in table: OpenTable, _ range: KeyRange, _ order: ScanOrder) -> ByteCursor {
     // Taken before the iterator is made: the iterator then has at least all commits that these runs lack.
-    let layers = lock.asOwner { self.layers }
-    return layers.rows(in: table, range, order, under: changes, emptied: emptied)
+    let runs = lock.asOwner { self.runs }
+    return ReadLayers(runs, over: version).rows(in: table, range, order, under: changes, emptied: emptied)
   }
 
   // MARK: Other threads
@@ -170,12 +172,10 @@ final class TransactionLayers: @unchecked Sendable {
 
 extension TransactionLayers: RunHolder {
   // A transaction that isn't used for a while would keep their memory until its next commit.
-  func forget(upTo number: Int, keeping clean: [Run]) -> ReadLayers {
+  func forget(upTo number: Int, keeping clean: [Run]) -> RunList {
     lock.asVisitor(isPaced: false) {
-      let former = layers
-      if isInUse {
-        layers = layers.with(RunList(layers.runs.latest.filter { $0.number > number }, clean: clean))
-      }
+      let former = runs
+      if isInUse { runs = RunList(runs.latest.filter { $0.number > number }, clean: clean) }
       return former
     }
   }

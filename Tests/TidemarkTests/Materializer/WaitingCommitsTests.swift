@@ -19,7 +19,7 @@ import TidemarkTesting
   /// What a transaction that begins now has below it.
   func runs(_ store: StateStore) throws -> RunList {
     let transaction = try store.begin()
-    let runs = try store.opened().writer.layers.layers.runs
+    let runs = try store.opened().writer.layers.runs
     transaction.core.clear()
     return runs
   }
@@ -202,19 +202,19 @@ import TidemarkTesting
       try transaction.put("a", value, in: balances)
       try transaction.put("key \(value)", value, in: balances)
       try transaction.commit()
-      #expect(layers.layers.runs.latest.count == 1)
+      #expect(layers.runs.latest.count == 1)
       try store.flush()
-      #expect(layers.layers.runs.latest.isEmpty)
-      #expect(layers.layers.runs.clean.count == Int(value))
+      #expect(layers.runs.latest.isEmpty)
+      #expect(layers.runs.clean.count == Int(value))
       #expect(try transaction.get("a", in: balances) == value)
       #expect(try transaction.get("key 1", in: balances) == 1)
       #expect(try rows(transaction, .ascending).first == "a=\(value)")
     }
     _ = consume transaction
-    #expect(layers.layers.runs.clean.isEmpty)
+    #expect(layers.runs.clean.isEmpty)
     try store.write { try $0.put("a", 4, in: balances) }
     try store.flush()
-    #expect(layers.layers.runs.clean.isEmpty, "nobody is there to read them")
+    #expect(layers.runs.clean.isEmpty, "nobody is there to read them")
   }
 
   /// What a transaction found stays where it is while it is read, though the run goes meanwhile.
@@ -226,7 +226,7 @@ import TidemarkTesting
     var transaction = try store.begin()
     for number in 0..<100 { try transaction.put(("a", Int64(number)), Self.text, in: orders) }
     try transaction.commit()
-    weak let run = try store.opened().writer.layers.layers.runs.latest.first
+    weak let run = try store.opened().writer.layers.runs.latest.first
     let found = try transaction.withBytes(("a", 50), in: orders) { bytes in
       try store.flush()
       return (isKept: run != nil, length: bytes.array.count { $0 == 0x78 })
