@@ -3,7 +3,7 @@
 extension RowReader {
   /// Reads the header of a CSV file, with what separates its fields, and finds the wanted columns in it.
   mutating func readHeader(_ given: UInt8?) throws(InputError) {
-    takeSeparatorLine()
+    try takeSeparatorLine()
     let start = (cursor, nextLine)
     if let given {
       delimiter = given
@@ -25,14 +25,17 @@ extension RowReader {
   /// What a header is wrong with that doesn't end.
   private var noHeader: InputError {
     let bytes = window.bytes
-    guard let place = bytes.firstIndex(of: Byte.carriageReturn, from: cursor, to: window.count - 1),
+    guard !isGrowing, let place = bytes.firstIndex(of: Byte.carriageReturn, from: cursor, to: window.count - 1),
       bytes.byte(place + 1) != Byte.newline
     else { return InputError(.emptyFile, file: path) }
     return InputError(.unreadable("a text whose lines end with CR", remedy: carriageReturnRemedy), file: path)
   }
 
   /// Goes behind a first line `sep=;`, by which some programs say what separates fields.
-  private mutating func takeSeparatorLine() {
+  private mutating func takeSeparatorLine() throws(InputError) {
+    do {
+      while window.count < cursor + 7 { if try window.fill(dropping: 0) == 0 { break } }
+    } catch { throw InputError(.init(errno: error.code), file: path) }
     guard let end = separatorLineEnd else { return }
     cursor = end
     nextLine += 1

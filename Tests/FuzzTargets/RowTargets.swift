@@ -79,8 +79,11 @@ private func expectResumable(_ reading: RowReading, _ whole: [RowEvent]) throws 
 private func expectGrowable(
   _ file: RowFile, _ bytes: RawSpan, _ first: Int, _ reading: RowReading, _ whole: [RowEvent]
 ) throws {
-  // Which keys the objects of a file have, the rows that are there first don't tell.
-  if reading.format == .ndjson, case .failed(let error)? = whole.first, case .missingColumn = error.kind { return }
+  // The first rows don't tell which keys the objects of a file have, nor the first bytes in which form it is.
+  if case .failed(let error)? = whole.first {
+    if case .unreadable = error.kind { return }
+    if case .missingColumn = error.kind, reading.format == .ndjson { return }
+  }
   let first = min(first, bytes.byteCount)
   try file.write(bytes.extracting(..<first))
   var reader: RowReader
