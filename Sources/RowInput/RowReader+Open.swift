@@ -1,7 +1,7 @@
-// Opening: the header, the wanted columns, and the place to go on at.
+// Opening: the header, the wanted columns, and the resume position.
 
 extension RowReader {
-  /// Reads the header of a CSV file, with what separates its fields, and finds the wanted columns in it.
+  /// Reads the header of a CSV file, finds the delimiter, and resolves the wanted columns.
   mutating func readHeader(_ given: UInt8?) throws(InputError) {
     takeSeparatorLine()
     let start = (cursor, nextLine)
@@ -14,7 +14,7 @@ extension RowReader {
       (cursor, nextLine) = start
       delimiter = candidate
       do throws(InputError) { return try readHeader() } catch {
-        // What a comma doesn't separate, another sign may.
+        // The fields may be separated by another sign.
         guard case .missingColumn = error.kind else { throw first ?? error }
         first = first ?? error
       }
@@ -22,7 +22,7 @@ extension RowReader {
     if let first { throw first }
   }
 
-  /// What a header is wrong with that doesn't end.
+  /// The error about a header without an end.
   private var noHeader: InputError {
     let bytes = window.bytes
     guard let place = bytes.firstIndex(of: Byte.carriageReturn, from: cursor, to: window.count - 1),
@@ -31,7 +31,7 @@ extension RowReader {
     return InputError(.unreadable("a text whose lines end with CR", remedy: carriageReturnRemedy), file: path)
   }
 
-  /// Goes behind a first line `sep=;`, by which some programs say what separates fields.
+  /// Skips a first line `sep=;`, with which some programs declare the delimiter.
   private mutating func takeSeparatorLine() {
     guard let end = separatorLineEnd else { return }
     cursor = end
@@ -106,7 +106,7 @@ extension RowReader {
     fieldOfColumn = wanted.compactMap { columns.index(of: $0) }
   }
 
-  /// Goes to where a former reader stopped.
+  /// Moves to the place where a former reader stopped.
   mutating func move(to start: RowPosition) throws(InputError) {
     let first = position.offset
     let isHeaderOpen = isRowOpen
@@ -134,7 +134,7 @@ extension RowReader {
 
   /// Looks for the wanted columns in the first rows of a JSON file.
   ///
-  /// Objects may lack keys: only where all rows are there, and none has a column, it is missing.
+  /// Objects may lack keys: a column is missing only if the whole file was examined and no row has it.
   mutating func checkJSONColumns() throws(InputError) {
     var available: [String] = []
     var place = cursor
@@ -145,7 +145,7 @@ extension RowReader {
           throw InputError(.init(errno: error.code), file: path)
         }
         if place < window.count {
-          // Half a row tells nothing.
+          // Half a row proves nothing.
           if holdsBackOpenRow { return }
           look(at: place..<window.count, &available)
         }
@@ -158,7 +158,7 @@ extension RowReader {
     }
   }
 
-  /// Notes which of the columns that weren't seen a line has; bad rows are for who reads them.
+  /// Removes the columns that a line has from `unseen`; bad rows are ignored here, and reported when they are read.
   private mutating func look(at line: Range<Int>, _ available: inout [String]) {
     do throws(JSONFault) {
       try scanJSON(window, line, columns, into: &fields)
