@@ -20,7 +20,7 @@ struct CSVScanner {
 
   /// Whether no bytes follow the given ones.
   var isAtEnd: Bool
-  /// What separates fields.
+  /// The byte that separates fields.
   let delimiter: UInt8
   /// How many line breaks lie inside the row's quoted fields; after an error, those before its place.
   private(set) var innerBreaks = 0

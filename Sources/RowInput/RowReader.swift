@@ -16,7 +16,7 @@ package struct RowReader: ~Copyable, Sendable {
   package let path: String
   /// How the rows are written.
   package private(set) var format: RowFormat
-  /// What separates the fields of a CSV file.
+  /// The byte that separates the fields of a CSV file.
   package internal(set) var delimiter = Byte.comma
   /// The names of all columns in the header; of a JSON file, none.
   package internal(set) var header: [String] = []
@@ -59,8 +59,8 @@ package struct RowReader: ~Copyable, Sendable {
   /// - Parameters:
   ///   - path: the file.
   ///   - format: how the rows are written; without it the name decides, and failing that the first byte (`{` is JSON).
-  ///   - delimiter: what separates the fields of a CSV file; without it, a comma or, if only then all columns are there,
-  ///     a semicolon, a tab or a vertical bar.
+  ///   - delimiter: the byte that separates the fields of a CSV file; without it, a comma or, if not all columns are
+  ///     found with that, a semicolon, a tab or a vertical bar.
   ///   - columns: the names of the columns to read, byte for byte; ``field(_:)`` takes an index of this array. A name may
   ///     come twice.
   ///   - start: where to resume: the ``position`` of a former reader of this file. At offset 0, reading starts with the

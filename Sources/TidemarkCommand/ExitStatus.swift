@@ -55,7 +55,7 @@ enum ExitStatus: Int32, CaseIterable {
     }
   }
 
-  /// What to do about an error of the library, where the command can say more than the library.
+  /// The remedy for an error of the library, if the command knows more than the library.
   var remedy: String? {
     switch self {
     case .unavailable: "run the same command again"

@@ -22,10 +22,10 @@ struct AggregationJob {
   var rejectedRows: RejectedRows?
   /// Whether the last row of a file counts even without a line end.
   var filesAreComplete = false
-  /// What to do about a file that isn't known for certain.
+  /// What to do about a file that can't be identified for certain.
   var doubt = InputCatalog.Doubt.refused
 
-  /// What a run did.
+  /// The result of a run.
   struct Summary {
     var records = 0
     var commits = 0
@@ -37,7 +37,7 @@ struct AggregationJob {
     var signal: Int32?
   }
 
-  /// How far a run is.
+  /// The progress of a run.
   struct Progress {
     var records: Int
     /// Over all files.

@@ -29,7 +29,7 @@ struct AggregationPlan: Codable, Equatable, Sendable {
   /// Windows of time that groups are divided into, if they are.
   var window: TumblingWindow?
 
-  /// The plan for a state that was made with another: what the state remembers of an older version stays.
+  /// The plan for a state that was made with `stored`: keeps the settings that depend on the version that made it.
   func continuing(_ stored: AggregationPlan) -> AggregationPlan {
     var plan = self
     if let window = stored.window { plan.window?.writesMilliseconds = window.writesMilliseconds }

@@ -33,7 +33,7 @@ struct KillTrial {
     return Result(outcome: outcome, totalBytes: harness.totalBytes, customers: try check(file, home + "/state"))
   }
 
-  /// Compares the state with a recomputation that shares no code with the aggregation; returns how many customers agree.
+  /// Compares the state with a recomputation without the aggregation's code; returns how many customers agree.
   private func check(_ file: String, _ directory: String) throws -> Int {
     let expected = try DemoOrders.recompute(file)
     let state = try AggregationState(directory)
