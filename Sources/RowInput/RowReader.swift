@@ -1,8 +1,8 @@
 /// Reads the rows of a CSV or newline-delimited JSON file, one after the other.
 ///
 /// A row's fields are spans of the reader's buffer, valid until the next call of ``next()``; nothing is allocated for a
-/// field. Memory is one buffer, at most twice as long as the longest row or the bytes read at once. The file may grow while
-/// it is read: ``next()`` can be called again after it returned `false`.
+/// field. Memory is one buffer, at most twice as long as the longest row or the bytes read at once. The file may grow
+/// while it is read: ``next()`` can be called again after it returned `false`.
 ///
 /// ```swift
 /// var reader = try RowReader.open("orders.csv", columns: ["customer", "price"])
@@ -61,8 +61,8 @@ package struct RowReader: ~Copyable, Sendable {
   ///   - format: how the rows are written; without it the name decides, and failing that the first byte (`{` is JSON).
   ///   - delimiter: the byte that separates the fields of a CSV file; without it, a comma or, if not all columns are
   ///     found with that, a semicolon, a tab or a vertical bar.
-  ///   - columns: the names of the columns to read, byte for byte; ``field(_:)`` takes an index of this array. A name may
-  ///     come twice.
+  ///   - columns: the names of the columns to read, byte for byte; ``field(_:)`` takes an index of this array. A name
+  ///     may come twice.
   ///   - start: where to resume: the ``position`` of a former reader of this file. At offset 0, reading starts with the
   ///     first row, whatever the line.
   ///   - checksum: over the bytes before `start`, so that ``contentChecksum()`` can continue it.

@@ -3,8 +3,8 @@ import Tidemark
 
 /// One aggregate of one group.
 ///
-/// Empty values count as none. Numbers are exact decimals. `min` and `max` order numbers by value, before all texts, and
-/// texts by their bytes.
+/// Empty values count as none. Numbers are exact decimals. `min` and `max` order numbers by value, before all texts,
+/// and texts by their bytes.
 enum AggregateCell: Equatable, Sendable {
   case none
   case number(ExactNumber)

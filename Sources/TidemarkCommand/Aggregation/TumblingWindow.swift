@@ -3,8 +3,8 @@ import Tidemark
 
 /// Windows of one length, one after the other since 1970-01-01T00:00:00Z: each event lies in exactly one.
 ///
-/// As Kafka Streams' `TimeWindows`: an event is late, and doesn't count, if its window ended at or before the stream time
-/// less the grace.
+/// As Kafka Streams' `TimeWindows`: an event is late, and doesn't count, if its window ended at or before the stream
+/// time less the grace.
 struct TumblingWindow: Codable, Equatable, Sendable {
   /// The input column that holds the events' time.
   var column: String
