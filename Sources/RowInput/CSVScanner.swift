@@ -1,8 +1,8 @@
 /// Finds the fields of one CSV row (RFC 4180) among bytes.
 ///
-/// Rows end with LF or CR LF, also mixed, the last one also with the end of the file. A quote counts only as the first
-/// byte of a field: inside an unquoted field it stands for itself, as Python's `csv` has it. A CR that no LF follows is
-/// an ordinary byte, but at the end of the file, where it is half a line break.
+/// Rows end with LF or CR LF, also mixed; the last one may end with the file. A quote counts only as the first byte of
+/// a field: inside an unquoted field it stands for itself, as in Python's `csv`. A CR without an LF after it is an
+/// ordinary byte, except at the end of the file, where it is half a line break.
 struct CSVScanner {
   /// What was found.
   enum Outcome: Equatable {
@@ -12,15 +12,15 @@ struct CSVScanner {
     case incomplete
     /// No byte is left.
     case end
-    /// A quote that nothing closes.
+    /// An unclosed quote.
     case unclosedQuote
-    /// Something other than a delimiter or a line break behind a closing quote.
+    /// Something other than a delimiter or a line break after a closing quote.
     case textAfterQuote
   }
 
-  /// Whether no bytes follow those that are given.
+  /// Whether no bytes follow the given ones.
   var isAtEnd: Bool
-  /// What separates fields.
+  /// The byte that separates fields.
   let delimiter: UInt8
   /// How many line breaks lie inside the row's quoted fields; after an error, those before its place.
   private(set) var innerBreaks = 0
@@ -92,7 +92,7 @@ struct CSVScanner {
     case done(Outcome)
   }
 
-  /// Takes the quoted field whose content starts at `start`, and the comma or line break behind it.
+  /// Takes the quoted field whose content starts at `start`, and the comma or line break after it.
   private mutating func quotedField(_ bytes: RawSpan, from start: Int, into fields: inout FieldList) -> Step {
     var form = FieldRange.Form.quoted
     var at = start
@@ -120,7 +120,7 @@ struct CSVScanner {
       fields.append(start, place, form)
       return behindQuote(bytes, at: place + 1)
     }
-    // The error is where the quote opens: `innerBreaks` leaves out what follows it.
+    // The error is where the quote opens: `innerBreaks` omits the line breaks after it.
     return .done(isAtEnd ? .unclosedQuote : .incomplete)
   }
 

@@ -7,7 +7,7 @@ struct ColumnTable: Sendable {
   private var bytes: [UInt8] = []
   private var ends: [Int] = []
 
-  /// Takes names, of which some may be the same.
+  /// Makes a table of names, which may repeat.
   init(_ names: [String]) {
     for name in names where index(of: name) == nil {
       self.names.append(name)
@@ -16,7 +16,7 @@ struct ColumnTable: Sendable {
     }
   }
 
-  /// The index of the column with this name, byte for byte: `String` would take two spellings of é for the same.
+  /// The index of the column with this name, byte for byte: `String` would treat two spellings of é as equal.
   func index(of name: String) -> Int? { index(of: Array(name.utf8).rawBytes) }
 
   /// The index of the column with this name, byte for byte: O(columns).

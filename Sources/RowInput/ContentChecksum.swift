@@ -1,19 +1,19 @@
 internal import CChecksum
 
-/// CRC-32C of what was read of an input, from its first byte on: it tells whether a file still begins with that.
+/// CRC-32C of the bytes read so far of an input: it tells whether a file still begins with these bytes.
 package struct ContentChecksum: Sendable, Hashable {
-  /// How many bytes it is over.
+  /// How many bytes the checksum covers.
   package private(set) var byteCount: Int
   /// The CRC-32C of these bytes.
   package private(set) var crc: UInt32
 
-  /// That of a former reader; without arguments, of nothing.
+  /// The checksum of a former reader; without arguments, of no bytes.
   package init(byteCount: Int = 0, crc: UInt32 = 0) {
     self.byteCount = byteCount
     self.crc = crc
   }
 
-  /// Goes on over the bytes behind.
+  /// Adds the bytes that follow.
   mutating func add(_ bytes: RawSpan) {
     if bytes.byteCount == 0 { return }
     // Proof: the call only reads the bytes, which live until it returns.
@@ -21,7 +21,7 @@ package struct ContentChecksum: Sendable, Hashable {
     byteCount += bytes.byteCount
   }
 
-  /// The checksum of the first bytes of an input; over fewer if it has fewer.
+  /// The checksum of the first `byteCount` bytes of an input; of all its bytes if it has fewer.
   package static func ofStart(of path: String, byteCount: Int) throws(InputError) -> ContentChecksum {
     var window = try FileWindow(path: path, bufferBytes: 1 << 20)
     var checksum = ContentChecksum()
@@ -36,8 +36,8 @@ package struct ContentChecksum: Sendable, Hashable {
 }
 
 extension RowReader {
-  /// The checksum of all bytes before a place, which is ``position`` or ``row``; `nil` if the reader went on in the middle
-  /// without a checksum.
+  /// The checksum of all bytes before a place, which is ``position`` or ``row``; `nil` if the reader resumed in the
+  /// middle without a checksum.
   package mutating func contentChecksum(before place: RowPosition) -> ContentChecksum? {
     if place == position {
       addToChecksum(upTo: cursor)
@@ -49,7 +49,7 @@ extension RowReader {
     return sum.byteCount == place.offset ? sum : nil
   }
 
-  /// Goes on over a row of which escapes are to be replaced, which changes the window.
+  /// Adds a row before its escapes are replaced, which changes the window.
   mutating func prepareChecksumForUnescaping(upTo end: Int) {
     if let sum = checksum, sum.byteCount >= window.offset + end { return }
     addToChecksum(upTo: cursor)
@@ -57,7 +57,7 @@ extension RowReader {
     addToChecksum(upTo: end)
   }
 
-  /// Goes on over the window's bytes before `end`, while they are as the file has them.
+  /// Adds the window's bytes before `end`, which must still be as in the file.
   mutating func addToChecksum(upTo end: Int) {
     guard var sum = checksum else { return }
     let start = sum.byteCount - window.offset

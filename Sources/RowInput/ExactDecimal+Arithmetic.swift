@@ -1,5 +1,5 @@
 extension ExactDecimal {
-  /// The exact sum; `nil` if it takes more digits than there are.
+  /// The exact sum; `nil` if it has too many digits.
   package func adding(_ other: ExactDecimal) -> ExactDecimal? {
     if scale == other.scale {
       let (sum, overflow) = mantissa.addingReportingOverflow(other.mantissa)
@@ -8,7 +8,7 @@ extension ExactDecimal {
     }
     let (coarse, fine) = scale < other.scale ? (self, other) : (other, self)
     let power = powerOfTen(Int(fine.scale - coarse.scale))
-    // The sum's last digit is that of `fine`, which is no zero: it is in lowest terms.
+    // The sum's last digit is that of `fine`, which isn't zero: the sum is in lowest terms.
     let (product, overflow) = coarse.mantissa.multipliedReportingOverflow(by: Int128(power))
     if !overflow {
       let (sum, overflow) = product.addingReportingOverflow(fine.mantissa)
@@ -17,16 +17,16 @@ extension ExactDecimal {
     // The product may leave the range by so little that the sum, of opposite signs, is back inside.
     guard (coarse.mantissa < 0) != (fine.mantissa < 0) else { return nil }
     let wide = coarse.mantissa.magnitude.multipliedFullWidth(by: power)
-    // From 2^128 on, nothing brings it back; below, it is at least 2^127, which no mantissa exceeds.
+    // A product from 2^128 on can't come back into range; below, it is at least 2^127, which no mantissa exceeds.
     guard wide.high == 0,
       let sum = signed(wide.low - fine.mantissa.magnitude, isNegative: coarse.mantissa < 0)
     else { return nil }
     return .init(canonicalMantissa: sum, scale: fine.scale)
   }
 
-  /// A sum of two numbers of one sign that passes 127 bits, but may lose zeros behind the point.
+  /// A sum of two numbers of one sign that exceeds 127 bits, but may fit without trailing zeros of its fraction.
   private static func sumBeyond128Bits(_ left: ExactDecimal, _ right: ExactDecimal) -> ExactDecimal? {
-    // 2^128, the only sum of two magnitudes that takes more than 128 bits, doesn't end with a zero.
+    // The only sum of two magnitudes that takes more than 128 bits is 2^128, which doesn't end with a zero.
     var (sum, overflow) = left.mantissa.magnitude.addingReportingOverflow(right.mantissa.magnitude)
     var scale = left.scale
     if overflow { return nil }

@@ -17,7 +17,7 @@ extension ExactDecimal {
     output.append(UInt8(rest))
   }
 
-  /// Reads what ``encode(into:)`` wrote at `index`, and moves `index` behind it; `nil`, with `index` as it was, if the
+  /// Reads what ``encode(into:)`` wrote at `index`, and moves `index` after it; `nil`, with `index` unchanged, if the
   /// bytes are something else.
   package init?(decoding bytes: RawSpan, at index: inout Int) {
     guard index >= 0, index < bytes.byteCount, bytes.byte(index) <= Self.greatestScale else { return nil }

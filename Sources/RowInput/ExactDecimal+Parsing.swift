@@ -1,16 +1,16 @@
 extension ExactDecimal {
   /// Why a text is no exact decimal.
   package enum ParseError: Error, Sendable, Equatable {
-    /// It is something else than a number.
+    /// It is not a number.
     case notANumber
-    /// It is a number with more digits than there are.
+    /// It is a number with too many digits.
     case outOfRange
   }
 
   /// Reads a number: an optional sign, digits with an optional point (`5`, `5.`, `.5`), an optional exponent (`1.5e3`),
-  /// and blanks around them; `nil` if there is nothing else than blanks.
+  /// and blanks around them; `nil` if there are only blanks.
   ///
-  /// Zeros that don't count don't matter, however many. O(bytes).
+  /// Any number of insignificant zeros is allowed. O(bytes).
   package static func parse(_ bytes: RawSpan) throws(ParseError) -> ExactDecimal? {
     var end = bytes.byteCount
     var at = 0
@@ -52,7 +52,7 @@ extension ExactDecimal {
     var exponent = 0
     while at < end {
       guard Byte.zero...Byte.nine ~= bytes.byte(at) else { throw .notANumber }
-      // No text has so many digits that a greater exponent could bring them back into range.
+      // No text has enough digits to bring a greater exponent back into range.
       exponent = min(exponent * 10 + Int(bytes.byte(at) - Byte.zero), 1 << 48)
       at += 1
     }

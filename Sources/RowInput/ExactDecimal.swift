@@ -1,14 +1,14 @@
 /// A decimal number without rounding: `mantissa` / 10^`scale`.
 ///
 /// It is always in lowest terms (a fraction has no trailing zeros), so that equal values are equal in every
-/// representation. Holds up to 38 digits, of which up to 36 follow the point.
+/// representation. Holds up to 38 digits, up to 36 of them after the point.
 package struct ExactDecimal: Sendable, Hashable {
   /// All digits, with the sign.
   package let mantissa: Int128
   /// How many of the digits follow the point: 0…36.
   package let scale: UInt8
 
-  /// The greatest number of digits behind the point.
+  /// The greatest number of digits after the point.
   package static let greatestScale = 36
   /// Nothing.
   package static let zero = ExactDecimal(0)
@@ -19,7 +19,7 @@ package struct ExactDecimal: Sendable, Hashable {
     scale = 0
   }
 
-  /// The number `mantissa` / 10^`scale`; `nil` if that has more than 36 digits behind the point.
+  /// The number `mantissa` / 10^`scale`; `nil` if it has more than 36 digits after the point.
   package init?(mantissa: Int128, scale: Int) {
     precondition(scale >= 0)
     var mantissa = mantissa

@@ -1,7 +1,7 @@
 internal import CLongDecimal
 internal import Glibc
 
-/// A decimal number without rounding, of as many digits as it takes.
+/// A decimal number without rounding, of any number of digits.
 ///
 /// Almost all numbers are ``ExactDecimal``s; the others cost an allocation each. Equal numbers are equal in every
 /// representation.
@@ -13,7 +13,7 @@ package enum ExactNumber: Sendable, Hashable {
   /// A whole number.
   package init(_ value: Int) { self = .short(ExactDecimal(value)) }
 
-  /// Reads a number as ``ExactDecimal/parse(_:)`` does; what a double can't hold either, as 1e400, is out of range.
+  /// Reads a number as ``ExactDecimal/parse(_:)`` does; a number beyond a double's range, as 1e400, is out of range.
   package static func parse(_ bytes: RawSpan) throws(ExactDecimal.ParseError) -> ExactNumber? {
     do throws(ExactDecimal.ParseError) { return try ExactDecimal.parse(bytes).map(ExactNumber.short) } catch {
       guard error == .outOfRange else { throw error }
@@ -23,7 +23,7 @@ package enum ExactNumber: Sendable, Hashable {
     }
   }
 
-  /// Reads a sum that was printed, of any size; `nil` if it is something else.
+  /// Reads a printed sum of any size; `nil` if the text is something else.
   package init?(printed text: RawSpan) {
     guard let short = (try? ExactDecimal.parse(text)).flatMap({ $0 }) else {
       guard let long = try? LongDecimal.parse(text) else { return nil }
@@ -67,8 +67,8 @@ extension ExactNumber: CustomStringConvertible {
 
 /// `digits` / 10^`scale`, with a sign among the digits; without zeros in front, or at the end of a fraction.
 package struct LongDecimal: Sendable, Hashable {
-  /// How many digits a number may have before and behind the point: enough for any sum of doubles, whose residues end
-  /// 1,074 places behind the point.
+  /// How many digits a number may have before and after the point: enough for any sum of doubles, whose residues end
+  /// 1,074 places after the point.
   package static let greatestDigitCount = 10_000
 
   /// The powers of ten that the first digit of a double, normalized or not, may stand for.
@@ -82,7 +82,7 @@ package struct LongDecimal: Sendable, Hashable {
 
   init(_ number: ExactDecimal) { (digits, scale) = (String(number.mantissa), Int(number.scale)) }
 
-  /// Leaves out what doesn't count.
+  /// Drops leading zeros, and trailing zeros of a fraction.
   private init(digits: String, scale: Int) {
     var text = Array(digits.utf8)[...]
     let isNegative = text.first == Byte.minus

@@ -21,9 +21,9 @@ struct FieldRange: Sendable, Equatable {
 
 /// The fields of one row, in storage that is used again for the next.
 ///
-/// It keeps as many ranges as it has room for and counts all, so that a row with a million fields too many costs nothing.
+/// Counts all fields but keeps ranges only up to its room, so that a row with a million fields too many costs nothing.
 struct FieldList: Sendable {
-  /// Room for as many fields as a row should have.
+  /// The ranges, with room for the fields that a row should have.
   private(set) var ranges: [FieldRange]
   /// How many fields the row has.
   private(set) var count = 0
@@ -39,7 +39,7 @@ struct FieldList: Sendable {
     count += 1
   }
 
-  /// Takes away all that was found, and counts every field as absent.
+  /// Forgets all fields found, and marks every field as absent.
   mutating func setAllAbsent() {
     for index in ranges.indices { ranges[index] = .absent }
     count = ranges.count

@@ -8,7 +8,7 @@ struct FileWindow: ~Copyable {
   private var capacity: Int
   /// How many bytes are in memory.
   private(set) var count = 0
-  /// Where in the file the first of them lies.
+  /// The file offset of the first byte in memory.
   private(set) var offset = 0
 
   /// Opens a regular file for reading; nothing is read yet.
@@ -71,13 +71,13 @@ struct FileWindow: ~Copyable {
     return Int(status.st_size)
   }
 
-  /// Forgets what is in memory; reading goes on at `offset`.
+  /// Discards the bytes in memory; reading continues at `offset`.
   mutating func move(to offset: Int) {
     self.offset = offset
     count = 0
   }
 
-  /// Drops the first `dropped` bytes and reads more behind the rest, doubling the buffer if the rest fills it.
+  /// Drops the first `dropped` bytes and reads more after the rest, doubling the buffer if the rest fills it.
   ///
   /// Returns how many bytes were added: 0 at the end of the file, as it is at this moment.
   mutating func fill(dropping dropped: Int) throws(ReadFailure) -> Int {
@@ -117,7 +117,7 @@ struct FileWindow: ~Copyable {
     return Array(bytes[..<done])
   }
 
-  /// The byte at an offset of the file; `nil` behind its end.
+  /// The byte at an offset of the file; `nil` after its end.
   func byte(at offset: Int) throws(ReadFailure) -> UInt8? {
     var byte: UInt8 = 0
     while true {

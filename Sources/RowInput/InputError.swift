@@ -10,11 +10,11 @@ package struct InputError: Error, Sendable, Equatable {
     case permissionDenied
     /// The path leads to a directory.
     case isDirectory
-    /// The system failed to read; its words.
+    /// The system failed to read, with the system's message.
     case inputOutput(String)
     /// A CSV file without a header.
     case emptyFile
-    /// The file ends before the place to go on at, or no row starts there: it isn't what was read before.
+    /// The file ends before the resume position, or no row starts there: it isn't the file that was read before.
     case changedFile(String)
     /// The header (CSV) or the first row (JSON) lacks a column.
     case missingColumn(String, available: [String])
@@ -22,7 +22,7 @@ package struct InputError: Error, Sendable, Equatable {
     case duplicateColumn(String)
     /// A row has more or fewer fields than the header.
     case raggedRow(expected: Int, found: Int)
-    /// The file is in a form that isn't read, and what to do about it.
+    /// The file is in a form that can't be read, with a remedy.
     case unreadable(String, remedy: String)
     /// A row is not CSV or not JSON.
     case malformed(String, remedy: String? = nil)
@@ -32,9 +32,9 @@ package struct InputError: Error, Sendable, Equatable {
     case notANumber(column: String, value: String)
     /// The value of a column that should be a time.
     case notATime(column: String, value: String)
-    /// A time behind the latest that is taken.
+    /// A time later than the latest accepted one.
     case timeTooLate(column: String, value: String, latest: String)
-    /// A row that takes more than a transaction may.
+    /// A row that exceeds the limits of a transaction.
     case tooLarge(bytes: Int, limit: Int)
     /// A number that ``ExactNumber`` can't hold.
     case numberOutOfRange(column: String, value: String)
@@ -95,7 +95,7 @@ extension InputError.Kind {
 }
 
 extension InputError {
-  /// Whether the error is about one row, and the rows behind it can be read.
+  /// Whether the error is about one row, and the rows after it can be read.
   package var isOfOneRow: Bool {
     switch kind {
     case .raggedRow, .malformed, .invalidUTF8, .notANumber, .notATime, .numberOutOfRange, .timeTooLate, .tooLarge:
@@ -139,7 +139,7 @@ private func quoted(_ text: String) -> String {
   return String(decoding: bytes, as: UTF8.self)
 }
 
-/// What may be the matter where a column is missing; `nil` if nothing can be told.
+/// The likely cause of a missing column; `nil` if there is no hint.
 private func hint(_ name: String, _ available: [String]) -> String? {
   if available.contains(where: { $0.utf8.contains(0) }) { return "the file has zero bytes: is it whole, and a text?" }
   if available.contains(where: { $0.utf8.contains(Byte.carriageReturn) }) { return carriageReturnRemedy }
@@ -154,7 +154,7 @@ private func hint(_ name: String, _ available: [String]) -> String? {
 
 let carriageReturnRemedy = "its line breaks are carriage returns (CR); replace them: tr '\\r' '\\n'"
 
-/// Names in quotes; of many, the first forty.
+/// Names in quotes, at most the first forty.
 private func list(_ names: [String]) -> String {
   let shown = names.prefix(40).map(quoted).joined(separator: ", ")
   return names.count > 40 ? "\(shown) and \(names.count - 40) more" : shown

@@ -4,9 +4,9 @@ struct JSONFault: Error, Equatable {
   var place: Int
 }
 
-/// Finds the values of one JSON object (RFC 8259) that has a line for itself, and checks all of it.
+/// Finds the values of one JSON object (RFC 8259) on a line of its own, and checks all of it.
 struct JSONScanner: ~Escapable {
-  /// Arrays and objects inside each other, beyond which a line is refused.
+  /// The greatest nesting of arrays and objects; a deeper line is refused.
   static let greatestDepth = 256
 
   private let bytes: RawSpan
@@ -29,7 +29,7 @@ struct JSONScanner: ~Escapable {
       let column = scanner.column(key, form, columns)
       let value = try scanner.value(depth: 1)
       guard let column else { return }
-      // `null` leaves a mark of its own until the row is complete, or a second one would pass.
+      // `null` keeps its own mark until the row is complete; otherwise a repeated key would pass.
       guard fields[column] == .absent else { throw JSONFault(what: "a key appears twice", place: place) }
       fields[column] = value
     }
@@ -45,7 +45,7 @@ struct JSONScanner: ~Escapable {
     return keys
   }
 
-  /// Gives each key of the object to `body`, which takes the value.
+  /// Passes each key of the object to `body`, which reads the value.
   private mutating func members(
     _ body: (inout JSONScanner, Range<Int>, FieldRange.Form) throws(JSONFault) -> Void
   ) throws(JSONFault) {

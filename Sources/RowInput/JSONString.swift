@@ -3,7 +3,7 @@
 /// Appends UTF-8 bytes as a JSON string, with its quotes.
 ///
 /// Escapes quotes, backslashes and control characters; everything else stays UTF-8. Bytes that aren't UTF-8 become
-/// U+FFFD, so that what is appended is always valid.
+/// U+FFFD, so that the result is always valid.
 package func appendJSONString(_ bytes: RawSpan, to output: inout [UInt8]) {
   output.reserveCapacity(output.count + bytes.byteCount + 2)
   output.append(Byte.quote)
@@ -66,7 +66,7 @@ private func appendEscape(of byte: UInt8, to output: inout [UInt8]) {
 
 /// Replaces the escapes of a JSON string in place; returns how many bytes are left.
 ///
-/// The string must be valid. What it stands for is never longer.
+/// The string must be valid. The result is never longer.
 func unescapeJSON(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
   var from = 0
   var to = 0

@@ -1,5 +1,5 @@
 extension RawSpan {
-  /// Where the first byte in `start..<end` lies that isn't UTF-8, or starts a sequence that isn't; `nil` if all is well.
+  /// The index of the first byte in `start..<end` that isn't UTF-8, or starts a sequence that isn't; `nil` if none.
   ///
   /// Well-formed sequences are those of table 3-7 of the Unicode standard: neither surrogates nor overlong forms.
   func firstInvalidUTF8(from start: Int, to end: Int) -> Int? {

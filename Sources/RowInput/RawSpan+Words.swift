@@ -10,7 +10,7 @@ extension RawSpan {
     unsafe unsafeLoad(fromByteOffset: index, as: UInt8.self)
   }
 
-  /// The eight bytes from `index` on; zeros stand for those behind the end.
+  /// The eight bytes from `index` on, padded with zeros after the end.
   @inline(__always)
   func word(_ index: Int) -> UInt64 {
     if index &+ 8 <= byteCount {
@@ -27,7 +27,7 @@ extension RawSpan {
     return word
   }
 
-  /// Where `wanted` comes first in `start..<end`.
+  /// The index of the first `wanted` in `start..<end`.
   func firstIndex(of wanted: UInt8, from start: Int, to end: Int) -> Int? {
     let pattern = repeated(wanted)
     var at = start
@@ -42,7 +42,7 @@ extension RawSpan {
     return nil
   }
 
-  /// How often `wanted` comes in `start..<end`.
+  /// The number of `wanted` bytes in `start..<end`.
   func count(of wanted: UInt8, from start: Int, to end: Int) -> Int {
     (start..<end).reduce(0) { $0 + (byte($1) == wanted ? 1 : 0) }
   }

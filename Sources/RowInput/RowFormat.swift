@@ -5,7 +5,7 @@ package enum RowFormat: String, Sendable, Hashable, CaseIterable {
   /// Newline-delimited JSON: one object a line; its keys name the columns.
   case ndjson
 
-  /// The format that a file's name tells: `.csv`, or `.ndjson`, `.jsonl` and `.json`; `nil` for any other name.
+  /// The format that a file's name implies: `.csv`, or `.ndjson`, `.jsonl` and `.json`; `nil` for any other name.
   package init?(fileName: String) {
     guard let dot = fileName.lastIndex(of: ".") else { return nil }
     switch fileName[fileName.index(after: dot)...].lowercased() {

@@ -1,4 +1,4 @@
-/// Where a row of a file starts, in bytes, lines and rows: enough to go on reading there later.
+/// Where a row of a file starts, in bytes, lines and rows: enough to resume reading there later.
 package struct RowPosition: Sendable, Hashable {
   /// Bytes of the file before the row.
   package var offset: Int
@@ -14,6 +14,6 @@ package struct RowPosition: Sendable, Hashable {
     self.record = record
   }
 
-  /// The start of a file: a reader that starts here goes on to the first row behind the header.
+  /// The start of a file: a reader that starts here continues with the first row after the header.
   package static let start = RowPosition(offset: 0, line: 1, record: 1)
 }

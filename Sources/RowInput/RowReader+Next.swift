@@ -1,6 +1,6 @@
-/// Where a row of the window ends, and what was seen on the way.
+/// Where a row of the window ends, and its properties found while scanning.
 struct FoundRow {
-  /// Behind its content; of a CSV row also behind its line break.
+  /// The end of the row's content; for a CSV row, the end of its line break.
   var contentEnd: Int
   /// Where the next row starts.
   var end: Int
@@ -23,10 +23,10 @@ extension RowReader {
     }
   }
 
-  /// Goes past the row that ``next()`` threw an error about, and makes it the current one, without fields.
+  /// Skips the row that ``next()`` threw an error about, and makes it the current one, without fields.
   ///
-  /// Of CSV that can't be taken apart, as after a quote that nothing closes, it is the line that the row starts on.
-  /// Throws what keeps any row from being found: an error of reading, or a line that is too long.
+  /// If CSV can't be split into fields, as after an unclosed quote, only the line that the row starts on is skipped.
+  /// Throws if no row can be found: on a read error, or if a line is too long.
   package mutating func skipRow() throws(InputError) {
     var found: FoundRow?
     if format == .csv {
@@ -99,7 +99,7 @@ extension RowReader {
           contentEnd: end, end: end, isTerminated: isTerminated, isASCII: isASCII, innerBreaks: scanner.innerBreaks)
       case .incomplete:
         if try fill() { continue }
-        // Behind a whole line, a quote that is open is a mistake; a row of several lines is written at once.
+        // After a whole line, an open quote is a mistake: writers write a row of several lines at once.
         if holdsBackOpenRow, isGrowing || window.count == cursor || window.bytes.byte(window.count - 1) != Byte.newline
         {
           return nil
@@ -137,7 +137,7 @@ extension RowReader {
       isASCII: window.bytes.isASCII(from: cursor, to: contentEnd), innerBreaks: 0)
   }
 
-  /// Reads more behind the row at the cursor; `false` if there is no more.
+  /// Reads more after the row at the cursor; `false` if there is no more.
   private mutating func fill() throws(InputError) -> Bool {
     guard window.count - cursor < maximumRowBytes else {
       throw InputError(
@@ -152,7 +152,7 @@ extension RowReader {
     } catch { throw InputError(.init(errno: error.code), file: path) }
   }
 
-  /// Takes the line break that was written behind the last row after it was read; `false` if nothing was written.
+  /// Takes a line break that was appended after the last row was read; `false` if nothing was appended.
   private mutating func takeLateLineBreak() throws(InputError) -> Bool {
     while window.count - cursor < 2 { if try !fill() { break } }
     let rest = window.count - cursor
@@ -192,7 +192,7 @@ extension RowReader {
     throw InputError(.invalidUTF8(offset: window.offset + place), file: path, line: line)
   }
 
-  /// Makes what was found the current row.
+  /// Makes the row just found the current one.
   private mutating func take(_ found: FoundRow) {
     row = position
     for index in wantedFields where fields[index].form == .escaped {

@@ -1,8 +1,8 @@
 /// Reads the rows of a CSV or newline-delimited JSON file, one after the other.
 ///
 /// A row's fields are spans of the reader's buffer, valid until the next call of ``next()``; nothing is allocated for a
-/// field. Memory is one buffer, at most twice as long as the longest row or the bytes read at once. The file may grow while
-/// it is read: after ``next()`` answered `false`, it can be called again.
+/// field. Memory is one buffer, at most twice as long as the longest row or the bytes read at once. The file may grow
+/// while it is read: ``next()`` can be called again after it returned `false`.
 ///
 /// ```swift
 /// var reader = try RowReader.open("orders.csv", columns: ["customer", "price"])
@@ -16,16 +16,16 @@ package struct RowReader: ~Copyable, Sendable {
   package let path: String
   /// How the rows are written.
   package private(set) var format: RowFormat
-  /// What separates the fields of a CSV file.
+  /// The byte that separates the fields of a CSV file.
   package internal(set) var delimiter = Byte.comma
   /// The names of all columns in the header; of a JSON file, none.
   package internal(set) var header: [String] = []
   /// Where the current row starts: the one that ``field(_:)`` reads.
   package internal(set) var row = RowPosition.start
 
-  /// Whether a row that the file ends in, without a line break, is left for later.
+  /// Whether a last row without a line break is left for later.
   ///
-  /// For files that are still written: their last row may be half a row.
+  /// For files that are still being written: their last row may be half a row.
   package var holdsBackOpenRow = false
 
   /// Whether rows are yet to come, as through a pipe.
@@ -40,18 +40,18 @@ package struct RowReader: ~Copyable, Sendable {
   /// The line and the number of the next row.
   var nextLine = 1
   var nextRecord = 1
-  /// Over the bytes before the cursor, or before some place behind the window's start; `nil` if that isn't known.
+  /// Over the bytes before the cursor, or before another place in the window; `nil` if unknown.
   var checksum: ContentChecksum? = ContentChecksum()
-  /// Over the bytes before the current row, if its escapes were replaced.
+  /// Over the bytes before the current row, if the row's escapes were replaced.
   var checksumBeforeRow: ContentChecksum?
-  /// Whether the row before ended with the file instead of a line break.
+  /// Whether the previous row ended with the file instead of a line break.
   var isRowOpen = false
-  /// Of a JSON file: the fields that no row had so far.
+  /// For a JSON file: the fields that no row has had so far.
   var unseen: [Int] = []
   var fields = FieldList(room: 64)
   /// For each wanted column, the field it is found in.
   var fieldOfColumn: [Int] = []
-  /// The fields that are wanted, each once.
+  /// The wanted fields, each once.
   var wantedFields: [Int] = []
 
   /// Opens a file, resolves the columns and goes to where reading starts.
@@ -59,19 +59,18 @@ package struct RowReader: ~Copyable, Sendable {
   /// - Parameters:
   ///   - path: the file.
   ///   - format: how the rows are written; without it the name decides, and failing that the first byte (`{` is JSON).
-  ///   - delimiter: what separates the fields of a CSV file; without it, a comma or, if only then all columns are there,
-  ///     a semicolon, a tab or a vertical bar.
-  ///   - columns: the names of the columns to read, byte for byte; ``field(_:)`` takes an index of this array. A name may
-  ///     come twice.
-  ///   - start: where to go on: the ``position`` of a former reader of this file. At offset 0, reading starts with the
+  ///   - delimiter: the byte that separates the fields of a CSV file; without it, a comma or, if not all columns are
+  ///     found with that, a semicolon, a tab or a vertical bar.
+  ///   - columns: the names of the columns to read, byte for byte; ``field(_:)`` takes an index of this array. A name
+  ///     may come twice.
+  ///   - start: where to resume: the ``position`` of a former reader of this file. At offset 0, reading starts with the
   ///     first row, whatever the line.
-  ///   - checksum: over the bytes before `start`, so that ``contentChecksum()`` can go on.
-  ///   - holdsBackOpenRow: whether a row, or a header, that the file ends in is left for later; without a whole header
-  ///     the file counts as empty.
-  ///   - isGrowing: whether rows are yet to come, so that the first ones don't tell which columns there are.
+  ///   - checksum: over the bytes before `start`, so that ``contentChecksum()`` can continue it.
+  ///   - holdsBackOpenRow: whether a last row or a header without a line break is left for later; without a whole
+  ///     header the file counts as empty.
+  ///   - isGrowing: whether more rows will come, so that a column missing from the first rows isn't an error.
   ///   - bufferBytes: how much to read at once.
-  ///   - maximumRowBytes: a longer row is an error, so that a quote that nothing closes doesn't pull a whole file into
-  ///     memory.
+  ///   - maximumRowBytes: a longer row is an error, so that an unclosed quote doesn't pull a whole file into memory.
   /// - Returns: a reader before the first row to read.
   /// - Throws: if the file can't be read, has no header, lacks a column, or doesn't reach to `start`.
   package static func open(
@@ -117,31 +116,31 @@ package struct RowReader: ~Copyable, Sendable {
     self.columns = ColumnTable(columns)
   }
 
-  /// Where the next row starts: what to keep for going on later, once the current row is dealt with.
+  /// Where the next row starts: save this once the current row is processed, to resume later.
   package var position: RowPosition {
     RowPosition(offset: window.offset + cursor, line: nextLine, record: nextRecord)
   }
 
   /// The value of a wanted column in the current row, unescaped; empty if a JSON row lacks it or has `null`.
   ///
-  /// JSON numbers, `true`, `false`, arrays and objects are their text. There is a current row only after ``next()``
-  /// answered `true`.
+  /// JSON numbers, `true`, `false`, arrays and objects are given as their text. There is a current row only after
+  /// ``next()`` returned `true`.
   @_lifetime(borrow self)
   package func field(_ column: Int) -> RawSpan {
     let range = fields[fieldOfColumn[column]]
     return window.bytes.extracting(range.start..<range.end)
   }
 
-  /// Of a JSON file: the first wanted column that no row had since the reader was opened.
+  /// For a JSON file: the first wanted column that no row has had since the reader was opened.
   package var unseenColumn: String? { unseen.min().map { columns.names[$0] } }
 
   /// Whether the current row ends with a line break.
   ///
-  /// Only the last row of a file may lack it. If the file is still written, such a row may be half a row; once more than
-  /// a line break follows it, ``next()`` throws `changedFile`.
+  /// Only the last row of a file may lack its line break. In a file that is still being written, such a row may be half
+  /// a row; if anything but a line break is appended to it, ``next()`` throws `changedFile`.
   package var isTerminated: Bool { !isRowOpen }
 
-  /// Whether the value stands in quotes, which tells an empty text from no value.
+  /// Whether the value is in quotes, which distinguishes an empty text from no value.
   package func isQuoted(_ column: Int) -> Bool { fields[fieldOfColumn[column]].form == .quoted }
 
   /// The current row as the file has it, without its line break.
@@ -176,14 +175,14 @@ package struct RowReader: ~Copyable, Sendable {
   package func error(_ kind: InputError.Kind) -> InputError { InputError(kind, file: path, line: row.line) }
 }
 
-/// What the first bytes of a file tell.
+/// Properties of a file found in its first bytes.
 private struct FilePrologue {
   var byteOrderMarkBytes = 0
   var format = RowFormat.csv
   private var start: [UInt8] = []
   private var firstVisible: UInt8?
 
-  /// In which form a file is that isn't read, and what to do about it; `nil` if it may be read.
+  /// The file's form and a remedy if that form can't be read; `nil` if it can.
   func unreadable(_ format: RowFormat) -> (form: String, remedy: String)? {
     let command = "tidemark aggregate - …"
     if start.starts(with: [0x1F, 0x8B]) { return ("gzip", "unpack it: zcat FILE | \(command)") }
@@ -204,7 +203,7 @@ private struct FilePrologue {
       start = (0..<min(4, window.count)).map { window.bytes.byte($0) }
       byteOrderMarkBytes = window.startsWithByteOrderMark ? 3 : 0
       var at = byteOrderMarkBytes
-      // More than a page of blanks is no reason to read on.
+      // Stop after a page of blanks.
       while at < 4096 {
         if at == window.count, try window.fill(dropping: 0) == 0 { return }
         let byte = window.bytes.byte(at)

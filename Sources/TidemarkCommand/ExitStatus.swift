@@ -3,9 +3,9 @@ import Foundation
 import RowInput
 import Tidemark
 
-/// What the command's exit status says.
+/// The command's exit statuses.
 ///
-/// From 64 on as in `sysexits.h`, from 80 on our own.
+/// Those from 64 on are as in `sysexits.h`, those from 80 on our own.
 enum ExitStatus: Int32, CaseIterable {
   case success = 0
   case notFound = 1
@@ -55,7 +55,7 @@ enum ExitStatus: Int32, CaseIterable {
     }
   }
 
-  /// What to do about an error of the library, where the command can say more than the library.
+  /// The remedy for an error of the library, if the command knows more than the library.
   var remedy: String? {
     switch self {
     case .unavailable: "run the same command again"
@@ -68,7 +68,7 @@ enum ExitStatus: Int32, CaseIterable {
     }
   }
 
-  /// All of them, a line each.
+  /// All statuses, a line each.
   static var listing: String {
     allCases.map { "  \(String($0.rawValue).padding(toLength: 4, withPad: " ", startingAt: 0))\($0.meaning)" }
       .joined(separator: "\n")
@@ -85,7 +85,7 @@ struct CommandError: Error {
     self.message = message
   }
 
-  /// What any error means for the command.
+  /// Converts any error.
   init(_ error: any Error) {
     switch error {
     case let error as CommandError: self = error
@@ -100,7 +100,7 @@ struct CommandError: Error {
       self.init(ExitStatus(error), message)
     case let error as StoreError:
       let status = ExitStatus(error)
-      // What names the limit to raise needs no other remedy.
+      // An error that names the limit to raise needs no other remedy.
       let remedy = error.description.contains("ulimit") ? nil : status.remedy
       self.init(status, error.description + (remedy.map { "; " + $0 } ?? ""))
     default: self.init(foundation: error)
@@ -109,7 +109,7 @@ struct CommandError: Error {
 }
 
 extension CommandError {
-  /// What Foundation says of a file, in one line.
+  /// Converts an error of Foundation about a file, in one line.
   private init(foundation error: any Error) {
     var inner = error as NSError
     let path = inner.userInfo[NSFilePathErrorKey] as? String
@@ -129,7 +129,7 @@ extension CommandError {
     self.init(status, path.map { "\($0): \(reason)" } ?? reason)
   }
 
-  /// Whether a process that can be seen from here has a file of a directory open.
+  /// Whether a process visible from here has a file in `directory` open.
   private static func hasOpenFile(of directory: String, process id: Int32) -> Bool {
     let descriptors = "/proc/\(id)/fd"
     let prefix = realPath(directory) + "/"
@@ -145,7 +145,7 @@ extension CommandError {
       self.init(.locked, error.description)
       return
     }
-    // In another container the number is another process's, which must not be stopped for it.
+    // The holder may be in another container: then the number is another process's here, which must not be stopped.
     guard Self.hasOpenFile(of: directory, process: id) else {
       self.init(
         .locked,

@@ -3,8 +3,8 @@ import Tidemark
 
 /// One aggregate of one group.
 ///
-/// Empty values count as none. Numbers are exact decimals. `min` and `max` order numbers by value, before all texts, and
-/// texts by their bytes.
+/// Empty values count as none. Numbers are exact decimals. `min` and `max` order numbers by value, before all texts,
+/// and texts by their bytes.
 enum AggregateCell: Equatable, Sendable {
   case none
   case number(ExactNumber)
@@ -23,7 +23,7 @@ enum AggregateCell: Equatable, Sendable {
 }
 
 extension AggregateCell {
-  /// What is printed; nothing for `none`.
+  /// The printed text; empty for `none`.
   var text: String {
     switch self {
     case .none: ""
@@ -32,7 +32,7 @@ extension AggregateCell {
     }
   }
 
-  /// A number if the bytes are one, else a text; throws if it is a number beyond the range.
+  /// A number if the bytes are one, else a text; throws if the number is out of range.
   init(_ bytes: RawSpan) throws(ExactDecimal.ParseError) {
     do throws(ExactDecimal.ParseError) {
       self = try ExactNumber.parse(bytes).map(AggregateCell.number) ?? .text(bytes.array)
@@ -48,7 +48,7 @@ extension AggregateCell {
   }
 }
 
-/// The aggregates of a group, one after the other: a tag, then what it has.
+/// The aggregates of a group, one after the other: a tag, then its content.
 ///
 /// | bytes | field |
 /// |---|---|

@@ -8,7 +8,7 @@ struct AggregationJob {
   /// Paths of files and pipes, or `-` for standard input.
   var files: [String]
   var format: RowFormat?
-  /// What separates the fields of CSV; `nil`: a comma, or another sign if it must be.
+  /// The delimiter of CSV fields; `nil`: a comma, or another sign if the columns are found only with that.
   var delimiter: UInt8?
   /// Commit after this many records.
   var commitRecords: Int
@@ -22,22 +22,22 @@ struct AggregationJob {
   var rejectedRows: RejectedRows?
   /// Whether the last row of a file counts even without a line end.
   var filesAreComplete = false
-  /// What to do about a file that isn't known for certain.
+  /// What to do about a file that can't be identified for certain.
   var doubt = InputCatalog.Doubt.refused
 
-  /// What a run did.
+  /// The result of a run.
   struct Summary {
     var records = 0
     var commits = 0
-    /// What was left out of the named inputs, also by former runs.
+    /// The rows left out of the named inputs, by former runs too.
     var leftOut = LeftOutRows()
-    /// What else there is to say of the inputs, a line each.
+    /// Further notices about the inputs, a line each.
     var notices: [String] = []
     /// The signal that ended it early.
     var signal: Int32?
   }
 
-  /// How far a run is.
+  /// The progress of a run.
   struct Progress {
     var records: Int
     /// Over all files.
@@ -45,8 +45,8 @@ struct AggregationJob {
     var leftOut: LeftOutRows
   }
 
-  /// Runs to the end of the files, or until a signal comes; everything that was read is committed then, also when a row
-  /// is bad, before the error is thrown.
+  /// Runs to the end of the files, or until a signal comes, and commits all rows read; if a row is bad, the rows before
+  /// it are committed before the error is thrown.
   func run(_ report: (Progress) -> Void) throws -> Summary {
     var summary = Summary()
     var transaction = try state.store.begin()
@@ -77,7 +77,7 @@ struct AggregationJob {
     return summary
   }
 
-  /// The inputs that a name stands for: of a pipe, what former runs left of theirs comes first.
+  /// The inputs that a name stands for: for a pipe, unfinished logs of former runs, then the pipe.
   private func inputs(_ file: String, _ catalog: InputCatalog) throws -> [InputFile] {
     guard let pipe = try InputPipe(file) else { return [InputFile(file)] }
     var inputs: [InputFile] = []
@@ -85,13 +85,13 @@ struct AggregationJob {
       let input = InputFile(try InputLog(state.directory, number, reading: nil))
       if catalog.progress(input.key)?.hasEnded != true { inputs.append(input) }
     }
-    // Logs that were deleted keep their numbers.
+    // The numbers of deleted logs aren't used again.
     let last = max(try InputLog.numbers(in: state.directory).last ?? 0, catalog.lastLogNumber)
     return inputs + [InputFile(try InputLog(state.directory, last + 1, reading: pipe))]
   }
 }
 
-/// One input, from where the state has it to its end.
+/// One input, from the position in the state to its end.
 private struct InputRun: ~Copyable {
   let job: AggregationJob
   let input: InputFile
@@ -117,7 +117,7 @@ private struct InputRun: ~Copyable {
     guard var reader = opened else { return }
     if let former = entry.formerKey { notices.append("\(input.path): is \(former), which was read before") }
     var rows = RowAggregator(job.state.plan, latestTime: job.latestTime)
-    // Whether the reader's row is read and not yet counted.
+    // Whether the reader's row was read but not yet counted.
     var isInRow = false
     do {
       reading: while true {
@@ -128,7 +128,7 @@ private struct InputRun: ~Copyable {
             case .more: continue reading
             case .nothing: break
             case .end:
-              // What a killed run left may end with half a row; at the end of a pipe the rest is a row.
+              // The log of a killed run may end with half a row; at the end of a pipe the rest is a row.
               if input.log == nil || !reader.holdsBackOpenRow || input.log?.isTorn == true { break reading }
               reader.holdsBackOpenRow = false
               continue reading
@@ -155,8 +155,8 @@ private struct InputRun: ~Copyable {
         }
       }
     } catch let error as InputError {
-      // The rows before the bad one count, and the next run starts with it. What came behind it through a pipe is sent
-      // again by who mends it.
+      // The rows before the bad one count, and the next run starts with the bad row. From a pipe, it and the rows after
+      // it have to be sent again once it is corrected.
       if input.log != nil { entry.progress.hasEnded = true }
       if uncommitted > 0 || input.log != nil {
         try commit(&reader, isInRow ? reader.row : reader.position, &transaction, &catalog)
@@ -171,7 +171,7 @@ private struct InputRun: ~Copyable {
 
   /// Counts the reader's row.
   ///
-  /// What the transaction has no room for is counted in the next one; a row that none has room for is bad.
+  /// A row that doesn't fit into the transaction is counted in the next one; a row that fits into none is bad.
   private mutating func count(
     _ reader: inout RowReader, _ rows: inout RowAggregator, _ transaction: inout Transaction,
     _ catalog: inout InputCatalog
@@ -197,12 +197,12 @@ private struct InputRun: ~Copyable {
     }
   }
 
-  /// Whether the row just read may fill the transaction before the next look at it.
+  /// Whether the row just read may fill the transaction before its next regular check.
   private func isLarge(_ reader: borrowing RowReader) -> Bool {
     reader.position.offset - reader.row.offset > 1 << 16
   }
 
-  /// Says what of the input doesn't count yet, or may be cut.
+  /// Adds notices about a last row that doesn't count yet or may be cut off, and about a column that no row has.
   private mutating func noteTheEnd(_ reader: borrowing RowReader) throws {
     if let log = input.log {
       if log.endedWithoutLineBreak {
@@ -220,9 +220,9 @@ private struct InputRun: ~Copyable {
         + " --complete counts it as it is")
   }
 
-  /// Opens the input; of a pipe, once there is a whole header.
+  /// Opens the input; a pipe, once it has sent a whole header.
   ///
-  /// `nil` if there is none.
+  /// `nil` if there is no whole header.
   private mutating func open() throws -> RowReader? {
     guard let log = input.log else {
       do { return try reader(holdsBackOpenRow: !job.filesAreComplete, isGrowing: false) } catch {
@@ -239,7 +239,7 @@ private struct InputRun: ~Copyable {
       case .more: continue
       case .nothing: if Signals.pending != nil { return nil }
       case .end:
-        // Nothing came, or less than a header.
+        // Nothing arrived, or less than a header.
         return fileSize(input.path) == 0 || log.isTorn ? nil : try reader(holdsBackOpenRow: false, isGrowing: true)
       }
     }
@@ -280,7 +280,7 @@ private struct InputRun: ~Copyable {
     try write(&transaction, &catalog, bytesBefore)
   }
 
-  /// Ends a pipe of which no row can be read: its producer sends all again.
+  /// Ends a pipe from which no row can be read: its producer sends everything again.
   private mutating func abandon(_ transaction: inout Transaction, _ catalog: inout InputCatalog) throws {
     entry.progress.hasEnded = true
     try write(&transaction, &catalog, entry.progress.bytes)
@@ -291,7 +291,7 @@ private struct InputRun: ~Copyable {
   ) throws {
     try input.log?.sync()
     try job.rejectedRows?.sync()
-    // What takes another's place comes behind it.
+    // Deletes come first: an input may move to a key that another one leaves.
     for (from, _) in catalog.moved { try transaction.delete(from, in: AggregationState.inputs) }
     for (_, to) in catalog.moved {
       if let progress = catalog.progress(to) { try transaction.put(to, progress, in: AggregationState.inputs) }

@@ -1,8 +1,8 @@
 import RowInput
 
-/// What an aggregation computes: recorded in the state directory, so that a later run can't mix in another.
+/// The definition of an aggregation, recorded in the state directory so that a later run can't mix in another.
 struct AggregationPlan: Codable, Equatable, Sendable {
-  /// What is kept of a column for each group.
+  /// The value kept of a column for each group.
   enum Function: String, Codable, CaseIterable, Sendable {
     case count, sum, min, max, last
   }
@@ -22,14 +22,14 @@ struct AggregationPlan: Codable, Equatable, Sendable {
   /// The columns of the result.
   var aggregates: [Aggregate]
 
-  /// What rows must fulfil to count, all of it; `nil`: nothing.
+  /// The conditions that rows must all fulfil to count; `nil`: none.
   var conditions: [Condition]?
-  /// The text that stands for no value, beside the empty one.
+  /// A text that means no value, like the empty text.
   var null: String?
   /// Windows of time that groups are divided into, if they are.
   var window: TumblingWindow?
 
-  /// The plan for a state that was made with another: what the state remembers of an older version stays.
+  /// The plan for a state that was made with `stored`: keeps the settings that depend on the version that made it.
   func continuing(_ stored: AggregationPlan) -> AggregationPlan {
     var plan = self
     if let window = stored.window { plan.window?.writesMilliseconds = window.writesMilliseconds }
@@ -44,7 +44,7 @@ struct AggregationPlan: Codable, Equatable, Sendable {
 
   /// How the result calls its columns: the parts of the key, then the aggregates.
   ///
-  /// A name that comes again has a number.
+  /// A repeated name gets a number.
   var resultNames: [String] {
     var names: [String] = []
     for name in keyNames + aggregates.map(\.name) {

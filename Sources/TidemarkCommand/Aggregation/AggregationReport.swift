@@ -1,13 +1,13 @@
 import Foundation
 import Tidemark
 
-/// What is said at the end of a run.
+/// The report at the end of a run.
 struct AggregationReport {
   let summary: AggregationJob.Summary
   let offset: Offset
   let seconds: Double
   let plan: AggregationPlan
-  /// The state directory, as it was named.
+  /// The state directory, as given on the command line.
   let state: String
 
   /// One line on standard output.
@@ -17,13 +17,13 @@ struct AggregationReport {
       "\(counted(summary.records, "row")) in \(String(format: "%.2f", seconds)) s (\(grouped(rate)) rows/s),"
         + " \(counted(summary.commits, "commit")), changelog offset \(offset)")
     guard isatty(STDOUT_FILENO) == 1 else { return }
-    // For who looks on: where the result is, and what to type next.
+    // For a person at the terminal: where the result is, and what to type next.
     let option = "--state \(state.contains(" ") ? "'\(state)'" : state)"
     try printLine("the result is in \(state); see it with\n  tidemark scan --limit 20 \(option)")
     if let aggregate = plan.aggregates.first { try printLine("  tidemark top 10 --by \"\(aggregate.name)\" \(option)") }
   }
 
-  /// What is in no group's aggregates, on standard error; nothing if all rows are.
+  /// The rows that are in no group's aggregates, on standard error; nothing if there are none.
   func printLeftOut() {
     let leftOut = summary.leftOut
     var lines: [String] = []

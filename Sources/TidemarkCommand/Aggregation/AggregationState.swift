@@ -3,14 +3,14 @@ import Logging
 import RowInput
 import Tidemark
 
-/// The state directory of an aggregation: `DIR/store` and `DIR/changelog/aggregate-0`, and `DIR/input` for what came
-/// through standard input.
+/// The state directory of an aggregation: `DIR/store` and `DIR/changelog/aggregate-0`, and `DIR/input` for the logs of
+/// standard input.
 struct AggregationState {
   /// A group's key: the start of its window, if there are windows, then its texts, in the order of the plan.
   static let groups = Table("groups", key: .list(.string), value: AggregateCodec())
   /// The plan, under one key.
   static let plans = Table("plan", key: .string, value: .json(AggregationPlan.self))
-  /// How far each input was read: a file by its absolute path, what came through standard input by `stdin:N`.
+  /// How far each input was read: the key of a file is its absolute path, that of standard input `stdin:N`.
   static let inputs = Table("inputs", key: .string, value: .json(InputProgress.self))
   static let planKey = "plan"
 
@@ -18,14 +18,14 @@ struct AggregationState {
   let store: StateStore
   let plan: AggregationPlan
 
-  /// How far an input file was read, and how it is known again.
+  /// How far an input file was read, and how to recognize it.
   struct InputProgress: Codable, Sendable, Equatable {
     /// Its number among the inputs: the partition of the topic `input`.
     var partition: Int32
     var bytes: Int
     var line: Int
     var record: Int
-    /// How many bytes from the start `checksum` is over, and their CRC-32C.
+    /// How many bytes from the start `checksum` covers, and their CRC-32C.
     var checkedBytes: Int
     var checksum: UInt32
     /// How many bad rows were left out, and the first of them.
@@ -35,11 +35,11 @@ struct AggregationState {
     var lateRows: Int?
     /// How many rows don't fulfil the conditions.
     var excludedRows: Int?
-    /// Whether no more will come: of standard input, which is read once.
+    /// Whether no more rows will come: only for standard input, which is read once.
     var hasEnded: Bool?
     /// The CRC-32C of all `bytes`.
     var contentChecksum: UInt32?
-    /// What the file system said of the file when it was read.
+    /// The file's attributes in the file system when it was read.
     var attributes: FileAttributes?
 
     var rowPosition: RowPosition { RowPosition(offset: bytes, line: line, record: record) }
@@ -66,21 +66,21 @@ struct AggregationState {
   /// Where `verify` replays the changelog of a state.
   static func scratch(of directory: String) -> String { directory + "/verify-scratch" }
 
-  /// Removes what a killed `verify` left: only who has the state open makes it.
+  /// Removes the scratch directory of a killed `verify`; the caller has the state open, so no other `verify` uses it.
   private static func removeScratch(in directory: String) {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     where name.hasPrefix("verify-") { try? FileManager.default.removeItem(atPath: directory + "/" + name) }
   }
 
-  /// Throws unless the directory holds a state that is whole, or, if one is to be made, could hold it.
+  /// Throws unless the directory holds a complete state or, with `toBeMade`, could hold a new one.
   static func check(_ directory: String, toBeMade: Bool) throws {
     let hasChangelog = try Part.changelog.isIn(directory)
-    // Both may have been made beforehand, on two disks for instance.
+    // Both directories may have been made beforehand, on two disks for instance.
     let isPremade = toBeMade && !hasChangelog && isEmpty(directory + "/store")
     switch (try Part.store.isIn(directory) && !isPremade, hasChangelog) {
     case (true, true): return
     case (true, false):
-      // Another in its place would be no help: the store knows its own.
+      // A new changelog in its place would not help: the store accepts only its own.
       throw CommandError(
         .wrongChangelog,
         "\(directory)/changelog: the changelog is gone; put it back from a copy, or make a state of a checkpoint in"
@@ -119,7 +119,7 @@ struct AggregationState {
     CommandError(.missingInput, "\(directory): nothing was aggregated yet")
   }
 
-  /// Opens what another process may have open, and waits for its end if need be.
+  /// Opens a state or its changelog, and waits if another process has it open.
   private static func waiting<R>(for directory: String, _ patience: Duration, _ open: () throws -> R) throws -> R {
     let deadline = ContinuousClock.now.advanced(by: patience)
     while true {
@@ -128,7 +128,7 @@ struct AggregationState {
         guard ContinuousClock.now < deadline, Signals.pending == nil else {
           throw CommandError(lockedBy: error, directory)
         }
-        // Readers have it open for a moment each: looked at often, a gap is found.
+        // Each reader holds the state only for a moment: frequent attempts find a gap.
         usleep(2000)
       }
     }
@@ -138,16 +138,16 @@ struct AggregationState {
     try FileLog.open(directory + "/changelog", TopicPartition("aggregate", 0), options: options)
   }
 
-  /// The defaults, but silent: what a user must know, the command says itself.
+  /// The defaults, but silent: the command itself prints everything that a user must know.
   static var options: StoreOptions {
     var options = StoreOptions()
     options.logger = Logger(label: "tidemark") { _ in SwiftLogNoOpLogHandler() }
     return options
   }
 
-  /// Opens the state directory, with the plan that it has or, if nothing was read with it yet, with the one asked for.
+  /// Opens the state directory with its recorded plan or, if nothing was read yet, with the requested one.
   ///
-  /// Without an asked plan the directory must be there.
+  /// Without a requested plan the directory must exist.
   init(
     _ directory: String, plan asked: AggregationPlan? = nil, log logOptions: FileLogOptions = FileLogOptions(),
     wait: Duration = .seconds(2),
@@ -166,7 +166,7 @@ struct AggregationState {
       return (log, store)
     }
     if let recovery = log.lastRecovery, recovery.cutBytes > 0 {
-      // The end of a batch that was being written when the process died: nothing of it was acknowledged.
+      // The end of a batch that was being written when the process died: no part of it was acknowledged.
       printMessage(
         "the changelog's torn end was cut: \(recovery.cutBytes) bytes after offset \(recovery.endOffset) of "
           + "\(recovery.file)\n")

@@ -3,8 +3,8 @@ import Tidemark
 
 /// A state that is only read.
 ///
-/// It is opened read-only, beside other readers and also where nothing can be written; if commits are only in its
-/// changelog, as after a kill, it is opened as a job opens it, which restores them.
+/// Opened read-only, beside other readers and even where nothing can be written. If some commits are only in the
+/// changelog, as after a kill, the state is opened as by a job, which restores them.
 struct AggregationView {
   let plan: AggregationPlan
   let snapshot: Snapshot
@@ -27,11 +27,11 @@ struct AggregationView {
     }
   }
 
-  /// How a state on disk stands to its changelog.
+  /// How a state on disk relates to its changelog.
   private enum Standing {
     case current
     case behind(Offset)
-    /// In use, or not to be read like this.
+    /// In use, or not readable read-only.
     case locked
   }
 
@@ -39,7 +39,7 @@ struct AggregationView {
     do throws(StoreError) {
       let store = try openReadOnly(directory)
       defer { store.close() }
-      // Another changelog is refused by who opens the store.
+      // If the changelog is another store's, opening the store refuses it.
       guard try log.receipt(endingAt: store.offset) == store.receipt else { return .locked }
       return try store.offset == log.offsets().end ? .current : .behind(store.offset)
     } catch {

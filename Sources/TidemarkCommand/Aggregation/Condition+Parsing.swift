@@ -2,15 +2,15 @@ import RowInput
 import Tidemark
 
 extension Condition {
-  /// Why a text is no list of conditions.
+  /// Why a text isn't a list of conditions.
   struct ParseError: Error {
     let message: String
   }
 
   /// Reads conditions that are joined by `and`, as `Quantity > 0 and Country != "United Kingdom"`.
   ///
-  /// Columns and values may stand in single or double quotes, in which a doubled quote is one. Without quotes a column
-  /// reaches to the comparison, a value to the next `and` or to the end, without blanks around them.
+  /// Columns and values may be in single or double quotes, in which a doubled quote is one. Without quotes, a column
+  /// ends at the comparison and a value at the next `and` or the end; blanks around them are dropped.
   static func parse(_ text: String) throws(ParseError) -> [Condition] {
     var parser = Parser(rest: text[...])
     var conditions: [Condition] = []
@@ -38,7 +38,7 @@ extension Condition {
       }
       skipBlanks()
       if let value = try takeQuoted() {
-        // Only where it makes a difference, so that plans of older versions are the same.
+        // `isText` is set only where it matters, so that plans equal those of older versions.
         let couldBeNumber = (try? ExactNumber.parse(Array(value.utf8).rawSpan)).flatMap { $0 } != nil
         return Condition(column: column, comparison: comparison, value: value, isText: couldBeNumber ? true : nil)
       }
@@ -54,7 +54,7 @@ extension Condition {
       return Condition(column: column, comparison: comparison, value: value)
     }
 
-    /// Goes behind an `and`; `false` at the end.
+    /// Skips an `and`; `false` at the end.
     mutating func takeAnd() throws(ParseError) -> Bool {
       skipBlanks()
       if rest.isEmpty { return false }
@@ -71,7 +71,7 @@ extension Condition {
         rest = rest.dropFirst(2)
         return .equal
       }
-      // Those of two characters come first.
+      // Comparisons of two characters are tried first.
       let all: [Comparison] = [.notEqual, .lessOrEqual, .greaterOrEqual, .equal, .less, .greater]
       guard let found = all.first(where: { rest.hasPrefix($0.rawValue) }) else { return nil }
       rest = rest.dropFirst(found.rawValue.count)

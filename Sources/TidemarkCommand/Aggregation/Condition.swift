@@ -2,10 +2,10 @@ import Foundation
 import RowInput
 import Tidemark
 
-/// What a row must fulfil to count: a column compared with a value.
+/// A condition that a row must fulfil to count: a column compared with a value.
 ///
-/// Two numbers are compared as exact decimals, anything else, and a value in quotes, as texts by their bytes. An empty value is neither less nor
-/// greater than another.
+/// Two numbers are compared as exact decimals; anything else, and a value in quotes, as texts by their bytes. An empty
+/// value is neither less nor greater than another.
 struct Condition: Codable, Equatable, Sendable {
   /// How the two are compared.
   enum Comparison: String, Codable, CaseIterable, Sendable {
@@ -23,7 +23,7 @@ struct Condition: Codable, Equatable, Sendable {
   var comparison: Comparison
   /// What it is compared with.
   var value: String
-  /// Whether the value is a text although it could be a number, as it stands in quotes.
+  /// Whether the value is a text although it could be a number, because it is in quotes.
   var isText: Bool?
 
   /// As it is written in `--where`.
@@ -47,7 +47,7 @@ struct Condition: Codable, Equatable, Sendable {
   }
 }
 
-/// A condition that is ready to be asked for each row; an object, as a copy of its parts for each row takes longer.
+/// A condition prepared for checking each row; an object, because copying its parts for each row takes longer.
 final class ConditionCheck: Sendable {
   private let comparison: Condition.Comparison
   private let bytes: [UInt8]
@@ -63,7 +63,7 @@ final class ConditionCheck: Sendable {
     number = condition.isText == true ? nil : (try? ExactNumber.parse(value.rawSpan)).flatMap { $0 }
   }
 
-  /// Whether a value of the column fulfils it; throws if it is a number beyond the range.
+  /// Whether a value of the column fulfils the condition; throws if the value is a number out of range.
   func holds(for field: RawSpan) throws(ExactDecimal.ParseError) -> Bool {
     if let number, let found = try Self.number(field) {
       switch comparison {
@@ -78,7 +78,7 @@ final class ConditionCheck: Sendable {
     return holds(forText: field.array)
   }
 
-  /// Whether no value fulfils it.
+  /// Whether an absent value fulfils the condition.
   var holdsForNone: Bool { holds(forText: []) }
 
   private static func number(_ field: RawSpan) throws(ExactDecimal.ParseError) -> ExactNumber? {

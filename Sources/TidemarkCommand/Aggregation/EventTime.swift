@@ -6,7 +6,7 @@ import Tidemark
 /// Days are counted with the proleptic Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date
 /// Algorithms").
 enum EventTime {
-  /// 0000-01-01T00:00:00Z to 9999-12-31T23:59:59.999Z: what has a text of fixed width.
+  /// 0000-01-01T00:00:00Z to 9999-12-31T23:59:59.999Z: the times with a text of fixed width.
   static let range: ClosedRange<Timestamp> = -62_167_219_200_000...253_402_300_799_999
 
   /// Milliseconds since 1970; `nil` if the text is no time, or lies outside of the years 0 to 9999.
@@ -14,8 +14,8 @@ enum EventTime {
   /// - `2011-12-09`, `2011-12-09 12:50`, `2011-12-09T12:50:00.250`, without a zone in UTC, or followed by `Z`, `UTC`,
   ///   `+02`, `+0200` or `+02:00`;
   /// - `20111209` or `20111209125000`, unless a unit is given;
-  /// - a number since 1970 in the given unit; without one its digits before the point tell: 10 are seconds, 13
-  ///   milliseconds, 16 microseconds, 19 nanoseconds. A number of other digits is no time.
+  /// - a number since 1970 in the given unit; without a unit, by its digits before the point: 10 are seconds, 13
+  ///   milliseconds, 16 microseconds, 19 nanoseconds. A number with another digit count is no time.
   static func parse(_ bytes: RawSpan, unit: TimeUnit? = nil) -> Timestamp? {
     var scanner = TimeScanner(bytes)
     let found: Timestamp? =
@@ -33,26 +33,26 @@ enum EventTime {
 
   private static func number(_ bytes: RawSpan, _ unit: TimeUnit?) -> Timestamp? {
     guard let number = (try? ExactDecimal.parse(bytes)).flatMap({ $0 }) else { return nil }
-    // Towards the past, as days and windows are.
+    // Rounds towards the past, as days and windows do.
     var (whole, scale, fraction) = (number.mantissa, Int(number.scale), Int128(0))
     while scale > 0 {
       let (quotient, digit) = floorDivide(whole, 10)
       whole = quotient
-      // The digits behind the third from the left don't count, and would not fit.
+      // Digits after the third of the fraction don't count, and would not fit.
       fraction = digit * 1000 + fraction / 10
       scale -= 1
     }
     guard whole.magnitude < 10_000_000_000_000_000_000,
       let unit = unit ?? TimeUnit(digitCount: String(whole.magnitude).utf8.count)
     else { return nil }
-    // Of a second's fraction, thousandths of thousandths are left; of the finer units the whole part has all.
+    // The first three digits of a second's fraction are milliseconds; for finer units, the whole part has them.
     let milliseconds = unit == .s ? whole * 1000 + fraction / 10 : floorDivide(whole, unit.perMillisecond).quotient
     return Timestamp(exactly: milliseconds)
   }
 
   /// As `2011-12-09T12:50:00Z`, with milliseconds if there are any: texts sort as times.
   ///
-  /// With `milliseconds` also where they are 0: only then texts of times below a second sort as times.
+  /// With `milliseconds`, also if they are 0: otherwise the texts of times with fractions don't sort as times.
   static func text(_ time: Timestamp, milliseconds: Bool = false) -> String {
     let (days, millisecond) = floorDivide(time, 86_400_000)
     let (year, month, day) = date(days)
@@ -88,11 +88,11 @@ enum EventTime {
   }
 }
 
-/// What a bare number counts since 1970.
+/// The unit of a bare number since 1970.
 enum TimeUnit: String, Codable, CaseIterable, Sendable {
   case s, ms, us, ns
 
-  /// That of a present time of so many digits.
+  /// The unit in which a present-day time has `digitCount` digits.
   init?(digitCount: Int) {
     switch digitCount {
     case 10: self = .s
@@ -103,7 +103,7 @@ enum TimeUnit: String, Codable, CaseIterable, Sendable {
     }
   }
 
-  /// How many of it a millisecond has; of seconds, 1.
+  /// How many of the unit a millisecond has; for seconds, 1.
   var perMillisecond: Int128 {
     switch self {
     case .s, .ms: 1
@@ -186,7 +186,7 @@ private struct TimeScanner: ~Escapable {
     return time - offset
   }
 
-  /// Milliseconds of a fraction of a second; what is finer is left out.
+  /// Milliseconds of a fraction of a second; finer digits are dropped.
   private mutating func fraction() -> Int64? {
     guard var value = number(1) else { return nil }
     var digits = 1
@@ -201,7 +201,7 @@ private struct TimeScanner: ~Escapable {
     return value
   }
 
-  /// How far the zone is ahead of UTC in milliseconds; `nil` if what follows is no zone.
+  /// How far the zone is ahead of UTC in milliseconds; `nil` if no valid zone follows.
   private mutating func zone() -> Int64? {
     if next == nil { return 0 }
     _ = take(" ")
@@ -224,7 +224,7 @@ private struct TimeScanner: ~Escapable {
     return true
   }
 
-  /// So many digits.
+  /// A number of `digits` digits.
   private mutating func number(_ digits: Int) -> Int64? {
     var number: Int64 = 0
     for _ in 0..<digits {

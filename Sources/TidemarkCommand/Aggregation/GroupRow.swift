@@ -9,7 +9,7 @@ struct GroupRow {
   let key: [String]
   let cells: [AggregateCell]
 
-  /// One JSON object: the group's columns as strings, then the aggregates; numbers are exact, no value is `null`.
+  /// One JSON object: the group's columns as strings, then the aggregates; numbers are exact, absent values `null`.
   func appendJSON(to output: inout [UInt8]) {
     output.append(UInt8(ascii: "{"))
     for (name, value) in zip(names, key) {
@@ -26,13 +26,13 @@ struct GroupRow {
     output.append(UInt8(ascii: "\n"))
   }
 
-  /// The values with tabs between them; what would move a terminal's cursor is shown by escapes.
+  /// The values with tabs between them; characters that would move a terminal's cursor are escaped.
   func appendText(to output: inout [UInt8]) {
     output += values.map { visible($0, escapingBackslashes: true) }.joined(separator: "\t").utf8
     output.append(UInt8(ascii: "\n"))
   }
 
-  /// One record of RFC 4180, ended by a line feed; no value is an empty field.
+  /// One record of RFC 4180, ended by a line feed; an absent value is an empty field.
   func appendCSV(to output: inout [UInt8]) { appendCSVRecord(values, to: &output) }
 
   private var values: [String] { key + cells.map(\.text) }

@@ -2,14 +2,14 @@ import Foundation
 import RowInput
 import Tidemark
 
-/// The inputs that a state has read, and how one of them is known again under another name.
+/// The inputs that a state has read; recognizes an input under another name.
 ///
-/// Contents identify a file: the checksum of what was read of it must be that of the file's first bytes. The path, the
-/// device and the inode tell which inputs to compare with.
+/// Contents identify a file: the checksum of the bytes read so far must be that of the file's first bytes. The path,
+/// the device and the inode select the inputs to compare with.
 struct InputCatalog {
   typealias InputProgress = AggregationState.InputProgress
 
-  /// What to do about a file that isn't known for certain.
+  /// What to do about a file that can't be identified for certain.
   enum Doubt {
     /// It is an error, which names the ways out.
     case refused
@@ -21,22 +21,22 @@ struct InputCatalog {
 
   /// What an input turned out to be.
   struct Entry {
-    /// Under which key the state has it.
+    /// The input's key in the state.
     var key: String
     var progress: InputProgress
-    /// The key that the state had it under so far, if that is another.
+    /// The input's former key in the state, if that was another.
     var formerKey: String?
   }
 
   private let doubt: Doubt
-  /// By the bytes of their keys: `String` takes two spellings of é for the same.
+  /// By the bytes of their keys: `String` treats two spellings of é as equal.
   private var inputs: [[UInt8]: (key: String, progress: InputProgress)] = [:]
   private var keysByInode: [Inode: String] = [:]
-  /// The keys of those whose first bytes have a checksum, by how many bytes that is over.
+  /// The keys of inputs, by the number of checked first bytes and their checksum.
   private var keysByStart: [Int: [UInt32: [String]]] = [:]
   private var gone: [[UInt8]: Bool] = [:]
   private var nextPartition: Int32 = 0
-  /// Inputs that are known under another key from now on: the next commit writes it.
+  /// Inputs that have a new key from now on; the next commit writes it.
   private(set) var moved: [(from: String, to: String)] = []
   /// How many bytes were read of all inputs.
   private(set) var totalBytes: Int
@@ -59,16 +59,16 @@ struct InputCatalog {
     totalBytes = max(totalBytes, bytes)
   }
 
-  /// The position that each commit carries: all inputs count as one, so that it takes no more with more inputs.
+  /// The partition of the position in each commit: all inputs count as one, so that more inputs take no more space.
   static var partition: TopicPartition { TopicPartition("input", 0) }
 
-  /// The greatest number of a log of a pipe, whether the log is still there or not.
+  /// The greatest number of a pipe's log, even if the log was deleted.
   var lastLogNumber: Int { inputs.values.compactMap { InputLog.number(ofKey: $0.key) }.max() ?? 0 }
 
-  /// How far an input was read by its key.
+  /// How far the input with this key was read.
   func progress(_ key: String) -> InputProgress? { inputs[Array(key.utf8)]?.progress }
 
-  /// Notes what was committed, with what was ``moved``.
+  /// Records a committed entry; the ``moved`` inputs are committed with it.
   mutating func committed(_ entry: Entry, bytesBefore: Int) {
     moved = []
     if let former = entry.formerKey { remove(former) }
@@ -108,12 +108,12 @@ struct InputCatalog {
       progress: InputProgress(partition: nextPartition, bytes: 0, line: 1, record: 1, checkedBytes: 0, checksum: 0))
   }
 
-  /// Whether a file begins with what was read of an input.
+  /// Whether a file begins with the bytes that were read of an input.
   private func isStart(_ known: InputProgress, of input: InputFile) throws -> Bool {
     guard let attributes = input.attributes, attributes.bytes >= known.bytes else { return false }
     let head = try ContentChecksum.ofStart(of: input.path, byteCount: known.checkedBytes)
     guard head.byteCount == known.checkedBytes, head.crc == known.checksum else { return false }
-    // A state of an older version has no more.
+    // A state of an older version has no checksum of all bytes.
     guard let crc = known.contentChecksum, known.bytes > known.checkedBytes else { return true }
     if attributes == known.attributes { return true }
     let content = try ContentChecksum.ofStart(of: input.path, byteCount: known.bytes)
@@ -134,9 +134,9 @@ struct InputCatalog {
     try move(known, from: input.key, to: sibling)
   }
 
-  /// Gives an input another key: where its file lies now or, if that isn't known, one that no path is.
+  /// Gives an input another key: its file's present path or, if that is unknown, a key that is no path.
   ///
-  /// Whose place it takes has been moved on as well, as when logs are numbered.
+  /// An input that already has the new key is moved on first, as when rotated logs are numbered.
   private mutating func move(_ known: InputProgress, from key: String, to path: String?) throws {
     remove(key)
     let target = path ?? "\(key) (\(known.partition))"
@@ -148,7 +148,7 @@ struct InputCatalog {
     moved.append((from: key, to: target))
   }
 
-  /// Where the file lies now whose name another one has taken: in the same directory, with the inode and the contents.
+  /// The present path of a file whose name another has taken: in the same directory, with its inode and contents.
   private func rotatedSibling(of input: InputFile, _ known: InputProgress) throws -> String? {
     guard let former = known.attributes, input.attributes?.isSameFile(as: former) != true else { return nil }
     let directory = (input.key as NSString).deletingLastPathComponent
@@ -165,14 +165,14 @@ struct InputCatalog {
     guard input.log == nil, let attributes = input.attributes else { return nil }
     let inode = Inode(device: attributes.device, inode: attributes.inode)
     if let key = keysByInode[inode], let known = progress(key), try isStart(known, of: input) { return (key, known) }
-    // A state of an older version knows the paths of links.
+    // A state of an older version has the paths of links as keys.
     let path = URL(fileURLWithPath: input.path).standardizedFileURL.path
     if let known = progress(path), known.attributes == nil, try isStart(known, of: input) { return (path, known) }
-    // A copy counts by itself while the first file is in its place; once that is gone, it may have been moved here.
+    // While the first file is in its place, a copy is another input; once that file is gone, it may be this one.
     for (count, keys) in keysByStart where count > 0 && count <= attributes.bytes {
       let start = try ContentChecksum.ofStart(of: input.path, byteCount: count)
       for key in start.byteCount == count ? keys[start.crc] ?? [] : [] where isGone(key) {
-        // Without a row, nothing would count twice.
+        // If no row was read, none can count twice.
         guard let known = progress(key), known.record > 1, try isStart(known, of: input) else { continue }
         if doubt == .otherFile { continue }
         if doubt == .sameFile { return (key, known) }
@@ -186,7 +186,7 @@ struct InputCatalog {
     return nil
   }
 
-  /// Whether no file is where an input was; looked at once in a run.
+  /// Whether an input's path has no file any more; checked once per run.
   private mutating func isGone(_ key: String) -> Bool {
     let bytes = Array(key.utf8)
     if let known = gone[bytes] { return known }

@@ -7,11 +7,11 @@ struct InputFile {
   static let checkedBytes = 4096
 
   let path: String
-  /// The path without links, or which standard input it was.
+  /// The path without links; for standard input, `stdin:N`.
   let key: String
-  /// Where standard input is kept, if it is that.
+  /// The log that keeps standard input; `nil` for files.
   let log: InputLog?
-  /// What the file system says of it, when reading starts.
+  /// The file's attributes when reading starts.
   let attributes: FileAttributes?
 
   init(_ path: String) {
@@ -26,7 +26,7 @@ struct InputFile {
     attributes = nil
   }
 
-  /// Takes what tells the file again: what was read of it, and what the file system says.
+  /// Records how to recognize the file: the checksums of the bytes read so far, and its attributes.
   func remember(_ progress: inout AggregationState.InputProgress, _ content: ContentChecksum?) throws {
     let count = min(progress.bytes, Self.checkedBytes)
     if count > progress.checkedBytes {
@@ -38,12 +38,12 @@ struct InputFile {
   }
 }
 
-/// What the file system says of a file: enough to guess that its first bytes are what they were.
+/// Attributes of a file in the file system: enough to guess that its first bytes are unchanged.
 struct FileAttributes: Codable, Equatable, Sendable {
   var device: UInt64
   var inode: UInt64
   var bytes: Int
-  /// Of the last change, since 1970.
+  /// The time of the last change, since 1970.
   var modifiedNanoseconds: Int64
 
   /// `nil` if there is no such file.
@@ -58,7 +58,7 @@ struct FileAttributes: Codable, Equatable, Sendable {
   func isSameFile(as other: FileAttributes) -> Bool { device == other.device && inode == other.inode }
 }
 
-/// The absolute path of a file without symbolic links, `.` and `..`; as well as that can be told where there is no file.
+/// The absolute path of a file without symbolic links, `.` and `..`; without a file, symbolic links may remain.
 func realPath(_ path: String) -> String {
   guard let resolved = unsafe realpath(path, nil) else { return URL(fileURLWithPath: path).standardizedFileURL.path }
   defer { unsafe free(resolved) }

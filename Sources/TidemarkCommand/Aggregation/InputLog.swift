@@ -1,24 +1,24 @@
 import Foundation
 import Tidemark
 
-/// What came through standard input or another pipe, kept in a file of the state directory before it is used: `DIR/input/stdin-N`, the
-/// bytes as they came, one file a pipe.
+/// Keeps the bytes of standard input or another pipe in the state directory before they are used.
 ///
-/// Before each commit the file is synced, so that a state never counts rows that its input log lacks.
+/// Each pipe has a file, `DIR/input/stdin-N`, with its bytes as they came. The file is synced before each commit, so
+/// that a state never counts rows that its input log lacks.
 final class InputLog {
-  /// What there is to read.
+  /// The result of waiting for bytes.
   enum Arrival {
     /// Bytes were appended.
     case more
-    /// None, for as long as was waited, or a signal came.
+    /// No bytes arrived in time, or a signal came.
     case nothing
-    /// None, and none will come.
+    /// No bytes arrived, and none will.
     case end
   }
 
   let path: String
   let key: String
-  /// Whether the log is what a killed or stopped run left: it may end with half a row.
+  /// Whether the log was left by a killed or stopped run: it may end with half a row.
   let isTorn: Bool
   private let pipe: InputPipe?
   private let descriptor: Int32
@@ -27,7 +27,7 @@ final class InputLog {
   private var endsWithLineBreak = true
   private var buffer = [UInt8](repeating: 0, count: 1 << 20)
 
-  /// The log of a pipe that is to be read; without one, what is left of a former one.
+  /// Makes the log of a pipe to read; without a pipe, opens the log left by a former run.
   init(_ directory: String, _ number: Int, reading pipe: InputPipe?) throws {
     path = Self.directory(directory) + "/stdin-\(number)"
     key = "stdin:\(number)"
@@ -55,31 +55,31 @@ final class InputLog {
   deinit {
     guard descriptor >= 0 else { return }
     close(descriptor)
-    // Of a pipe without a byte nothing needs to stay.
+    // The log of a pipe without a byte isn't needed.
     if fileSize(path) == 0 { unsafe unlink(path) }
   }
 
-  /// The numbers of the logs in a state directory, in their order.
+  /// The numbers of the logs in a state directory, ascending.
   static func numbers(in directory: String) throws -> [Int] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: Self.directory(directory))) ?? []
     return names.compactMap { $0.hasPrefix("stdin-") ? Int($0.dropFirst(6)) : nil }.sorted()
   }
 
-  /// The number of the log that a key is of; `nil` if it is the key of a file.
+  /// The number of the log with this key; `nil` if it is the key of a file.
   static func number(ofKey key: String) -> Int? { key.hasPrefix("stdin:") ? Int(key.dropFirst(6)) : nil }
 
   private static func directory(_ directory: String) -> String { directory + "/input" }
 
-  /// Whether the pipe ended behind something else than a line break.
+  /// Whether the pipe ended without a line break.
   var endedWithoutLineBreak: Bool { pipe != nil && hasEnded && !endsWithLineBreak }
 
-  /// Appends what the pipe has; waits for it at most half a second, or less.
+  /// Appends the bytes that the pipe has; waits for them at most `patience`, and at most half a second.
   ///
-  /// At its end a line break is appended, if the last row has none: a row that has none was not read to its end.
+  /// At the pipe's end, a missing last line break is appended: a row without one wasn't read to its end.
   func waitForMore(_ patience: Duration) throws -> Arrival {
     guard let pipe, !hasEnded else { return .end }
     var input = pollfd(fd: pipe.descriptor, events: Int16(POLLIN), revents: 0)
-    // The greatest length of time has more milliseconds than an `Int` holds.
+    // The greatest duration has more milliseconds than an `Int` holds.
     let milliseconds = patience < .milliseconds(500) ? max(1, Int(patience / .milliseconds(1))) : 500
     guard unsafe poll(&input, 1, Int32(milliseconds)) > 0 else { return .nothing }
     let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(pipe.descriptor, $0.baseAddress!, $0.count) }
@@ -97,7 +97,7 @@ final class InputLog {
     return .more
   }
 
-  /// Makes what was appended survive a loss of power.
+  /// Syncs the appended bytes, so that they survive a loss of power.
   func sync() throws {
     if isSynced { return }
     guard fdatasync(descriptor) == 0 else { throw Self.failure("the input log can't be synced", path) }

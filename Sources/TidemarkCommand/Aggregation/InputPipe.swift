@@ -1,6 +1,6 @@
 import Foundation
 
-/// Standard input, or a pipe that was named as a file: what comes through it can be read once.
+/// Standard input, or a pipe named as a file: its bytes can be read only once.
 final class InputPipe {
   let descriptor: Int32
   private let isOwned: Bool
@@ -24,7 +24,7 @@ final class InputPipe {
 
   deinit { if isOwned { close(descriptor) } }
 
-  /// Whether what a name leads to can be read once: `-`, a named pipe, `/dev/stdin`, or what a shell makes of `<(…)`.
+  /// Whether a name leads to a pipe: `-`, a named pipe, `/dev/stdin`, or a shell's `<(…)`.
   static func isPipe(_ name: String) -> Bool {
     if name == "-" { return true }
     var status = stat()

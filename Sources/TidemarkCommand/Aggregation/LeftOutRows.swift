@@ -22,19 +22,19 @@ struct LeftOutRows: Equatable, Sendable {
 
 /// A bad row that was left out.
 struct SkippedRow: Codable, Equatable, Sendable {
-  /// How many are kept and listed.
+  /// How many bad rows are kept and listed.
   static let greatestCount = 20
 
   var file: String
   var line: Int
   var reason: String
 
-  /// As an error says it.
+  /// The same text as in an error.
   var text: String { "\(file) line \(line): \(reason)" }
 }
 
 extension AggregationState.InputProgress {
-  /// What was left out so far.
+  /// The rows left out so far.
   var leftOut: LeftOutRows {
     LeftOutRows(
       skipped: skippedRows ?? 0, late: lateRows ?? 0, excluded: excludedRows ?? 0, firstSkipped: firstSkipped ?? [])
@@ -43,7 +43,7 @@ extension AggregationState.InputProgress {
   /// Counts a bad row that starts on a line.
   mutating func skip(_ error: InputError, line: Int) {
     skippedRows = (skippedRows ?? 0) + 1
-    // An open quote shows only where the next one stands.
+    // An unclosed quote is noticed only at the next quote, which may be on a later line.
     let place = error.line.map { $0 == line ? "" : " (on line \($0))" } ?? ""
     if firstSkipped?.count ?? 0 < SkippedRow.greatestCount {
       firstSkipped = (firstSkipped ?? []) + [SkippedRow(file: error.file, line: line, reason: error.reason + place)]

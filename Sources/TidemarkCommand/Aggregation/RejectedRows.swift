@@ -2,10 +2,10 @@ import Foundation
 import RowInput
 import Tidemark
 
-/// Writes the rows that don't count, bad and late ones, to a file of JSON lines.
+/// Writes the bad and late rows to a file of JSON lines.
 ///
-/// A row is in the file before the commit that leaves it out. After a kill, the rows behind the last commit are read again,
-/// and may be in the file twice; each says its file and line.
+/// A row is in the file before the commit that leaves it out. After a kill, the rows after the last commit are read
+/// again, and may be in the file twice; each line names its input file and line.
 final class RejectedRows {
   private let path: String
   private let descriptor: Int32
@@ -38,7 +38,7 @@ final class RejectedRows {
     if buffer.count >= 1 << 16 { try flush() }
   }
 
-  /// Makes all that was added survive a loss of power.
+  /// Syncs the rows added so far, so that they survive a loss of power.
   func sync() throws {
     try flush()
     if isSynced { return }

@@ -1,22 +1,22 @@
 import Foundation
 import Tidemark
 
-/// Keeps a changelog short: what a verified checkpoint covers is deleted.
+/// Keeps a changelog short: deletes the part that a verified checkpoint covers.
 ///
-/// The checkpoints are in `DIR/checkpoints`, named by their offset. Their table files are hard links, so one takes the
-/// space of what has changed since.
+/// The checkpoints are in `DIR/checkpoints`, named by their offset. Their table files are hard links, so a checkpoint
+/// takes only the space of the table files that have been replaced since.
 struct Retention {
   /// How many checkpoints stay.
   var keptCheckpoints: Int
 
-  /// What became of a changelog.
+  /// The result for a changelog.
   struct Outcome {
     var checkpoint: String
     var start: Offset
     var deletedBytes: Int
   }
 
-  /// Takes a checkpoint, deletes what it covers from the changelog, and removes the oldest checkpoints.
+  /// Takes a checkpoint, deletes the part of the changelog that it covers, and removes the oldest checkpoints.
   func prune(_ state: AggregationState) throws -> Outcome {
     let directory = Self.directory(state.directory)
     try FileManager.default.createDirectory(
@@ -27,7 +27,7 @@ struct Retention {
       _ = try state.store.checkpoint(to: path)
       try StateCopy.sync(directory)
     }
-    // It verifies the checkpoint, and that it is the changelog's.
+    // Verifies the checkpoint, and that it belongs to the changelog.
     let start = try state.store.deleteChangelog(coveredBy: path)
     for old in try Self.checkpoints(state.directory).dropLast(max(1, keptCheckpoints)) {
       try FileManager.default.removeItem(atPath: directory + "/\(old)")

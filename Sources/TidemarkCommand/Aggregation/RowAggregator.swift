@@ -3,13 +3,13 @@ import Tidemark
 
 /// Adds rows to the aggregates of their groups, as a plan says.
 struct RowAggregator {
-  /// What became of a row.
+  /// The outcome for one row.
   enum Outcome {
     /// It is in its group's aggregates.
     case counted
     /// It doesn't fulfil the conditions.
     case excluded
-    /// Its window takes no more rows.
+    /// Its window accepts no more rows.
     case late
   }
 
@@ -20,10 +20,9 @@ struct RowAggregator {
   private var key: [String] = []
   private var lastStart: (time: Timestamp, text: String)?
 
-  /// Gets ready; the reader's columns must be those of the plan.
+  /// Makes an aggregator; the reader's columns must be those of the plan.
   ///
-  /// A row of a later time than the latest is bad: it would
-  /// close the windows of all others.
+  /// A row with a time after `latestTime` is bad: it would close the windows of all others.
   init(_ plan: AggregationPlan, latestTime: Timestamp) {
     self.plan = plan
     self.latestTime = latestTime
@@ -32,7 +31,7 @@ struct RowAggregator {
     timeColumn = first + conditions.count
   }
 
-  /// Adds the reader's row; when it throws, nothing was changed.
+  /// Adds the reader's row; if it throws, nothing has changed.
   mutating func add(_ row: borrowing RowReader, _ transaction: inout Transaction) throws -> Outcome {
     for index in conditions.indices where try !holds(index, for: row) { return .excluded }
     key.removeAll(keepingCapacity: true)

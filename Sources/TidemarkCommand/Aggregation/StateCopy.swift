@@ -5,7 +5,7 @@ import Tidemark
 enum StateCopy {
   /// Copies a changelog while nobody appends to it: `DIR/changelog`, without the lock.
   ///
-  /// With `sharing`, segments that are complete become hard links where the file system allows: they never change.
+  /// With `sharing`, complete segments, which never change, become hard links where the file system allows.
   static func changelog(from source: String, to target: String, sharing: Bool) throws {
     let manager = FileManager.default
     for partition in try manager.contentsOfDirectory(atPath: source) {
@@ -25,7 +25,7 @@ enum StateCopy {
     try sync(target)
   }
 
-  /// Copies what came through standard input, if anything did.
+  /// Copies the input logs of standard input, if there are any.
   static func inputs(from source: String, to target: String) throws {
     let manager = FileManager.default
     guard manager.fileExists(atPath: source), !manager.fileExists(atPath: target) else { return }
@@ -38,7 +38,7 @@ enum StateCopy {
     try rename(partial, to: target)
   }
 
-  /// Makes a file, or the names in a directory, survive a loss of power.
+  /// Syncs a file, or the names in a directory, so that they survive a loss of power.
   static func sync(_ path: String) throws {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure("can't be opened", path) }
@@ -46,13 +46,13 @@ enum StateCopy {
     if fsync(descriptor) != 0 { throw failure("can't be synced", path) }
   }
 
-  /// Gives a directory that is whole its name.
+  /// Gives a complete directory its final name.
   static func rename(_ path: String, to name: String) throws {
     guard unsafe Foundation.rename(path, name) == 0 else { throw failure("can't be given its name", name) }
     try sync(parent(of: name))
   }
 
-  /// Locks a file until the descriptor that is returned is closed.
+  /// Locks a file until the returned descriptor is closed.
   static func lock(_ path: String) throws -> Int32 {
     let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw failure("can't be opened", path) }

@@ -3,17 +3,17 @@ import Tidemark
 
 /// Windows of one length, one after the other since 1970-01-01T00:00:00Z: each event lies in exactly one.
 ///
-/// As Kafka Streams' `TimeWindows`: an event is late, and doesn't count, if its window ended at or before the stream time
-/// less the grace.
+/// As Kafka Streams' `TimeWindows`: an event is late, and doesn't count, if its window ended at or before the stream
+/// time less the grace.
 struct TumblingWindow: Codable, Equatable, Sendable {
   /// The input column that holds the events' time.
   var column: String
   /// How long a window is.
   var milliseconds: Int64
-  /// How long a window takes events after its end, in stream time.
+  /// How long a window accepts events after its end, in stream time.
   var graceMilliseconds: Int64
 
-  /// What bare numbers in the column count since 1970; `nil`: their digits tell.
+  /// The unit of bare numbers in the column, since 1970; `nil`: by their digit count.
   var timeUnit: TimeUnit?
   /// Whether starts are written with milliseconds also where they are 0, so that their texts sort as times do.
   ///
@@ -29,7 +29,7 @@ struct TumblingWindow: Codable, Equatable, Sendable {
     return start >= EventTime.range.lowerBound ? start : nil
   }
 
-  /// Whether the window takes no more events at a stream time.
+  /// Whether the window accepts no more events at a stream time.
   func isClosed(start: Timestamp, streamTime: Timestamp) -> Bool {
     start + milliseconds <= streamTime - graceMilliseconds
   }
@@ -66,7 +66,7 @@ struct WindowLength: ExpressibleByArgument, Equatable {
     self.init(number * factor)
   }
 
-  /// In the greatest unit that it is a whole number of.
+  /// In the greatest unit that divides it.
   var text: String {
     if milliseconds == 0 { return "0" }
     // A millisecond divides every length.

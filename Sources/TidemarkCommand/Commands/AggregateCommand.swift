@@ -213,18 +213,18 @@ struct AggregateCommand: ParsableCommand {
 
   private static var tomorrow: Timestamp { Timestamp((Date().timeIntervalSince1970 + 86_400) * 1000) }
 
-  /// Throws if a file has none of the columns, or can't be read.
+  /// Throws if a file lacks a column, or can't be read.
   private func check(_ file: String, _ plan: AggregationPlan) throws {
     do throws(InputError) {
       _ = try RowReader.open(
         file, format: format, delimiter: delimiter?.utf8.first, columns: plan.columns, holdsBackOpenRow: !complete)
     } catch {
-      // The header of a file that is still written.
+      // The header of a file that is still being written.
       guard error.kind == .emptyFile, !complete, fileSize(file) > 0 else { throw error }
     }
   }
 
-  /// Opens the state; a signal ends that as well, and the next run goes on with what is restored.
+  /// Opens the state; a signal stops the restore too, and the next run continues it.
   private func open(_ plan: AggregationPlan, _ line: ProgressLine) throws -> AggregationState {
     do {
       return try AggregationState(
@@ -244,7 +244,7 @@ struct AggregateCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let plan = try plan
-      // Bad files are told before a state directory is made.
+      // Report bad files before making a state directory.
       for file in files where !InputPipe.isPipe(file) { try check(file, plan) }
       Signals.catchAll()
       let line = ProgressLine(progress.progress)
@@ -261,7 +261,7 @@ struct AggregateCommand: ParsableCommand {
       do {
         summary = try job.run { line.update($0, total: total) }
       } catch {
-        // What was committed is in the changelog; closing writes it to table files as well.
+        // Committed changes are in the changelog; closing also writes them to table files.
         try? state.store.close()
         throw error
       }

@@ -52,7 +52,7 @@ struct CheckpointCommand: ParsableCommand {
           atPath: partial, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let checkpoint = try state.store.checkpoint(to: partial + "/store", sharingFilesOf: earlierCheckpoints)
         if changelog {
-          // A copy of what is damaged would be no backup.
+          // A copy of a damaged changelog would be no backup.
           try AggregationState.readChangelog(of: state.directory)
           try StateCopy.changelog(
             from: state.directory + "/changelog", to: partial + "/changelog", sharing: true)
@@ -102,7 +102,7 @@ struct RestoreCommand: ParsableCommand {
         throw CommandError(
           .usage, "\(store): is there already; move it away first, or rebuild it with `tidemark rebuild`")
       }
-      // What the library takes is a store alone.
+      // The library takes only the store directory.
       let source = manager.fileExists(atPath: from + "/store") ? from + "/store" : from
       guard manager.fileExists(atPath: source + "/HEAD") else {
         throw CommandError(.missingInput, "\(from): is no checkpoint; `tidemark checkpoint` makes one")
@@ -123,7 +123,7 @@ struct RestoreCommand: ParsableCommand {
       let line = ProgressLine(progress.progress)
       let state: AggregationState
       do { state = try AggregationState(target, progress: line.update) } catch {
-        // Nothing was here before.
+        // There was no store here before.
         try? manager.removeItem(atPath: store)
         throw error
       }

@@ -69,7 +69,7 @@ struct ForkCommand: ParsableCommand {
         atPath: partial, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
       let lock = try StateCopy.lock(partial + "/LOCK")
       defer { close(lock) }
-      // What was restored of a state goes on; what is quickly made is made again.
+      // Keeps a partly restored state; only the parts that are quick to make are made again.
       for part in ["changelog", "checkpoint", "input", "past"] { try? manager.removeItem(atPath: partial + "/" + part) }
       let line = ProgressLine(progress.progress)
       let past = try StateStore.restore(
@@ -99,14 +99,14 @@ struct ForkCommand: ParsableCommand {
     }
   }
 
-  /// The last step, as the store remembers where its checkpoint is.
+  /// Makes the store as the last step, because it records the path of its checkpoint.
   private func makeStore(_ target: String) throws {
     let checkpoint = try Checkpoint.verified(target + "/checkpoint")
     try checkpoint.copy(to: target + "/store")
     try printLine("\(target): the state at offset \(checkpoint.offset)")
   }
 
-  /// Where to start from: what was named or, if the changelog doesn't reach back to the start, what covers that.
+  /// The checkpoint to start from: the named one or, if the changelog's start was deleted, the one that covers it.
   private func base(_ log: FileLog) throws -> Checkpoint? {
     if let from {
       let store = from + "/store"

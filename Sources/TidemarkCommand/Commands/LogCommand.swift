@@ -85,7 +85,7 @@ struct LogCommand: ParsableCommand {
   }
 }
 
-/// Goes through the commits of a log, also of one that is appended to.
+/// Goes through the commits of a log, which may grow meanwhile.
 private struct LogReader {
   private let log: FileLog
   private var next: Offset
@@ -100,7 +100,7 @@ private struct LogReader {
           .usage, "offset \(start) is not in the changelog, which has \(offsets.start) to \(offsets.end)")
       }
       first = Offset(start)
-      // Where the commit before ends.
+      // The end of the previous commit.
       next = try log.end(at: .offset(first))
     } else {
       first = atEnd ? offsets.end : offsets.start
@@ -129,7 +129,7 @@ private struct LogReader {
       guard isAtEnd else { continue }
       try output.flush()
       if !follows { return }
-      // The end is what commits are printed up to.
+      // All commits up to `next` are printed: wait only if the log has none after it.
       let status = try log.offsets()
       if status.end <= next { _ = try log.waitForChange(from: status, timeout: .seconds(60)) }
     }

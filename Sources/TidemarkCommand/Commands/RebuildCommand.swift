@@ -25,7 +25,7 @@ struct RebuildCommand: ParsableCommand {
       // Without its changelog nothing can be restored: opening says so, with the store where it is.
       if try AggregationState.Part.changelog.isIn(state.state) {
         if try AggregationState.Part.store.isIn(state.state) {
-          // A store isn't set aside that couldn't be restored.
+          // Throws if the changelog is damaged: a store that can't be restored must not be set aside.
           try AggregationState.readChangelog(of: state.state)
           kept = try StateStore.setAside(store)
         } else if FileManager.default.fileExists(atPath: state.state + "/checkpoint/HEAD") {
@@ -50,7 +50,7 @@ struct RebuildCommand: ParsableCommand {
     }
   }
 
-  /// Gives the database back its place, as nothing could be restored: the changelog may be another's.
+  /// Puts the database back, because nothing could be restored: the changelog may be another store's.
   private func putBack(_ kept: String) {
     let database = state.state + "/store/db"
     try? FileManager.default.removeItem(atPath: database)

@@ -46,7 +46,7 @@ struct RangeOptions: ParsableArguments {
 }
 
 extension AggregationPlan {
-  /// Part of a key with the window's start as it is kept, if a whole time is given: texts as `2011-12` sort as they are.
+  /// Part of a key with a whole time converted to the stored form of window starts; prefixes such as `2011-12` stay.
   func normalized(_ key: [String]) -> [String] {
     guard let window, let first = key.first, first.contains(":"), let time = EventTime.parse(first) else {
       return key
@@ -67,7 +67,7 @@ struct RowStyleOptions: ParsableArguments {
     guard !json || !csv else { throw ValidationError("--json can't be combined with --csv") }
   }
 
-  /// Prints the names, where the style has them.
+  /// Prints the column names, if the style has them.
   func appendHeader(_ plan: AggregationPlan, to output: inout [UInt8]) {
     let names = plan.resultNames
     if csv {

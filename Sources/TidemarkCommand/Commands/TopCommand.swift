@@ -57,7 +57,7 @@ struct TopCommand: ParsableCommand {
     }
   }
 
-  /// Which of the plan's aggregates is meant.
+  /// The index of the plan's aggregate that `by` names.
   private func column(_ plan: AggregationPlan) throws -> Int {
     if let index = plan.aggregates.firstIndex(where: { $0.name == by }) { return index }
     let names = plan.resultNames.suffix(plan.aggregates.count)
@@ -69,7 +69,7 @@ struct TopCommand: ParsableCommand {
   }
 }
 
-/// The first so many rows of many, by one of their cells.
+/// The best `count` of many rows, by one of their cells.
 struct Ranking {
   private typealias Entry = (rank: AggregateCell, number: Int, key: [String], cells: [AggregateCell])
 
@@ -87,7 +87,7 @@ struct Ranking {
   mutating func add(_ key: [String], _ cells: [AggregateCell]) {
     seen += 1
     let entry: Entry = (cells[column].comparable, seen, key, cells)
-    // The last of those that are sorted already is the one to beat.
+    // The first `count` entries are sorted: a new row must precede the last of them.
     if entries.count >= count, !precedes(entry, entries[count - 1]) { return }
     entries.append(entry)
     if entries.count - count >= max(count, 1024) { cut() }

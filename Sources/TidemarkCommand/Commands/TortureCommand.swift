@@ -66,7 +66,7 @@ struct TortureCommand: ParsableCommand {
         try FileManager.default.removeItem(atPath: home)
         round += 1
         killed += result.kills
-        // Children that are done before they are killed are no trial.
+        // Children that finish before they are killed test nothing.
         idle = result.kills == 0 ? idle + 1 : 0
         guard idle < 3 else {
           throw CommandError(.usage, "children finish before they are killed; try more --records")
@@ -76,7 +76,7 @@ struct TortureCommand: ParsableCommand {
         try printLine(
           "round \(round): \(result.kills) kills, \(grouped(result.customers)) customers agree;"
             + " \(grouped(killed)) of \(grouped(kills)) kills in \(duration(seconds))\(left)")
-        // A reader of the pipe waits for the line, too.
+        // A reader of a pipe gets the line at once, too.
         fflush(nil)
       }
       try printLine("\(grouped(killed)) kills: each state was right, and the replay of its changelog")

@@ -20,7 +20,7 @@ struct VerifyCommand: ParsableCommand {
   @OptionGroup var state: StateOption
   @OptionGroup var progress: ProgressOption
 
-  /// In the process that reads: the one that waits for it.
+  /// Set in the reading process: the identifier of the process that waits for it.
   @Option(help: .hidden) var parent: Int32?
 
   func run() throws {
@@ -50,7 +50,7 @@ struct VerifyCommand: ParsableCommand {
     }
   }
 
-  /// Has another process read, and says what stopped it.
+  /// Verifies in a child process, so that a crash of RocksDB at damaged files can be reported.
   private func readInChild() throws {
     try reportingErrors {
       Signals.unblock()
@@ -65,7 +65,7 @@ struct VerifyCommand: ParsableCommand {
       case .exit(let status): throw ExitCode(status)
       case .signal(let number): status = number
       }
-      // It had no time to.
+      // The child ended before it could remove its scratch directory.
       try? FileManager.default.removeItem(atPath: AggregationState.scratch(of: state.state))
       if [SIGINT, SIGTERM].contains(status) { throw ExitCode(128 + status) }
       let name = unsafe String(cString: strsignal(status))

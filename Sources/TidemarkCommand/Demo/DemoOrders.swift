@@ -17,14 +17,14 @@ struct SplitMix64: RandomNumberGenerator {
   }
 }
 
-/// Orders that follow from a seed, and their totals by other means than the aggregation's.
+/// Orders generated from a seed, and their totals computed without the aggregation's code.
 struct DemoOrders {
   let seed: UInt64
   let count: Int
 
   private static let items = ["tea", "cup, blue", "\"best\" kettle", "saucer", "spoon", "tray", "sugar", "honey"]
 
-  /// What the aggregation keeps of a customer; amounts in cents.
+  /// The aggregates of a customer; amounts in cents.
   struct Totals: Equatable {
     var count = 0
     var sum = 0

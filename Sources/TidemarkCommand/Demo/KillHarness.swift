@@ -11,7 +11,7 @@ struct KillHarness {
     var replayedRecords = 0
     /// From its start until it was ready to read.
     var readyMilliseconds = 0
-    /// How far it had read when it was killed, as it last said; `nil` for the one that finished.
+    /// How far the child had read when it was killed, by its last report; `nil` for the one that finished.
     var killedAtBytes: Int?
   }
 
@@ -21,7 +21,7 @@ struct KillHarness {
     var workingSeconds = 0.0
   }
 
-  /// Kills the child `kills` times, each time at a random instant of what is left, then lets it finish.
+  /// Kills the child `kills` times, each time at a random instant of the remaining input, then lets it finish.
   func run(kills: Int, using generator: inout some RandomNumberGenerator) throws -> Outcome {
     // Instants are drawn over the whole input, so that the last one is as likely late as early.
     var targets = (0..<kills).map { _ in Int.random(in: 0..<totalBytes, using: &generator) }.sorted()[...]
@@ -89,7 +89,7 @@ struct KillHarness {
   }
 }
 
-/// Lets a moment pass: the instant of a kill is to be any, not one at which the child just spoke.
+/// Waits a moment: otherwise every kill would come just after one of the child's reports.
 private func nap(_ duration: Duration) {
   var time = timespec(tv_sec: 0, tv_nsec: Int(duration.components.attoseconds / 1_000_000_000))
   unsafe nanosleep(&time, nil)

@@ -10,7 +10,7 @@ struct KillTrial {
   var home: String
   var durability = "os"
 
-  /// What came of it.
+  /// The outcome of the trial.
   struct Result {
     var outcome: KillHarness.Outcome
     var totalBytes: Int
@@ -33,7 +33,7 @@ struct KillTrial {
     return Result(outcome: outcome, totalBytes: harness.totalBytes, customers: try check(file, home + "/state"))
   }
 
-  /// Compares the state with a recomputation that shares no code with the aggregation; answers how many customers agree.
+  /// Compares the state with a recomputation without the aggregation's code; returns how many customers agree.
   private func check(_ file: String, _ directory: String) throws -> Int {
     let expected = try DemoOrders.recompute(file)
     let state = try AggregationState(directory)

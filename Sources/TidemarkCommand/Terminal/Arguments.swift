@@ -18,7 +18,7 @@ enum Arguments {
 }
 
 extension Arguments {
-  /// Ends the process if `help` is asked about a command that there isn't.
+  /// Ends the process if `help` is asked about an unknown command.
   static func checkHelp(_ commands: [any ParsableCommand.Type]) {
     let words = CommandLine.arguments.dropFirst()
     guard words.first == "help", let name = words.dropFirst().first, !name.hasPrefix("-") else { return }
@@ -29,7 +29,7 @@ extension Arguments {
   }
 }
 
-/// Throws if a path is empty: it comes from a variable that isn't set, and would mean the root of the file system.
+/// Throws if a path is empty, as from an unset variable: it would mean the root of the file system.
 func checkPath(_ path: String?, _ name: String) throws {
   if path == "" { throw ValidationError("\(name) is empty; is a variable not set?") }
 }

@@ -2,7 +2,7 @@ import Foundation
 
 /// This program, run once more as a child.
 ///
-/// Not by Foundation's `Process`, which fails where few files may be open.
+/// Doesn't use Foundation's `Process`, which fails if the limit of open files is low.
 struct ChildProcess {
   /// How a child ended.
   enum End: Equatable {
@@ -12,7 +12,7 @@ struct ChildProcess {
 
   let identifier: pid_t
 
-  /// Starts this program with arguments; it has the environment, and standard input, output and error.
+  /// Starts this program with arguments; the child inherits the environment and standard input, output and error.
   init(_ arguments: [String]) throws {
     let words = [CommandLine.arguments[0]] + arguments
     var pointers: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) }

@@ -77,7 +77,7 @@ struct LogPrinter {
     }
   }
 
-  /// What a record of the store's own says; `nil` if it isn't known.
+  /// A description of one of the store's own records; `nil` if its kind is unknown.
   private func systemText(_ key: RawSpan, _ value: RawSpan) -> String? {
     if FormatVersion.isKey(key) { return (try? FormatVersion(value: value)).map { "format \($0)" } }
     return (try? TableRecord(key: key, value: value)).map { "table \($0.name)" + ($0.isDropped ? " dropped" : "") }

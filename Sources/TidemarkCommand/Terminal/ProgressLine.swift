@@ -5,7 +5,7 @@ import Tidemark
 enum ProgressStyle: String, CaseIterable {
   /// A bar on a terminal, else plain lines.
   case auto
-  /// One line that is drawn over and over.
+  /// One line, redrawn in place.
   case bar
   /// A line every few seconds.
   case plain
@@ -15,7 +15,7 @@ enum ProgressStyle: String, CaseIterable {
   case none
 }
 
-/// Shows how far long work is: rate, percentage, time left.
+/// Shows the progress of long work: rate, percentage, time left.
 final class ProgressLine {
   private let style: ProgressStyle
   private let begin = ContinuousClock.now
@@ -28,7 +28,7 @@ final class ProgressLine {
     if self.style == .plain { nextAt = begin.advanced(by: .seconds(2)) }
   }
 
-  /// What is printed next, an error for instance, begins a line.
+  /// Clears the bar, so that the next output, an error for instance, starts on a new line.
   deinit { clear() }
 
   private var interval: Duration {
@@ -39,7 +39,7 @@ final class ProgressLine {
     }
   }
 
-  /// Shows the progress of reading, if it is time to; `total` is over all files, `nil` if it isn't known.
+  /// Shows the progress of reading, if an update is due; `total` is over all files, `nil` if unknown.
   func update(_ progress: AggregationJob.Progress, total: Int?) {
     let (records, bytes) = (progress.records, progress.bytes)
     let first = firstBytes ?? bytes

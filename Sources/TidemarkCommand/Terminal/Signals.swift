@@ -11,17 +11,17 @@ enum Signals {
     return number == 0 ? nil : number
   }
 
-  /// The process that they are handed on to, if there is one.
+  /// The process to which the signals are forwarded, if any.
   private static let child = Atomic<Int32>(0)
 
-  /// From here on the two signals are noted; a second one of them ends the process at once.
+  /// From here on the two signals are noted; a second one of the same kind ends the process at once.
   static func catchAll() {
     _ = pending
-    // SA_RESETHAND: the default action is back for the next one.
+    // SA_RESETHAND: the next signal of that kind has the default action.
     install(flags: Int32(bitPattern: UInt32(SA_RESETHAND))) { Signals.received.store($0, ordering: .relaxed) }
   }
 
-  /// From here on the two signals go to a child of this process, which is to end by them.
+  /// From here on the two signals are forwarded to a child of this process, to end it.
   static func handOn(to process: Int32) {
     child.store(process, ordering: .relaxed)
     install(flags: 0) { kill(Signals.child.load(ordering: .relaxed), $0) }
@@ -37,7 +37,7 @@ enum Signals {
     unblock()
   }
 
-  /// Lets signals come, here and in children: a parent may have handed down a mask that blocks them.
+  /// Unblocks the signals, here and in children: a mask inherited from the parent may block them.
   static func unblock() {
     var mask = sigset_t()
     unsafe sigemptyset(&mask)

@@ -3,21 +3,21 @@ import Foundation
 
 /// The process's standard input, output and error.
 enum StandardStreams {
-  /// Opens those that are closed, so that no file gets their descriptors and with them what is printed.
+  /// Opens closed streams, so that no other file gets their descriptors and receives printed text.
   ///
-  /// Reading a standard input that was closed fails; what is written to a closed output or error is lost, as the caller
-  /// wants it. From here on a reader that is gone is an error of writing, and no signal.
+  /// Reading a closed standard input fails; text written to a closed output or error is lost, as the caller wants it.
+  /// From here on, writing to a pipe without a reader is an error instead of a signal.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
     for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 && errno == EBADF {
-      // The lowest descriptor that is free is this one.
+      // `open` takes the lowest free descriptor, which is this one.
       _ = unsafe open("/dev/null", O_WRONLY)
     }
   }
 
-  /// Writes all bytes; waits where a descriptor that doesn't block has no room.
+  /// Writes all bytes; waits if a nonblocking descriptor has no room.
   ///
-  /// Returns the error that ended it, or 0.
+  /// Returns the error that stopped the writing, or 0.
   static func write(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
     var written = 0
     while written < bytes.count {
@@ -40,7 +40,7 @@ enum StandardStreams {
   }
 }
 
-/// Prints a message on standard error; if that can't be written, the command goes on, and its exit status tells.
+/// Prints a message on standard error; if that fails, the command goes on, and only its exit status reports the result.
 func printMessage(_ text: String) { _ = StandardStreams.write(Array(text.utf8), to: STDERR_FILENO) }
 
 /// Prints a line on standard output.
