@@ -23,7 +23,7 @@ Status checkBounds(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family) {
       if (status.IsPathNotFound() || status.IsNotFound()) continue;
       if (!status.ok()) return status;
       const auto properties = reader.GetTableProperties();
-      // An empty key takes 8 bytes there: a sequence number and a type. Nothing else shows whether deletions have keys.
+      // An empty key takes 8 bytes there: a sequence number and a type. The iterator below doesn't show deletions.
       if (file.smallestkey.empty() && properties->raw_key_size != 8 * properties->num_entries) {
         return Status::Corruption("a table file has other keys than the database knows of", file.relative_filename);
       }

@@ -34,7 +34,7 @@ using rocksdb::Status;
 
 constexpr size_t descriptorsPerDatabase = 8;
 constexpr size_t tableFilesPerDatabase = 4;
-/// The limit to assume if the process has none.
+/// A cap on the process's limit, which may be infinite.
 constexpr size_t mostDescriptors = 1 << 20;
 
 size_t processLimit() {
