@@ -92,7 +92,7 @@ extension ChangelogConformance {
     case oneWriter
     /// A commit that is too large leaves no trace.
     case sizeLimit
-    /// A commit without records keeps its positions.
+    /// A commit without records carries its positions.
     case emptyCommits
     /// A closed writer refuses appends.
     case closing

@@ -95,7 +95,7 @@ package final class Disk: Sendable {
     return state.withLock { $0.due(operation, path) }
   }
 
-  /// Makes a call that changes something, and records it if it succeeds.
+  /// Makes a change and records it atomically: `body` makes the call, and tells the recorder if it succeeded.
   func change<R, Failure: Error>(
     _ body: (inout DiskRecorder?) throws(Failure) -> R
   ) throws(Failure) -> R {

@@ -13,7 +13,7 @@ extension Disk {
     package var errno: Int32 = 5
     /// How many bytes a write still writes.
     ///
-    /// A write of the log is then short, and doesn't fail; one of RocksDB fails afterwards, as it never sees a short write.
+    /// The log's write is then short, and doesn't fail; RocksDB's fails afterwards, as it never sees a short write.
     package var shortBytes: Int?
     /// Whether a failing sync also loses the unsynced bytes, which read as zeros afterwards.
     package var losesUnsynced = false
