@@ -58,7 +58,7 @@ extension IsolationChecker {
 
   /// The order of each process's operations, and of operations that ended before others began.
   ///
-  /// Only the last operations that ended before one begins get an edge to it: the others ended before one of those began.
+  /// Only the last operations that ended before one begins get an edge to it: the rest ended before one of those began.
   private func addOrder(_ add: AddEdge) {
     let numbers = operations.indices.filter { operations[$0].kind != .uncommittedRead }
     // If ticks are equal, neither comes first.

@@ -1,8 +1,8 @@
 /// Reads that see the open transaction.
 ///
 /// Such a read may show any version that the list had during the call: a beginning of its order, and after that
-/// elements of one transaction that didn't abort them or roll them back before the call. The read must show all elements
-/// that were acknowledged or read as committed before the call, and a process never sees less of the order than before.
+/// elements of one transaction that aborted or rolled them back, but not before the call. The read must show all
+/// elements acknowledged or read as committed before the call, and a process never sees less of the order than before.
 /// But a transaction whose commit is unknown vanishes with its store, and may be back once the next store restored it.
 extension IsolationChecker {
   mutating func checkUncommittedReads() {

@@ -6,13 +6,13 @@
 ///
 /// 1. The longest version read of each list is the order of its elements; every other version must be a prefix of it.
 ///    Elements that were committed and never read come last (`IsolationChecker+Lists.swift`).
-/// 2. From that order follows which operation comes before which: before the writer of the next element (`ww`), a writer
-///    before the readers of its element (`wr`), a reader before the writer of an element that it didn't see (`rw`). The
-///    offsets of commits are an order, too, as if each commit wrote one more list, read by every operation that knows
-///    its offset. The order within each process and the order in real time are added (`IsolationChecker+Graph.swift`).
+/// 2. From that order follows which operation comes before which: a writer before the writer of the next element (`ww`)
+///    and before the readers of its element (`wr`), a reader before the writer of an element that it didn't see (`rw`).
+///    The offsets of commits are an order, too, as if each commit wrote one more list, read by every operation that
+///    knows an offset. The orders within each process and in real time are added (`IsolationChecker+Graph.swift`).
 /// 3. Operations that come before themselves contradict each other (`CycleSearch`).
 /// 4. If offsets are known, reads are compared with the state at the offset (`IsolationChecker+Stamps.swift`).
-///    Uncommitted reads aren't part of the graph: they may see some elements that are undone, but not any
+///    Uncommitted reads aren't part of the graph: they may see elements that are undone later, within limits
 ///    (`IsolationChecker+UncommittedReads.swift`).
 ///
 /// It is stricter than Adya: the reads of aborted transactions must fit, too.

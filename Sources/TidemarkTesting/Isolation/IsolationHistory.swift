@@ -1,8 +1,8 @@
 /// A record of a store's use by a writer and readers, to be checked for anomalies of isolation.
 ///
-/// Transactions append elements to lists, and every operation may read lists. As a list shows the order of its elements,
-/// reads show in which order transactions took effect, and which of them a reader has seen. ``check()`` infers
-/// that order and looks for contradictions.
+/// Transactions append elements to lists, and every operation may read lists. As a list shows the order of its
+/// elements, reads show in which order transactions took effect, and which of them a reader has seen. ``check()``
+/// infers that order and looks for contradictions.
 ///
 /// ```swift
 /// var history = IsolationHistory()
