@@ -10,7 +10,7 @@
 
 namespace shim {
 
-/// The descriptors of one open database, among those that the process may have.
+/// One open database's share of the process's descriptors.
 class OpenFilesShare {
  public:
   OpenFilesShare() = default;

@@ -3,7 +3,7 @@ internal import CRocksDB
 /// A call of RocksDB to its file system, as the observer gets it; valid only while the observer runs.
 @safe
 public struct FileCall {
-  /// What it asks for.
+  /// The kind of call.
   public enum Kind: Int32, Sendable {
     /// Opens a file for reading.
     case open
@@ -39,7 +39,7 @@ public struct FileCall {
 
   fileprivate let call: UnsafeMutablePointer<RDBFileCall>
 
-  /// What it asks for.
+  /// The kind of call.
   public var kind: Kind { unsafe Kind(rawValue: call.pointee.kind)! }
   /// The number of the file, if it is open for writing; no other file of the process has it.
   public var file: UInt64 { unsafe call.pointee.file }

@@ -43,7 +43,7 @@ public final class InMemoryChangelog: Changelog, Sendable {
   public let identity: ChangelogIdentity
   /// Whether commits are durable when `append` returns; an interval counts as `.os`.
   public let durability: Durability
-  /// What it can promise; includes outputs and offsets of consumer groups if it was made with `carriesOutputs`.
+  /// Its capabilities; they include outputs and offsets of consumer groups if it was made with `carriesOutputs`.
   public let capabilities: ChangelogCapabilities
   let maxCommitBytes: Int
   let offsetGap: Int64

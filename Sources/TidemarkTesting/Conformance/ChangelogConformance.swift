@@ -72,7 +72,7 @@ public struct ChangelogConformance {
 }
 
 extension ChangelogConformance {
-  /// What is promised.
+  /// A promise of every changelog.
   public enum Promise: String, CaseIterable, Sendable {
     /// An empty changelog starts and ends at 0.
     case emptyStart
@@ -111,7 +111,7 @@ extension ChangelogConformance {
     /// Outputs and offsets of consumer groups are carried or refused, as the capabilities say.
     case outputs
 
-    /// What is promised, as a sentence without its end.
+    /// The promise, as a sentence without its full stop.
     var text: String {
       switch self {
       case .emptyStart: "an empty changelog starts and ends at 0, with the receipt of its identity"

@@ -6,7 +6,7 @@ package import Tidemark
 /// Calls are passed on to the operating system. Changes below ``root`` are recorded as a ``DiskTrace``: each step is
 /// taken and recorded atomically, so that the trace is an order in which the steps could have been taken in sequence.
 package final class Disk: Sendable {
-  /// What can fail.
+  /// An operation that can fail.
   package enum Operation: Sendable, Hashable, CaseIterable {
     case open, read, write, sync, truncate, close
     case rename, link, unlink, createDirectory, removeDirectory, list, syncDirectory
