@@ -1,9 +1,8 @@
 // A copy of a database in another directory, while it is open.
 //
-// RocksDB's own Checkpoint can wait for ever: it asks for the files of the write-ahead log, which waits for pending
-// removals of files, and is not woken where there turned out to be nothing to remove (facebook/rocksdb#14069, mended in
-// 2025). Nothing of that log is needed here, as it is empty. This file can go once the oldest RocksDB that is supported has it
-// mended.
+// RocksDB's own Checkpoint can wait forever: it lists the files of the write-ahead log, which waits for pending
+// removals of files, and isn't woken if there turns out to be nothing to remove (facebook/rocksdb#14069, fixed in
+// 2025). That log is empty here, so it isn't copied. This file can go once the oldest supported RocksDB has the fix.
 #include "Handles.h"
 #include "rocksdb/version.h"
 
@@ -61,7 +60,7 @@ IOStatus syncDirectory(rocksdb::FileSystem& files, const std::string& path) {
   return status.ok() ? directory->Fsync(IOOptions(), nullptr) : status;
 }
 
-/// Links table files, which never change, and copies the rest, of which no more counts than there is at this moment.
+/// Links table files, which never change, and copies the other files up to their length at this moment.
 Status copyLiveFiles(rocksdb::DB& db, rocksdb::FileSystem& files, const std::string& target) {
   std::vector<std::string> names;
   uint64_t manifestLength = 0;
@@ -88,7 +87,7 @@ Status copyLiveFiles(rocksdb::DB& db, rocksdb::FileSystem& files, const std::str
     if (status.ok()) status = copyFile(files, from, to, length);
   }
   if (status.ok() && manifest.empty()) status = Status::Corruption("the database names no MANIFEST");
-  // Of its own, as the database may go on to another MANIFEST meanwhile.
+  // Written, not copied, as the database may switch to another MANIFEST meanwhile.
   if (status.ok()) status = writeFile(files, target + "/CURRENT", manifest + "\n");
   return status.ok() ? Status(syncDirectory(files, target)) : status;
 }

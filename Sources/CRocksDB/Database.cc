@@ -61,7 +61,7 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     shared->familyOptions = options->family;
     shared->fileSystem = shim::makeStoreFileSystem(options->fileSystem, path);
     if (readOnly) {
-      // With it, RocksDB creates a missing directory even here.
+      // If it is set, RocksDB creates a missing directory even here.
       databaseOptions.create_if_missing = false;
       shared->fileSystem = shim::makeReadOnlyFileSystem(shared->fileSystem);
       shared->refusal->set(Status::NotSupported("the database is open for reading only"));
@@ -85,7 +85,7 @@ RDBStatus rdb_open(const char* path, const RDBOptions* options, bool readOnly, R
     for (const auto& family : shared->allFamilies()) {
       if (status.ok()) status = shim::checkBounds(*db, family->handle);
     }
-    // A log that was there is recovered to table files already, unless options by name say otherwise.
+    // Opening has recovered an existing log to table files already, unless options by name say otherwise.
     if (status.ok() && !readOnly) status = shim::flushIfNeeded(*shared);
     if (!status.ok()) return status;
     *out = new RDBDatabase{std::move(shared)};
@@ -195,13 +195,13 @@ void rdb_merge_small_files(RDBDatabase* database, const RDBFamily* family, uint6
     rocksdb::ColumnFamilyHandle* handle = family->family->handle;
     Status status = database->shared->refusal->status();
     if (!status.ok()) return status;
-    // Most families are told apart by this, which takes less.
+    // This cheaper test rules out most families.
     uint64_t sum = 0;
     if (!db.GetIntProperty(handle, rocksdb::DB::Properties::kLiveSstFilesSize, &sum) || sum > bytes) return status;
     rocksdb::ColumnFamilyMetaData metadata;
     db.GetColumnFamilyMetaData(handle, &metadata);
     if (metadata.file_count < fileCount || metadata.size > metadata.file_count * bytesPerFile) return status;
-    // With a part of the files, RocksDB 7.8 wouldn't notice another compaction whose output comes between them.
+    // Given only some of the files, RocksDB 7.8 wouldn't notice another compaction whose output comes between them.
     std::vector<std::string> all;
     for (const auto& level : metadata.levels) {
       for (const auto& file : level.files) all.push_back(file.name);

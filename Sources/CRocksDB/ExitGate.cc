@@ -1,16 +1,16 @@
 // The end of the process while threads use databases.
 //
-// `exit` destroys RocksDB's static objects while other threads go on: its threads, its timer, its tables of locked files and
-// of option names. Calls that meet them then, and work in the background, abort the process. So, before RocksDB's
+// `exit` destroys RocksDB's static objects (its threads, timer, and tables of locked files and of option names) while
+// other threads go on. Calls and background work that then use these objects abort the process. So, before RocksDB's
 // destructors run, exit
-// 1. lets no call into RocksDB begin any more: it fails, and a database that would close is leaked, for the kernel to reclaim;
-// 2. tells the work in the background of all open databases to stop;
-// 3. waits until the calls under way are over, but for those of its own thread;
-// 4. waits until the work in the background is over.
-// The waits end after a bounded time, as a call may itself wait for the thread that exits.
+// 1. refuses new calls into RocksDB: they fail, and a database that would close is leaked, for the kernel to reclaim;
+// 2. tells the background work of all open databases to stop;
+// 3. waits until the calls under way are over, except those of its own thread;
+// 4. waits until the background work is over.
+// The waits are bounded, as a call may itself wait for the thread that exits.
 //
-// Functions registered last run first, so this one is registered after RocksDB's statics: those of its tables are made by
-// a table in memory before the first open, and the timer is made by the first open.
+// Functions registered last run first, so this one is registered after RocksDB has made its statics: a table in memory,
+// made before the first open, makes those of its tables; the first open makes the timer.
 #include "ExitGate.h"
 
 #include <linux/membarrier.h>
@@ -57,7 +57,7 @@ Gate& gate() {
   return gate;
 }
 
-// While there is one thread, this takes no time.
+// Takes no time while the process has one thread.
 [[maybe_unused]] const long membarrierRegistration =
     syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 
@@ -66,7 +66,7 @@ void pauseBriefly(long nanoseconds) {
   nanosleep(&duration, nullptr);
 }
 
-/// On return every thread has either seen `exiting`, or its slot shows its pass.
+/// On return each thread either has seen `exiting`, or shows its pass in its slot.
 void fenceAllThreads() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;
@@ -103,7 +103,7 @@ void makeStatics() {
 
 void stopWork(rocksdb::DB& db, bool wait) { rocksdb::CancelAllBackgroundWork(&db, wait); }
 
-/// Waits for the work in the background, in a thread that can be left behind.
+/// Waits for the background work, on a thread that can be abandoned.
 void waitForWork(Clock::time_point deadline) {
   struct Wait {
     std::mutex mutex;
@@ -129,7 +129,7 @@ void waitForWork(Clock::time_point deadline) {
 
 }  // namespace
 
-/// Gives the slot of a thread back when that ends.
+/// Gives back a thread's slot when the thread ends.
 struct SlotOwner {
   ExitGate::Slot* slot = nullptr;
   ExitGate::Slot** own = nullptr;

@@ -24,7 +24,7 @@ class ExitGate {
     Pass() noexcept : slot_(ownSlot ? ownSlot : registerThread()) {
       const int depth = slot_->depth.load(std::memory_order_relaxed);
       slot_->depth.store(depth + 1, std::memory_order_relaxed);
-      // The compiler keeps the order; the processor's order is enforced by the thread that exits (membarrier).
+      // Keeps the compiler's order; the exiting thread enforces the processor's order (membarrier).
       std::atomic_signal_fence(std::memory_order_seq_cst);
       isGranted_ = depth > 0 || !exiting.load(std::memory_order_relaxed);
       if (!isGranted_) slot_->depth.store(depth, std::memory_order_relaxed);
@@ -42,16 +42,16 @@ class ExitGate {
     bool isGranted_;
   };
 
-  /// What a call is answered that isn't let in.
+  /// The answer to a call that isn't let in.
   static rocksdb::Status refused() { return rocksdb::Status::ShutdownInProgress("the process exits"); }
   static bool isExiting() { return exiting.load(std::memory_order_relaxed); }
-  /// In an open, before RocksDB is called.
+  /// Called in an open, before RocksDB is called.
   static void beforeOpen();
-  /// Takes a database whose work in the background ends at exit; in the pass of its open.
+  /// Registers a database whose background work must end at exit; called in the pass of its open.
   static void opened(rocksdb::DB& db);
-  /// In the pass of a close, before it begins.
+  /// Called in the pass of a close, before the close begins.
   static void closing(rocksdb::DB& db);
-  /// Lets no call in any more. Returns the thread's own slot, or null if that was done before.
+  /// Refuses calls from now on. Returns the thread's own slot, or null if exit had already begun.
   static Slot* beginExit();
 
  private:

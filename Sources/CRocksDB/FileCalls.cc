@@ -1,4 +1,4 @@
-// A file system that tells of each call before it is made: who is told makes the call, or fails it.
+// A file system that passes each call to a handler, which makes the call or fails it.
 #include <cstring>
 
 #include "Handles.h"
@@ -18,7 +18,7 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
-/// Tells of a call. `work` makes it: it takes the call, whose length may have been made smaller, and returns a status.
+/// Passes a call to the handler. `work` makes the call, whose length may have been reduced, and returns a status.
 template <class Work>
 IOStatus tell(const FileCalls& calls, RDBFileCall call, Work&& work) {
   struct Context {
@@ -38,7 +38,7 @@ IOStatus tell(const FileCalls& calls, RDBFileCall call, Work&& work) {
   if (refused.ok()) return context.status;
   context.status.PermitUncheckedError();
   IOStatus status = rocksdb::status_to_io_status(std::move(refused));
-  // As RocksDB's own file systems have it.
+  // As in RocksDB's own file systems.
   if (status.IsNoSpace()) status.SetRetryable(true);
   return status;
 }
@@ -113,14 +113,14 @@ class WrittenFile final : public rocksdb::FSWritableFileOwnerWrapper {
   uint64_t position_;
 };
 
-/// Tells of a read of up to `length` bytes.
+/// Passes a read of up to `length` bytes to the handler.
 template <class Read>
 IOStatus tellRead(const FileCalls& calls, const std::string& path, uint64_t position, size_t length, Slice* result,
                   char* scratch, Read&& read) {
   return tell(calls, about(RDBFileRead, path, 0, position, scratch, length), [&](RDBFileCall& call) {
     IOStatus status = read();
     if (status.ok()) {
-      // Where it can be altered.
+      // The handler may alter bytes in `scratch`.
       if (result->data() != scratch) memmove(scratch, result->data(), result->size());
       *result = Slice(scratch, result->size());
       call.length = result->size();
@@ -147,7 +147,7 @@ class ReadFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
     }
     return IOStatus::OK();
   }
-  // Not done, so that all is read through the calls above.
+  // Does nothing, so that every read goes through the calls above.
   IOStatus Prefetch(uint64_t, size_t, const IOOptions&, IODebugContext*) override {
     return IOStatus::NotSupported("prefetch");
   }

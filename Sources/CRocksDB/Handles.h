@@ -1,4 +1,4 @@
-// What stands behind the handles of CRocksDB.h, and how a rocksdb::Status crosses to C.
+// The objects under the handles of CRocksDB.h, and how a rocksdb::Status crosses to C.
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,7 @@ namespace shim {
 RDBStatus toC(const rocksdb::Status& status) noexcept;
 rocksdb::Status fromC(RDBStatus status);
 
-/// Runs `body`, which returns a rocksdb::Status; what it throws becomes a status.
+/// Runs `body`, which returns a rocksdb::Status; an exception becomes a status.
 template <class Body>
 RDBStatus guarded(Body&& body) noexcept {
   try {
@@ -38,7 +38,7 @@ RDBStatus guarded(Body&& body) noexcept {
   }
 }
 
-/// As ``guarded``, for what calls RocksDB: refused once the process exits.
+/// As ``guarded``, for a body that calls RocksDB: refused once the process exits.
 template <class Body>
 RDBStatus entered(Body&& body) noexcept {
   ExitGate::Pass pass;
@@ -57,12 +57,12 @@ inline bool isTableFile(const std::string& path) {
   return path.size() >= 4 && path.compare(path.size() - 4, 4, ".sst") == 0;
 }
 
-/// RocksDB asserts that a slice's pointer isn't null, also of an empty one.
+/// RocksDB asserts that a slice's pointer isn't null, even if the slice is empty.
 inline rocksdb::Slice slice(const void* bytes, size_t length) {
   return rocksdb::Slice(length == 0 ? "" : static_cast<const char*>(bytes), length);
 }
 
-/// Swift's closures, called from RocksDB's threads, and what the first fatal background error was.
+/// Swift's closures, called from RocksDB's threads, and the first fatal background error.
 class Hooks {
  public:
   explicit Hooks(RDBHooks hooks) : hooks_(hooks) {}
@@ -89,7 +89,7 @@ class Hooks {
   RDBHooks hooks_;
 };
 
-/// Who is told of the calls to a file system.
+/// The handler of a file system's calls.
 class FileCalls {
  public:
   explicit FileCalls(RDBFileCallHandler handler) : handler_(handler) {}
@@ -129,13 +129,13 @@ std::shared_ptr<rocksdb::FileSystem> privateFileSystem();
 
 std::shared_ptr<rocksdb::FileSystem> makeStoreFileSystem(std::shared_ptr<rocksdb::FileSystem> base,
                                                          const std::string& database);
-/// Whether the keys of all table files of a column family are within the bounds that the database has of them.
+/// Checks that the keys of a column family's table files are within the bounds that the database has recorded.
 rocksdb::Status checkBounds(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family);
 std::shared_ptr<rocksdb::FileSystem> makeReadOnlyFileSystem(std::shared_ptr<rocksdb::FileSystem> base);
 rocksdb::IOStatus makeInfoLog(const std::string& path, std::shared_ptr<rocksdb::Logger>* log);
 std::shared_ptr<rocksdb::EventListener> makeListener(std::shared_ptr<Hooks> hooks, std::shared_ptr<Refusal> refusal);
 
-/// A column family handle of RocksDB; it is destroyed before the database, whose owner every user of it keeps.
+/// A column family handle of RocksDB; destroyed before the database, as every user of the handle keeps that open.
 struct FamilyHandle {
   rocksdb::ColumnFamilyHandle* handle;
   std::atomic<bool> dropped{false};
@@ -157,7 +157,7 @@ struct Database {
   std::map<std::string, std::shared_ptr<FamilyHandle>> families;  // under `mutex`
 
   ~Database();
-  /// Closes with its last owner; unless the process exits, then it stays open.
+  /// Closes with its last owner, or stays open if the process exits.
   static std::shared_ptr<Database> make();
   std::vector<std::shared_ptr<FamilyHandle>> allFamilies();
 };

@@ -1,4 +1,4 @@
-// RocksDB's text log, which may lack room when everything else does.
+// RocksDB's text log, which may run out of disk space without harm.
 #include <fcntl.h>
 #include <sys/time.h>
 #include <time.h>
@@ -15,8 +15,8 @@ namespace {
 
 /// Drops the lines that it can't write.
 ///
-/// RocksDB's own stops a program that was built with assertions at the line after the first that didn't fit on the disk
-/// (`WritableFileWriter::AssertFalseAndGetStatusForPrevError`, seen in 7.8.3).
+/// RocksDB's own logger, built with assertions, stops the program at the first line after one that didn't fit on the
+/// disk (`WritableFileWriter::AssertFalseAndGetStatusForPrevError`, seen in 7.8.3).
 class InfoLog final : public rocksdb::Logger {
  public:
   explicit InfoLog(FILE* file) : file_(file) {}

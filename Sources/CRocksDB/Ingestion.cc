@@ -1,4 +1,4 @@
-// Table files written outside of the database, and taken into it in one step.
+// Table files written outside of the database, and ingested in one step.
 #include "Handles.h"
 #include "rocksdb/sst_file_reader.h"
 #include "rocksdb/sst_file_writer.h"
@@ -15,15 +15,15 @@ Status checkBounds(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family) {
   db.GetColumnFamilyMetaData(family, &metadata);
   for (const auto& level : metadata.levels) {
     for (const auto& file : level.files) {
-      // A file that RocksDB couldn't read as it took it in has no bounds, or one in place of two.
+      // A file that RocksDB couldn't read during its ingestion has no bounds, or one in place of two.
       if (file.smallestkey != file.largestkey || (file.num_entries == 1 && !file.smallestkey.empty())) continue;
       rocksdb::SstFileReader reader{rocksdb::Options(db.GetOptions(family))};
       Status status = reader.Open(file.directory + "/" + file.relative_filename);
-      // A compaction was done with it meanwhile.
+      // A compaction has removed the file meanwhile.
       if (status.IsPathNotFound() || status.IsNotFound()) continue;
       if (!status.ok()) return status;
       const auto properties = reader.GetTableProperties();
-      // An empty key takes 8 bytes there: a sequence number and a type. Rows that are deletions tell in no other way.
+      // An empty key takes 8 bytes there: a sequence number and a type. The iterator below doesn't show deletions.
       if (file.smallestkey.empty() && properties->raw_key_size != 8 * properties->num_entries) {
         return Status::Corruption("a table file has other keys than the database knows of", file.relative_filename);
       }

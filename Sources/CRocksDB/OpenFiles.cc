@@ -1,11 +1,11 @@
 // The files that the databases of the process hold open, kept below the process's limit (RLIMIT_NOFILE).
 //
 // - Three quarters of the limit are for databases; the rest is the program's.
-// - Each database takes `descriptorsPerDatabase` of them: lock, MANIFEST, two logs, two directories, and files that are
+// - Each database takes `descriptorsPerDatabase` of them: lock, MANIFEST, two logs, two directories, and files being
 //   written; and one for each column family that it makes.
-// - What is left is shared by the table files of all databases: the least recently read give their descriptors back. Their
+// - The table files of all databases share the remainder: the least recently read give their descriptors back. Their
 //   readers (indexes, filters) stay, so that the next read costs one more call to open the file.
-// - A database is refused if that leaves fewer than `tableFilesPerDatabase` for each.
+// - A database is refused if it would leave fewer than `tableFilesPerDatabase` for each.
 //
 // RocksDB's own limit (max_open_files) is for one database, and changing it writes a file of options each time.
 #include "OpenFiles.h"
@@ -34,7 +34,7 @@ using rocksdb::Status;
 
 constexpr size_t descriptorsPerDatabase = 8;
 constexpr size_t tableFilesPerDatabase = 4;
-/// As many as are of use where there is no limit.
+/// A cap on the process's limit, which may be infinite.
 constexpr size_t mostDescriptors = 1 << 20;
 
 size_t processLimit() {
@@ -47,7 +47,7 @@ class PooledFile;
 
 /// The open table files, the least recently opened first.
 ///
-/// A file that was read since it was last looked at is passed over once (the CLOCK algorithm): reads don't move it.
+/// A file that was read since its last visit is skipped once (the CLOCK algorithm), so that reads needn't move it.
 class Pool {
  public:
   /// Never destroyed: threads use it to the very end.
@@ -59,7 +59,7 @@ class Pool {
   Status addDatabase();
   void addDescriptors(size_t count);
   void removeDatabase(size_t descriptors);
-  /// Takes a file that was opened for `pooled`, unless that has one; pins it as often as told.
+  /// Gives `pooled` the file that was opened for it, unless it has one; adds `pins` pins.
   void add(const PooledFile& pooled, std::unique_ptr<FSRandomAccessFile> file, uint32_t pins);
   void remove(const PooledFile& pooled);
   void report(RDBOpenFiles* out) {
@@ -70,7 +70,7 @@ class Pool {
  private:
   using Closed = std::vector<std::unique_ptr<FSRandomAccessFile>>;
 
-  /// Caller holds `mutex_`, and closes what is returned without it.
+  /// Caller holds `mutex_`, and releases it before closing the returned files.
   Closed shrink();
   void setCapacity(size_t limit) {
     const size_t share = limit - limit / 4;
@@ -97,8 +97,8 @@ class PooledFile final : public FSRandomAccessFile {
     Pool::shared().add(*this, std::move(file), 0);
   }
   ~PooledFile() override {
-    // Orders the last call, which ends with a release of `pins_`, before this: RocksDB does so, too, but the thread
-    // sanitizer doesn't look into it.
+    // Orders the last call, which ends with a release of `pins_`, before this. RocksDB does so, too, but the thread
+    // sanitizer can't see it.
     (void)pins_.load(std::memory_order_acquire);
     Pool::shared().remove(*this);
   }
@@ -174,7 +174,7 @@ class PooledFile final : public FSRandomAccessFile {
   const rocksdb::Temperature temperature_;
   std::atomic<int> hint_{-1};
   mutable std::atomic<bool> wasRead_{false};
-  /// How many calls use the file, and whether it is open: that changes under the pool's mutex only.
+  /// How many calls use the file, and whether it is open; opened and closed only under the pool's mutex.
   mutable std::atomic<uint32_t> pins_{0};
   mutable std::unique_ptr<FSRandomAccessFile> file_;  // stays while pinned; changes under the pool's mutex
   mutable std::list<const PooledFile*>::iterator place_;  // if it is open; under the pool's mutex
@@ -234,7 +234,7 @@ void Pool::remove(const PooledFile& pooled) {
 
 Pool::Closed Pool::shrink() {
   Closed closed;
-  // Twice around, and every file that isn't in use was met.
+  // Two rounds reach every file that isn't in use.
   for (size_t steps = 2 * files_.size(); steps > 0 && files_.size() > capacity_; steps--) {
     const PooledFile& file = *files_.front();
     uint32_t unpinned = PooledFile::open;
@@ -269,7 +269,7 @@ void OpenFilesShare::addFamilies(size_t count) {
 std::unique_ptr<FSRandomAccessFile> makePooledFile(std::unique_ptr<FSRandomAccessFile> file,
                                                    std::shared_ptr<rocksdb::FileSystem> files, const std::string& path,
                                                    const FileOptions& options) {
-  // Those bytes are used after the call that reads them.
+  // Mapped bytes are used after the call that reads them.
   if (options.use_mmap_reads) return file;
   return std::make_unique<PooledFile>(std::move(file), std::move(files), path, options);
 }

@@ -10,14 +10,14 @@
 
 namespace shim {
 
-/// The descriptors of one open database, among those that the process may have.
+/// One open database's share of the process's descriptors.
 class OpenFilesShare {
  public:
   OpenFilesShare() = default;
   ~OpenFilesShare();
   OpenFilesShare(const OpenFilesShare&) = delete;
   OpenFilesShare& operator=(const OpenFilesShare&) = delete;
-  /// Fails with Busy if the process may not have as many files as one more database needs.
+  /// Fails with Busy if the process's limit has no room for one more database.
   rocksdb::Status take();
   /// Counts descriptors that the database holds for a column family that it made: one, until it is opened again.
   void addFamilies(size_t count);

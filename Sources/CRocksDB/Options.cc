@@ -39,11 +39,11 @@ rocksdb::DBOptions databaseDefaults() {
   options.paranoid_checks = true;        // else RocksDB ignores errors of flushes
   options.avoid_flush_during_shutdown = true;
   options.fail_if_options_file_error = false;  // that file isn't written (StoreFileSystem.cc)
-  // Table files with a reader in memory; their descriptors are the process's (OpenFiles.cc). With -1 opening reads index and
-  // filter of each table file there is.
+  // Bounds the table readers in memory; OpenFiles.cc bounds their descriptors. With -1, opening the database would read
+  // the index and filter of every table file.
   options.max_open_files = 4096;
   options.max_file_opening_threads = 2;  // for those few; making 16 threads takes longer
-  // By default 4 MiB, which an open store takes of the disk, and where there is less, all that there is.
+  // The default of 4 MiB would be taken from the disk by every open store, or all the free space if that is less.
   options.manifest_preallocation_size = 64 << 10;
   options.max_log_file_size = 1 << 20;
   options.keep_log_file_num = 2;
@@ -91,7 +91,7 @@ Status naming(const Status& status, const char* name) {
 RDBStatus rdb_options_create(bool createIfMissing, int maxBackgroundJobs, const RDBCache* cache,
                              const RDBFileSystem* fileSystem, RDBHooks hooks, RDBOptions** out) {
   return entered([&] {
-    // First of all the hooks, so that they are released whatever fails.
+    // The hooks first, so that they are released whatever fails.
     auto shared = std::make_shared<shim::Hooks>(hooks);
     auto options = std::make_unique<RDBOptions>();
     options->hooks = std::move(shared);

@@ -13,7 +13,7 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
-/// Refuses a symbolic link in the place of a file: who put it there would have the file read, or written over, elsewhere.
+/// Refuses a symbolic link in place of a file: it could redirect reads and writes to a file elsewhere.
 IOStatus checkIsNoLink(const std::string& path) {
   struct stat found;
   if (lstat(path.c_str(), &found) != 0 || !S_ISLNK(found.st_mode)) return IOStatus::OK();
@@ -22,11 +22,11 @@ IOStatus checkIsNoLink(const std::string& path) {
 
 /// Makes a file that only its owner may use, if there is none; RocksDB's own call then opens it (O_CREAT without O_EXCL).
 ///
-/// RocksDB makes files as the process's umask has it. Where this fails, its own call does, and says why.
+/// RocksDB makes files with the process's umask. If this fails, RocksDB's own call fails as well, and reports why.
 IOStatus makePrivate(const std::string& path) {
   const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor >= 0) close(descriptor);
-  // One that is there isn't opened: closing it would unlock it, if it is a lock file of this process.
+  // An existing file isn't opened: closing it would unlock it, if it is a lock file of this process.
   struct stat found;
   if (lstat(path.c_str(), &found) != 0) return IOStatus::OK();
   if (S_ISLNK(found.st_mode)) return checkIsNoLink(path);
@@ -67,7 +67,7 @@ class PrivateFileSystem final : public rocksdb::FileSystemWrapper {
     return status.ok() ? FileSystemWrapper::LockFile(path, options, lock, debug) : status;
   }
   IOStatus CreateDir(const std::string& path, const IOOptions& options, IODebugContext* debug) override {
-    // Where this fails, RocksDB's own call does, and says why.
+    // If this fails, RocksDB's own call fails as well, and reports why.
     if (mkdir(path.c_str(), 0700) != 0) return FileSystemWrapper::CreateDir(path, options, debug);
     struct stat found;
     if (stat(path.c_str(), &found) == 0 && (found.st_mode & 0777) != 0700) (void)!chmod(path.c_str(), 0700);

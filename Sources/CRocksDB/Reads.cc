@@ -14,8 +14,8 @@ rocksdb::ReadOptions readOptions(const RDBSnapshot* snapshot) {
   return options;
 }
 
-/// Slices for reuse: RocksDB copies a memtable's value into the slice's own string, whose storage stays. More than one
-/// is in use when a read runs inside another.
+/// Slices for reuse: RocksDB copies a memtable's value into the slice's own string, whose storage is kept. More than
+/// one is in use when a read runs inside another.
 class PinPool {
  public:
   ~PinPool() {
@@ -59,7 +59,7 @@ void describe(const rocksdb::Iterator& iterator, RDBEntry* out) {
   out->value_length = value.size();
 }
 
-/// Moves an iterator. RocksDB doesn't throw here but for want of memory, and then there is nothing to fall back on.
+/// Moves an iterator. RocksDB throws here only for lack of memory, and then there is nothing to fall back on.
 template <class Move>
 void moved(RDBIterator* iterator, RDBEntry* out, Move&& move) noexcept {
   shim::ExitGate::Pass pass;
@@ -179,6 +179,6 @@ void rdb_iterator_previous(RDBIterator* iterator, RDBEntry* out) {
 }
 
 RDBStatus rdb_iterator_status(const RDBIterator* iterator) {
-  // One that was stopped by the end of the process looks as if it were at its end.
+  // An iterator stopped by the exit of the process looks as if it were at its end.
   return entered([&] { return iterator->iterator->status(); });
 }

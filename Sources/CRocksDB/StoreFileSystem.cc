@@ -1,5 +1,5 @@
-// What a file system must do so that a database survives any crash: RocksDB takes it for granted that names reach the
-// disk in their order, and that a write that wasn't synced is there up to some byte and not behind it.
+// The guarantees that a database needs of a file system to survive any crash: RocksDB assumes that names reach the disk
+// in order, and that an unsynced write survives up to some byte and not after it.
 #include <cstring>
 
 #include "Handles.h"
@@ -24,7 +24,7 @@ bool isOptionsFile(const std::string& path) { return fileName(path).compare(0, 8
 
 bool isManifest(const std::string& path) { return fileName(path).compare(0, 9, "MANIFEST-") == 0; }
 
-/// Where the whole records of a MANIFEST end: at the first that is torn, if it is torn.
+/// The end of a MANIFEST's whole records: the start of the first torn record, if there is one.
 ///
 /// RocksDB's log format (its wiki, "Write Ahead Log File Format"): blocks of 32 KiB; a record has a masked CRC-32C, an
 /// uint16 length and a type, all little-endian, and then its bytes; up to 6 bytes at a block's end are left empty.
@@ -55,7 +55,7 @@ size_t wholeRecordsEnd(const std::string& file) {
 
 /// A MANIFEST as it is read: without an end that a crash has torn.
 ///
-/// Whoever opens the database sees to it that it holds what it must (``Head``), also where the end was damaged otherwise.
+/// The opener of the database checks that it holds what it must (``Head``), also if the end was damaged otherwise.
 class ReadManifest final : public FSSequentialFile {
  public:
   explicit ReadManifest(std::string bytes) : bytes_(std::move(bytes)) {}
@@ -77,7 +77,7 @@ class ReadManifest final : public FSSequentialFile {
   size_t position_ = 0;
 };
 
-/// A MANIFEST that is written; where that fails, nobody knows what of it is on the disk.
+/// A MANIFEST that is written; after a failed write it is unknown how much of it is on the disk.
 class WrittenManifest final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   WrittenManifest(std::unique_ptr<FSWritableFile>&& file, std::shared_ptr<std::atomic<bool>> failed)
@@ -106,7 +106,7 @@ class WrittenManifest final : public rocksdb::FSWritableFileOwnerWrapper {
   std::shared_ptr<std::atomic<bool>> failed_;
 };
 
-/// The first read of a table file on its way into the database that failed.
+/// The first failed read of a table file being ingested.
 class FailedRead {
  public:
   void note(const IOStatus& status) {
@@ -125,9 +125,9 @@ class FailedRead {
   IOStatus status_;
 };
 
-/// A table file on its way into the database. RocksDB 7.8 looks up its first and last key there, and takes a read that
-/// failed, or brought a wrong byte, for a file without keys: nobody would find its rows then. So what is read, some
-/// kilobytes of each file, is read until it was the same twice.
+/// A table file being ingested. RocksDB 7.8 looks up its first and last key, and takes a read that failed or brought a
+/// wrong byte for a file without keys, whose rows would never be found. So each read (some kilobytes per file) is
+/// repeated until it brings the same bytes twice.
 class IngestedFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
  public:
   IngestedFile(std::unique_ptr<FSRandomAccessFile>&& file, std::string path, std::shared_ptr<FailedRead> failed)
@@ -135,7 +135,7 @@ class IngestedFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
 
   IOStatus Read(uint64_t offset, size_t n, const IOOptions& options, Slice* result, char* scratch,
                 IODebugContext* debug) const override {
-    // An assertion follows from some reads that fail, so there are more tries than two.
+    // Some failed reads lead to an assertion in RocksDB, so there are more than two tries.
     std::vector<char> former;
     bool agree = false;
     IOStatus status;
@@ -192,18 +192,18 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
 
   IOStatus LinkFile(const std::string& path, const std::string& target, const IOOptions& options,
                     IODebugContext* debug) override {
-    // What is linked into the database was looked at before.
+    // RocksDB has read the file before it links it into the database.
     IOStatus status = failedRead_->take();
     return status.ok() ? FileSystemWrapper::LinkFile(path, target, options, debug) : status;
   }
 
   IOStatus NewWritableFile(const std::string& path, const FileOptions& options, std::unique_ptr<FSWritableFile>* file,
                            IODebugContext* debug) override {
-    // Nobody reads it, and writing it and reading it back is half of an open and most of making a column family. RocksDB
-    // goes on without it (`fail_if_options_file_error`).
+    // Nobody reads the file, and writing it and reading it back is half of an open and most of making a column family.
+    // RocksDB goes on without it (`fail_if_options_file_error`).
     if (isOptionsFile(path)) return IOStatus::NotSupported("options aren't recorded", path);
     if (isTableFile(path)) {
-      // Never written over: it may be in the database under another name, where its first couldn't be removed.
+      // Never overwritten: if its first name couldn't be removed, the file may be in the database under another.
       IOStatus status = FileSystemWrapper::DeleteFile(path, IOOptions(), debug);
       if (!status.ok() && FileExists(path, IOOptions(), debug).ok()) return status;
     }
@@ -214,8 +214,8 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
   }
 
   IOStatus DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) override {
-    // RocksDB takes a table file for unused whose name couldn't be written to the MANIFEST; but it may be there all the
-    // same. The next open knows.
+    // RocksDB takes a table file for unused if its name couldn't be written to the MANIFEST; but the name may be there
+    // all the same. The next open knows.
     if (manifestFailed_->load() && isTableFile(path) && isInDatabase(path)) return IOStatus::Busy("the MANIFEST may name it", path);
     return FileSystemWrapper::DeleteFile(path, options, debug);
   }
@@ -223,14 +223,14 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
   IOStatus RenameFile(const std::string& path, const std::string& target, const IOOptions& options,
                       IODebugContext* debug) override {
     if (fileName(target) == "CURRENT") {
-      // Otherwise its new contents may survive, and not the MANIFEST that they name.
+      // Otherwise CURRENT's new contents may survive, and not the MANIFEST that they name.
       std::unique_ptr<rocksdb::FSDirectory> directory;
       IOStatus status = NewDirectory(target.substr(0, target.rfind('/')), options, &directory, debug);
       if (status.ok()) status = directory->FsyncWithDirOptions(options, debug, rocksdb::DirFsyncOptions());
       if (!status.ok()) return status;
     }
     IOStatus status = FileSystemWrapper::RenameFile(path, target, options, debug);
-    // Which MANIFEST CURRENT names now, nobody knows.
+    // It is unknown which MANIFEST CURRENT names now.
     if (!status.ok() && fileName(target) == "CURRENT" && isInDatabase(target)) manifestFailed_->store(true);
     return status;
   }

@@ -1,6 +1,6 @@
 internal import CRocksDB
 
-/// A cache of uncompressed blocks, least recently used first out; many databases share one.
+/// An LRU cache of uncompressed blocks, which databases can share.
 ///
 /// It lives as long as this object or a database that uses it.
 @safe
@@ -19,10 +19,10 @@ public final class BlockCache: Sendable {
   /// How many bytes the blocks take.
   public var usedBytes: Int { unsafe rdb_cache_used_bytes(handle) }
 
-  /// How many bytes it may take; blocks in use are not dropped, so it can take more for a while.
+  /// How many bytes the cache may take; blocks in use are not dropped, so it can exceed this for a while.
   public var capacityBytes: Int { unsafe rdb_cache_capacity_bytes(handle) }
 
-  /// Sets how many bytes it may take; drops unused blocks beyond that at once.
+  /// Sets how many bytes the cache may take; drops unused blocks beyond that at once.
   public func setCapacity(_ bytes: Int) {
     precondition(bytes >= 0)
     unsafe rdb_cache_set_capacity(handle, bytes)

@@ -7,7 +7,7 @@ extension Database {
   /// Makes a copy of the database in a directory that doesn't exist yet, with hard links where that is possible.
   public func checkpoint(to path: String) throws(RocksDBError) { unsafe try check(rdb_checkpoint(handle, path)) }
 
-  /// Has the files of a column family compacted in the background, except those of the lowest level; without effect where
+  /// Has the files of a column family compacted in the background, except those of the lowest level; does nothing if
   /// that is impossible.
   public func suggestCompaction(of family: borrowing ColumnFamily) {
     unsafe rdb_suggest_compaction(handle, family.handle)
@@ -15,11 +15,11 @@ extension Database {
 
   /// When the files of a column family are merged into one.
   public struct SmallFiles: Sendable {
-    /// From so many files on.
+    /// At least this many files.
     public var fileCount: Int
-    /// At most this is their mean size.
+    /// Their mean size is at most this.
     public var bytesPerFile: Int
-    /// At most this is their sum.
+    /// Their total size is at most this.
     public var bytes: Int
 
     /// All three must hold.
@@ -33,25 +33,25 @@ extension Database {
   /// Merges all files of a column family into one on this thread, if they are many and small.
   ///
   /// RocksDB never merges files of the lowest level with one another, and an ingested file with keys of its own goes
-  /// there. Without effect beside another compaction of the family, and after a failure, which `onCompactionFailed` or
-  /// `onBackgroundError` is told.
+  /// there. Does nothing during another compaction of the family. A failure is reported to `onCompactionFailed` or
+  /// `onBackgroundError`, and leaves the files as they are.
   public func mergeSmallFiles(of family: borrowing ColumnFamily, _ when: SmallFiles) {
     unsafe rdb_merge_small_files(
       handle, family.handle, UInt64(when.fileCount), UInt64(when.bytesPerFile), UInt64(when.bytes))
   }
 
-  /// A property by RocksDB's name, as `rocksdb.levelstats`; nil if it has none of this name.
+  /// A property by RocksDB's name, such as `rocksdb.levelstats`; nil if RocksDB has none of this name.
   public func property(_ name: String, in family: borrowing ColumnFamily) -> String? {
     unsafe (try? takeStrings { out in unsafe rdb_property(handle, family.handle, name, out) })?.first
   }
 
-  /// A property that is a number, by RocksDB's name, as `rocksdb.estimate-num-keys`; nil if it has none of this name.
+  /// A numeric property by RocksDB's name, such as `rocksdb.estimate-num-keys`; nil if RocksDB has none of this name.
   public func integerProperty(_ name: String, in family: borrowing ColumnFamily) -> UInt64? {
     var value: UInt64 = 0
     return unsafe rdb_integer_property(handle, family.handle, name, &value) ? value : nil
   }
 
-  /// The sum over all column families of a property that is a number; nil if they have none of this name.
+  /// The sum of a numeric property over all column families; nil if RocksDB has none of this name.
   public func summedProperty(_ name: String) -> UInt64? {
     var value: UInt64 = 0
     return unsafe rdb_summed_property(handle, name, &value) ? value : nil
@@ -59,7 +59,7 @@ extension Database {
 
   /// The options in effect, by RocksDB's names after a prefix.
   ///
-  /// `db.` is the database, `cf.` its `default` column family, which has what all have, `cf.table_factory.` its SST files.
+  /// `db.` is the database, `cf.` its `default` column family (all have the same), `cf.table_factory.` its SST files.
   public func effectiveOptions() throws(RocksDBError) -> [String: String] {
     let strings = unsafe try takeStrings { out in unsafe rdb_effective_options(handle, out) }
     var options: [String: String] = [:]

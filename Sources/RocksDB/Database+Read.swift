@@ -1,7 +1,7 @@
 internal import CRocksDB
 
 extension Database {
-  /// Reads the value of a key, without a copy of it; nil if there is none.
+  /// Reads the value of a key without copying it; nil if there is none.
   ///
   /// `body` gets the value's bytes, which are pinned until it returns.
   @inlinable
@@ -12,7 +12,7 @@ extension Database {
     return value.isPresent ? body(value.bytes) : nil
   }
 
-  /// Reads the value that a key has in a snapshot, without a copy of it; nil if there is none.
+  /// Reads the value that a key has in a snapshot without copying it; nil if there is none.
   ///
   /// `body` gets the value's bytes, which are pinned until it returns.
   @inlinable
@@ -47,9 +47,9 @@ extension Database {
     return unsafe PinnedValue(pin: pinned.pin, start: pinned.bytes, count: pinned.length)
   }
 
-  /// Reads many keys of one column family together, which takes less than one by one.
+  /// Reads many keys of one column family together, faster than one by one.
   ///
-  /// `body` is called once for each key, in their order, with its index and its value, nil if there is none.
+  /// `body` is called once for each key, in order, with the key's index and its value, or nil if there is none.
   public func withValues(
     _ keys: borrowing KeyList, in family: borrowing ColumnFamily,
     _ body: (Int, RawSpan?) -> Void
@@ -59,7 +59,7 @@ extension Database {
 
   /// Reads many keys of one column family together, as they are in a snapshot.
   ///
-  /// `body` is called once for each key, in their order, with its index and its value, nil if there is none.
+  /// `body` is called once for each key, in order, with the key's index and its value, or nil if there is none.
   public func withValues(
     _ keys: borrowing KeyList, in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot,
     _ body: (Int, RawSpan?) -> Void
@@ -92,9 +92,9 @@ extension Database {
     unsafe Snapshot(taking: requireHandle { out in unsafe rdb_snapshot_create(handle, out) })
   }
 
-  /// Makes an iterator over a column family as it is at this moment; it stands nowhere yet.
+  /// Makes an iterator over a column family as it is at this moment; the iterator isn't positioned yet.
   ///
-  /// What fails when it is made shows in ``Iterator/checkStatus()``; a column family of another database stops the
+  /// A failure to make it is reported by ``Iterator/checkStatus()``; a column family of another database stops the
   /// program. Without `fillCache` the blocks that it reads don't push others out of the cache.
   public func makeIterator(
     in family: borrowing ColumnFamily, fillCache: Bool = true
@@ -103,9 +103,9 @@ extension Database {
       taking: requireHandle { out in unsafe rdb_iterator_create(handle, family.handle, nil, fillCache, out) })
   }
 
-  /// Makes an iterator over a column family as it is in a snapshot; it stands nowhere yet.
+  /// Makes an iterator over a column family as it is in a snapshot; the iterator isn't positioned yet.
   ///
-  /// It stays what it is when the snapshot goes. A column family or a snapshot of another database stops the program.
+  /// It may outlive the snapshot. A column family or a snapshot of another database stops the program.
   public func makeIterator(
     in family: borrowing ColumnFamily, at snapshot: borrowing Snapshot, fillCache: Bool = true
   ) -> Iterator {
@@ -116,9 +116,9 @@ extension Database {
   }
 }
 
-/// A value that a read found, held in place until this is gone.
+/// The result of a read; the value is held in place as long as this object lives.
 ///
-/// Let it go on the thread that read it.
+/// Release it on the thread that read it.
 @safe
 public struct PinnedValue: ~Copyable {
   @usableFromInline let pin: UnsafeMutableRawPointer?
@@ -133,8 +133,8 @@ public struct PinnedValue: ~Copyable {
 
   deinit { if let pin = unsafe pin { unsafe rdb_unpin(pin) } }
 
-  /// Hands out what holds the value, `nil` if there is none, and where it lies: the caller lets it go with ``unpin(_:)``, on the
-  /// thread that read it.
+  /// Hands out the pin, `nil` if there is none, and the value's location: the caller releases the pin with
+  /// ``unpin(_:)``, on the thread that read it.
   @unsafe
   public consuming func takePin() -> (pin: UnsafeMutableRawPointer?, start: UnsafeRawPointer?, count: Int) {
     let parts = unsafe (pin: pin, start: start, count: count)
@@ -142,7 +142,7 @@ public struct PinnedValue: ~Copyable {
     return unsafe parts
   }
 
-  /// Lets go of what ``takePin()`` handed out.
+  /// Releases a pin that ``takePin()`` handed out.
   @unsafe
   public static func unpin(_ pin: UnsafeMutableRawPointer) { unsafe rdb_unpin(pin) }
 
@@ -164,7 +164,7 @@ public struct PinnedValue: ~Copyable {
 
 /// The state of a database at one moment.
 ///
-/// It keeps the database open, and keeps compactions from dropping what it shows.
+/// It keeps the database open, and keeps compactions from dropping the rows that it shows.
 @safe
 public struct Snapshot: ~Copyable {
   let handle: OpaquePointer

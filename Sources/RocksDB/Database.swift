@@ -1,15 +1,15 @@
 internal import CRocksDB
 
-/// An open database, which takes table files (``makeIngestion()``) and nothing else.
+/// An open database, which is written by ingesting table files (``makeIngestion()``) and in no other way.
 ///
-/// It may be used by many threads. Column families, snapshots and iterators keep it open: it closes, and its lock is
-/// released, when the last of them is gone. Opening it brings what RocksDB's log holds, if
-/// another program left some there, into table files. Then no memtable holds anything, and the log stays empty.
+/// Any thread may use it. Column families, snapshots and iterators keep it open: it closes, and its lock is
+/// released, when the last of them is gone. If another program left records in RocksDB's log, opening the database
+/// flushes them to table files. From then on the memtables and the log stay empty.
 ///
-/// From the moment that the process begins to exit, calls throw `shutdownInProgress`, and a database that isn't closed stays
-/// open. Exit waits for calls under way, half a minute at most, and for work in the background, which stops.
+/// Once the process begins to exit, calls throw `shutdownInProgress`, and a database that is still open is never
+/// closed. Exit waits for calls under way, half a minute at most, and for work in the background, which stops.
 ///
-/// After a write of the MANIFEST failed, every ingestion and checkpoint throws that first error until the database is
+/// After a failed write of the MANIFEST, every ingestion and checkpoint throws that first error until the database is
 /// opened again; reads go on.
 @safe
 public struct Database: ~Copyable {
@@ -21,8 +21,8 @@ public struct Database: ~Copyable {
 
   /// Opens a database for reading and writing, and locks it.
   ///
-  /// All column families that it has must be named; `default` is added if it is missing. Throws `busy` if the process may
-  /// have too few open files (``OpenFiles``).
+  /// All its column families must be named; `default` is added if it is missing. Throws `busy` if the process's limit
+  /// of open files is too low (``OpenFiles``).
   public static func open(
     _ path: String, options: DatabaseOptions, columnFamilies: [String]
   ) throws(RocksDBError) -> Database {
@@ -31,7 +31,7 @@ public struct Database: ~Copyable {
 
   /// Opens the state that is in the files of a database, without a lock, and changes nothing in its directory.
   ///
-  /// Some column families may be left out. If another process writes to it meanwhile, files can be gone.
+  /// Column families may be left out. If another process writes to the database meanwhile, files can disappear.
   public static func openReadOnly(
     _ path: String, options: DatabaseOptions, columnFamilies: [String]
   ) throws(RocksDBError) -> Database {
@@ -48,14 +48,14 @@ public struct Database: ~Copyable {
     return unsafe Database(taking: handle)
   }
 
-  /// The names of the column families of a database that may be closed.
+  /// The names of the column families of a database, which need not be open.
   public static func columnFamilyNames(
     at path: String, on fileSystem: ToldFileSystem? = nil
   ) throws(RocksDBError) -> [String] {
     unsafe try takeStrings { out in unsafe rdb_list_families(path, fileSystem?.handle, out) }
   }
 
-  /// A handle of a column family that is open; nil if none has this name.
+  /// A handle of an open column family; nil if none has this name.
   public func columnFamily(_ name: String) -> ColumnFamily? {
     guard let family = unsafe rdb_family(handle, name) else { return nil }
     return unsafe ColumnFamily(taking: family)
@@ -66,9 +66,9 @@ public struct Database: ~Copyable {
     unsafe ColumnFamily(taking: try makeHandle { out in unsafe rdb_family_create(handle, name, out) })
   }
 
-  /// Makes column families, which takes less than one by one; they are durable on return.
+  /// Makes column families, faster than one by one; they are durable on return.
   ///
-  /// After a throw some of them may be there.
+  /// After a throw some of them may exist.
   public func createColumnFamilies(_ names: [String]) throws(RocksDBError) {
     if names.isEmpty { return }
     var bytes = ContiguousArray<CChar>()
@@ -77,12 +77,12 @@ public struct Database: ~Copyable {
     unsafe try check(bytes.withUnsafeBufferPointer { unsafe rdb_families_create(handle, $0.baseAddress!, names.count) })
   }
 
-  /// Drops a column family; its data goes when its last handle and iterator are gone.
+  /// Drops a column family; its data is deleted when its last handle and iterator are gone.
   public func dropColumnFamily(_ family: borrowing ColumnFamily) throws(RocksDBError) {
     unsafe try check(rdb_family_drop(handle, family.handle))
   }
 
-  /// Gives this handle up; the database closes once its column families, snapshots and iterators are gone as well.
+  /// Gives up this handle; the database closes once its column families, snapshots and iterators are gone as well.
   public consuming func close() {}
 }
 

@@ -2,12 +2,12 @@ internal import CRocksDB
 
 /// How a database is opened; the same at each open.
 ///
-/// Fixed are: no automatic recovery from background errors; paranoid checks; a Bloom filter of 10 bits a key; XXH3 checksums;
-/// LZ4 where RocksDB has it; no OPTIONS file; readers of at most 4,096 table files in memory, of which opening makes some.
+/// Fixed: no automatic recovery from background errors; paranoid checks; a Bloom filter of 10 bits a key; XXH3
+/// checksums; LZ4 if RocksDB has it; no OPTIONS file; at most 4,096 table readers in memory, some made by the open.
 public struct DatabaseOptions: Sendable {
-  /// Whether a directory without a database becomes one.
+  /// Whether to make a database in a directory that has none.
   public var createIfMissing = true
-  /// How many flushes and compactions run at the same time.
+  /// How many flushes and compactions may run at the same time.
   public var maxBackgroundJobs = 2
   /// The cache of blocks, indexes and filters; without one the database makes its own, of RocksDB's default size.
   public var blockCache: BlockCache?
@@ -19,24 +19,24 @@ public struct DatabaseOptions: Sendable {
   public var columnFamilyOverrides: [String: String] = [:]
   /// Called after each compaction, on RocksDB's threads; it must not wait for the database.
   public var onCompactionCompleted: (@Sendable () -> Void)?
-  /// Called when a compaction failed in a way after which RocksDB repeats it, on RocksDB's threads; it must not wait for
-  /// the database.
+  /// Called when a compaction failed and RocksDB will repeat it, on RocksDB's threads; it must not wait for the
+  /// database.
   public var onCompactionFailed: (@Sendable (RocksDBError) -> Void)?
   /// Called when work in the background failed in any other way, on RocksDB's threads; it must not wait for the database.
   ///
   /// The database takes no more writes.
   public var onBackgroundError: (@Sendable (RocksDBError) -> Void)?
-  /// Called when RocksDB begins or ends to slow down or stop the writes of a column family, which is named.
+  /// Called when RocksDB begins or ceases to slow down or stop the writes of the column family `family`.
   ///
-  /// It runs on RocksDB's threads and on those that take files in; it must not wait for the database.
+  /// It runs on RocksDB's threads and on threads that ingest files; it must not wait for the database.
   public var onStallChanged: (@Sendable (_ family: String, WriteStall) -> Void)?
-  /// Let go once the database is closed: not with its ``Database``, but after the last that keeps it open.
+  /// Released once the database is closed: not with its ``Database``, but after the last object that keeps it open.
   public var keptUntilClosed: (any AnyObject & Sendable)?
 
   /// Makes the default options.
   public init() {}
 
-  /// Names that can't be overridden: what the promises of ``Database`` rest on, and what has a property of its own.
+  /// Names that can't be overridden: the promises of ``Database`` rest on them, or they have a property of their own.
   static let fixedNames: Set<String> = [
     "atomic_flush", "max_bgerror_resume_count", "paranoid_checks", "avoid_flush_during_recovery",
     "avoid_flush_during_shutdown", "create_if_missing", "create_missing_column_families", "error_if_exists",

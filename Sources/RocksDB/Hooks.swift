@@ -17,7 +17,7 @@ final class Hooks: Sendable {
     keptUntilClosed = options.keptUntilClosed
   }
 
-  /// What the shim calls; it owns one reference, and gives it back through `release`.
+  /// The hooks for the shim, which owns one reference and gives it back through `release`.
   var handle: RDBHooks {
     // Proof: each context below is the reference retained here, which `release` gives back after the last call.
     var hooks = unsafe RDBHooks()

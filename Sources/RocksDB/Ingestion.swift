@@ -1,8 +1,8 @@
 internal import CRocksDB
 
-/// A table file that is written outside of a database, to be taken into it: the way past the memtables.
+/// A table file that is written outside of a database, to be ingested: rows that bypass the memtables.
 ///
-/// One that isn't finished is deleted with it.
+/// The file is deleted with this object, unless it was finished.
 @safe
 public struct TableFile: ~Copyable {
   private let handle: OpaquePointer
@@ -11,14 +11,14 @@ public struct TableFile: ~Copyable {
 
   deinit { unsafe rdb_table_file_destroy(handle) }
 
-  /// Adds a row; its key is greater than the one before.
+  /// Adds a row; its key must be greater than the previous one.
   public mutating func put(_ key: RawSpan, _ value: RawSpan) throws(RocksDBError) {
     // Proof: RocksDB copies key and value during the call.
     unsafe try check(
       key.lend { key, keyCount in unsafe value.lend { unsafe rdb_table_file_put(handle, key, keyCount, $0, $1) } })
   }
 
-  /// Adds the deletion of a row; its key is greater than the one before.
+  /// Adds the deletion of a row; its key must be greater than the previous one.
   public mutating func delete(_ key: RawSpan) throws(RocksDBError) {
     unsafe try check(key.lend { unsafe rdb_table_file_delete(handle, $0, $1) })
   }
@@ -28,7 +28,7 @@ public struct TableFile: ~Copyable {
     unsafe try check(rdb_verify_table_file(path, fileSystem?.handle))
   }
 
-  /// Ends the file, which has a key at least; it is durable on return, but for its name.
+  /// Ends the file, which must have a key; on return its contents are durable, its name is not.
   public consuming func finish() throws(RocksDBError) { unsafe try check(rdb_table_file_finish(handle)) }
 }
 
@@ -44,22 +44,22 @@ public struct Ingestion: ~Copyable {
 
   deinit { unsafe rdb_ingestion_destroy(handle) }
 
-  /// Adds a finished file to those that are taken; files of a column family have no keys in common.
+  /// Adds a finished file; the files of a column family must not overlap.
   public mutating func add(_ path: String, to family: borrowing ColumnFamily) throws(RocksDBError) {
     unsafe try check(rdb_ingestion_add(handle, family.handle, path))
   }
 
-  /// Takes all files into the database, atomically: they are moved, and durable on return.
+  /// Moves all files into the database, atomically; they are durable on return.
   ///
-  /// After a throw the database shows none of them, and they are where they were. No snapshot may be taken meanwhile, and no
-  /// write may run.
+  /// After a throw the database shows none of the files, and they are where they were. No snapshot may be taken and no
+  /// write may run during this call.
   public consuming func finish() throws(RocksDBError) { unsafe try check(rdb_ingestion_finish(handle)) }
 }
 
 extension Database {
   /// Begins a table file for a column family at `path`, which ends in `.sst` and is on the database's file system.
   ///
-  /// Several threads may each write one.
+  /// Threads may write table files at the same time, each its own.
   public func makeTableFile(
     at path: String, for family: borrowing ColumnFamily
   ) throws(RocksDBError) -> TableFile {

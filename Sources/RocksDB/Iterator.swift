@@ -1,11 +1,11 @@
 internal import CRocksDB
 
-/// A position in a column family, that moves in both directions.
+/// A position in a column family that moves in both directions.
 ///
-/// It keeps the database open. Where it is not valid it stands beyond an end, or a read failed: ``checkStatus()`` tells.
+/// It keeps the database open. If it is not valid, it is past either end, or a read failed: see ``checkStatus()``.
 @safe
 public struct Iterator: ~Copyable {
-  /// `nil` once it was released.
+  /// `nil` once released.
   private var handle: OpaquePointer!
   private var entry = unsafe RDBEntry()
 
@@ -13,7 +13,7 @@ public struct Iterator: ~Copyable {
 
   deinit { if let handle = unsafe handle { unsafe rdb_iterator_destroy(handle) } }
 
-  /// Lets go of the files and memory that it keeps; it is not valid any more, and must not be moved.
+  /// Releases the files and memory that it keeps; afterwards it is not valid and must not be moved.
   public mutating func letGo() {
     if let handle = unsafe handle { unsafe rdb_iterator_destroy(handle) }
     unsafe handle = nil
@@ -39,19 +39,19 @@ public struct Iterator: ~Copyable {
     unsafe key.withUnsafeBytes { unsafe rdb_iterator_seek_for_previous(handle, $0.baseAddress, $0.count, &entry) }
   }
 
-  /// Goes to the key after; it must be valid.
+  /// Goes to the next key; the iterator must be valid.
   public mutating func next() {
     precondition(isValid, "an iterator that is not valid can't move")
     unsafe rdb_iterator_next(handle, &entry)
   }
 
-  /// Goes to the key before; it must be valid.
+  /// Goes to the previous key; the iterator must be valid.
   public mutating func previous() {
     precondition(isValid, "an iterator that is not valid can't move")
     unsafe rdb_iterator_previous(handle, &entry)
   }
 
-  /// The key where it stands; it must be valid.
+  /// The current key; the iterator must be valid.
   public var key: RawSpan {
     @_lifetime(borrow self)
     get {
@@ -62,7 +62,7 @@ public struct Iterator: ~Copyable {
     }
   }
 
-  /// The value where it stands; it must be valid.
+  /// The current value; the iterator must be valid.
   public var value: RawSpan {
     @_lifetime(borrow self)
     get {
@@ -73,9 +73,9 @@ public struct Iterator: ~Copyable {
     }
   }
 
-  /// Throws what made it stop, if that wasn't the end.
+  /// Throws the error that stopped the iterator, if it stopped for an error.
   public func checkStatus() throws(RocksDBError) { unsafe try check(rdb_iterator_status(handle)) }
 }
 
-// Proof: a unique owner; reading where it stands changes nothing, and moving it needs exclusive access.
+// Proof: a unique owner; reading the entry changes nothing, and moving the iterator needs exclusive access.
 extension Iterator: @unchecked Sendable {}

@@ -1,4 +1,4 @@
-/// Keys for a read of many at once.
+/// Keys to be read together.
 public struct KeyList: ~Copyable, Sendable {
   private var bytes: [UInt8] = []
   private var ends: [Int] = []
@@ -21,7 +21,7 @@ public struct KeyList: ~Copyable, Sendable {
     ends.removeAll(keepingCapacity: true)
   }
 
-  /// Lends the keys, one after the other, and where each ends, to a call of the shim, which doesn't keep the pointers.
+  /// Lends the concatenated keys and the end of each to a call of the shim, which doesn't keep the pointers.
   func lend<R>(_ body: (UnsafeRawPointer?, UnsafePointer<Int>?, Int) -> R) -> R {
     unsafe bytes.withUnsafeBytes { bytes in
       unsafe ends.withUnsafeBufferPointer { ends in unsafe body(bytes.baseAddress, ends.baseAddress, ends.count) }

@@ -1,4 +1,4 @@
-/// What RocksDB answered when it refused or failed.
+/// The status of a call that RocksDB refused or failed.
 ///
 /// `code`, `subcode` and `severity` are those of `rocksdb::Status`; `message` is its text, with paths.
 public struct RocksDBError: Error, Sendable, Equatable {
@@ -70,7 +70,7 @@ public struct RocksDBError: Error, Sendable, Equatable {
     case transactionNotPrepared = 13
     /// Another process took the storage over.
     case ioFenced = 14
-    /// One that this version doesn't know.
+    /// A subcode that this version doesn't know.
     case other = 255
   }
 
@@ -90,7 +90,7 @@ public struct RocksDBError: Error, Sendable, Equatable {
 
   /// The kind of the failure.
   public var code: Code
-  /// Its cause, as far as it is known.
+  /// Its cause, if known.
   public var subcode: Subcode
   /// How far it reaches, if it is a background error.
   public var severity: Severity

@@ -12,7 +12,7 @@ extension RocksDBError {
     unsafe rdb_status_free(status)
   }
 
-  /// The status for the shim, whose message the receiver frees.
+  /// The status for the shim; the receiver frees its message.
   var status: RDBStatus { unsafe rdb_status_make(code.rawValue, subcode.rawValue, severity.rawValue, message) }
 }
 
@@ -21,12 +21,12 @@ func check(_ status: RDBStatus) throws(RocksDBError) {
   if unsafe status.code != 0 { throw unsafe RocksDBError(taking: status) }
 }
 
-/// Stops the program over a status that only misuse or the lack of memory causes.
+/// Stops the program on a failure, which only misuse or a lack of memory can cause.
 func require(_ status: RDBStatus) {
   if unsafe status.code != 0 { fatalError(unsafe RocksDBError(taking: status).description) }
 }
 
-/// Runs a call of the shim that makes a handle, and that only misuse or the lack of memory can make fail.
+/// Runs a call of the shim that makes a handle, and can fail only by misuse or for lack of memory.
 func requireHandle(_ create: (UnsafeMutablePointer<OpaquePointer?>) -> RDBStatus) -> OpaquePointer {
   var handle: OpaquePointer?
   unsafe require(create(&handle))

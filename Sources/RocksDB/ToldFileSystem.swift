@@ -1,13 +1,13 @@
 internal import CRocksDB
 
-/// A call of RocksDB to its file system, while it is told of; it must not be kept.
+/// A call of RocksDB to its file system, as the observer gets it; valid only while the observer runs.
 @safe
 public struct FileCall {
-  /// What it asks for.
+  /// The kind of call.
   public enum Kind: Int32, Sendable {
     /// Opens a file for reading.
     case open
-    /// Makes a file, or empties what is there.
+    /// Makes a file, or empties an existing one.
     case create
     /// Opens a file to be written at its end.
     case reopen
@@ -39,37 +39,37 @@ public struct FileCall {
 
   fileprivate let call: UnsafeMutablePointer<RDBFileCall>
 
-  /// What it asks for.
+  /// The kind of call.
   public var kind: Kind { unsafe Kind(rawValue: call.pointee.kind)! }
   /// The number of the file, if it is open for writing; no other file of the process has it.
   public var file: UInt64 { unsafe call.pointee.file }
-  /// The path; of an open file, the one that it was opened by.
+  /// The path; for an open file, the path at its opening.
   public var path: String { unsafe String(cString: call.pointee.path) }
-  /// The new name, of a file that is renamed or linked.
+  /// The new name of a file that is renamed or linked.
   public var target: String { unsafe call.pointee.target.map { unsafe String(cString: $0) } ?? "" }
-  /// Where is read or written, in bytes; the new size of a file that is cut.
+  /// The offset of a read or write, in bytes; the new size of a file that is cut.
   public var position: Int { unsafe Int(clamping: call.pointee.position) }
-  /// What is written, or after ``proceed(byteCount:)`` what was read, which may be altered.
+  /// The bytes to write, or after ``proceed(byteCount:)`` the bytes read, which may be altered.
   public var bytes: UnsafeMutableRawBufferPointer {
     unsafe UnsafeMutableRawBufferPointer(start: call.pointee.bytes, count: call.pointee.length)
   }
 
   /// Makes the call; `false` if it fails.
   ///
-  /// With `byteCount`, no more than that is written.
+  /// Writes at most `byteCount` bytes, if it is given.
   @discardableResult
   public func proceed(byteCount: Int? = nil) -> Bool {
     if let byteCount { unsafe call.pointee.length = min(byteCount, call.pointee.length) }
     return unsafe call.pointee.proceed(call)
   }
 
-  /// Has a call that brings nothing back succeed without being made.
+  /// Lets a call that returns no data succeed without being made.
   public func skip() { unsafe call.pointee.skipped = true }
 }
 
 /// The operating system's file system for databases, with an observer.
 ///
-/// RocksDB's text log and its lock file go past it.
+/// RocksDB's text log and its lock file bypass it.
 @safe
 public final class ToldFileSystem: Sendable {
   private final class Handler: Sendable {
@@ -81,9 +81,9 @@ public final class ToldFileSystem: Sendable {
   // Proof: the pointer never changes, and the shim's file system may be used by any thread.
   nonisolated(unsafe) let handle: OpaquePointer
 
-  /// Makes a file system that tells `body` of each call: that makes it and answers `nil`, or fails it with an error.
+  /// Makes a file system that passes each call to `body`, which makes it and returns `nil`, or fails it with an error.
   ///
-  /// It is called on any thread.
+  /// `body` is called on any thread.
   public init(_ body: @escaping @Sendable (FileCall) -> RocksDBError?) {
     unsafe handle = requireHandle { out in
       // Proof: each context below is the reference retained here, which `release` gives back after the last call.

@@ -3,8 +3,8 @@ public import Foundation
 
 /// A changelog in memory, for tests.
 ///
-/// ``reopened()`` gives another face of the same contents. A second writer fences the first. Death of the process and
-/// loss of power can be simulated.
+/// ``reopened()`` returns another object for the same contents. A second writer fences the first. Death of the process
+/// and loss of power can be simulated.
 public final class InMemoryChangelog: Changelog, Sendable {
   struct Stored: Sendable {
     var baseOffset: Offset
@@ -16,7 +16,7 @@ public final class InMemoryChangelog: Changelog, Sendable {
     var position: Position
     var streamTime: Timestamp?
     var outputsDigest: UInt64?
-    /// The encoded records, as the batches that they lie in.
+    /// The encoded records, in batches.
     var batches: [[UInt8]]
     var recordCount: Int
     var outputs: [OutputRecord]
@@ -33,7 +33,7 @@ public final class InMemoryChangelog: Changelog, Sendable {
     /// Where the next commit starts.
     var next = Offset.zero
     var lastReceipt: Receipt
-    /// The epoch of the writer that may append, once there was one.
+    /// The epoch of the writer that may append; -1 before the first.
     var epoch: Int32 = -1
     /// Writers up to this epoch died with their process.
     var deadEpoch: Int32 = -1
@@ -43,7 +43,7 @@ public final class InMemoryChangelog: Changelog, Sendable {
   public let identity: ChangelogIdentity
   /// Whether commits are durable when `append` returns; an interval counts as `.os`.
   public let durability: Durability
-  /// What it can promise; outputs and offsets of consumer groups if it was made so.
+  /// Its capabilities; they include outputs and offsets of consumer groups if it was made with `carriesOutputs`.
   public let capabilities: ChangelogCapabilities
   let maxCommitBytes: Int
   let offsetGap: Int64
@@ -58,7 +58,7 @@ public final class InMemoryChangelog: Changelog, Sendable {
   ///   - durability: when commits are durable.
   ///   - maxCommitBytes: the greatest size of a commit.
   ///   - offsetGap: how many offsets are left out after each batch, as the control records of a transaction would.
-  ///   - batchRecords: the greatest number of records in a batch; a commit of more lies in several.
+  ///   - batchRecords: the greatest number of records in a batch; a larger commit is split into several.
   ///   - carriesOutputs: whether commits may carry outputs and offsets of consumer groups, which are kept in ``outputs`` and
   ///     ``groupOffsets``.
   public init(
@@ -86,13 +86,13 @@ public final class InMemoryChangelog: Changelog, Sendable {
     state = other.state
   }
 
-  /// Another face of the same contents, as another process would open it.
+  /// Another object for the same contents, as if another process had opened it.
   public func reopened() -> InMemoryChangelog { InMemoryChangelog(sharing: self) }
 
-  /// The outputs of all commits that are kept, in order: what a reader of committed data sees of other topics.
+  /// The outputs of all remaining commits, in order: what a reader of committed data sees of other topics.
   public var outputs: [OutputRecord] { state.withLock { $0.commits.flatMap(\.outputs) } }
 
-  /// The offsets of each consumer group, as the last commit left them that carried any.
+  /// The offsets of each consumer group, as left by the last commit that carried any.
   public var groupOffsets: [String: Position] {
     state.withLock { state in
       var groups: [String: Position] = [:]
@@ -127,14 +127,14 @@ public final class InMemoryChangelog: Changelog, Sendable {
   public func waitForChange(
     from known: ChangelogOffsets, timeout: Duration
   ) throws(StoreError) -> ChangelogOffsets {
-    // Bounds that a deadline of the lock can hold.
+    // Clamped to the range that the lock's deadline can represent.
     let timeout = max(.zero, min(timeout, .seconds(1 << 32)))
     return state.wait(timeout: timeout, until: { $0.end != known.end || $0.durable != known.durable }) {
       ChangelogOffsets(start: $0.start, durable: $0.durable, end: $0.end)
     }
   }
 
-  /// Becomes the one writer and fences the former.
+  /// Opens a writer, and fences the previous one.
   public func openWriter() throws(StoreError) -> any ChangelogWriter {
     let epoch = state.withLock { state in
       state.epoch += 1
@@ -184,7 +184,7 @@ public final class InMemoryChangelog: Changelog, Sendable {
     }
   }
 
-  /// The bytes of metadata and records of the commits between.
+  /// The bytes of metadata and records of the commits between two offsets.
   public func byteCount(from start: Offset, to end: Offset) throws(StoreError) -> Int? {
     state.withLock { state in
       state.commits.reduce(0) { $1.baseOffset >= start && $1.endOffset <= end ? $0 + $1.byteCount : $0 }
@@ -283,14 +283,14 @@ final class InMemoryWriter: ChangelogWriter {
 }
 
 extension RecordSpan {
-  /// The encoded records as batches of at most `batchRecords` each; one, which is empty, of no records.
+  /// The encoded records as batches of at most `batchRecords` each; one empty batch if there are no records.
   fileprivate func split(into batchRecords: Int) -> [[UInt8]] {
     guard count > batchRecords else { return [bytes.array] }
     var batches: [[UInt8]] = []
     var reader = ByteReader(bytes)
     var start = 0
     for index in 1...count {
-      // A record's length leads it; the bytes were encoded by a `RecordBuffer`.
+      // A record starts with its length; the bytes were encoded by a `RecordBuffer`.
       guard let length = reader.zigzag(), reader.take(Int(length)) != nil else { break }
       guard index % batchRecords == 0 || index == count else { continue }
       batches.append(bytes.extracting(start..<reader.position).array)

@@ -1,6 +1,6 @@
 public import Tidemark
 
-/// What a store must do, in memory and so simple that it can be believed: the oracle of random tests.
+/// A store in memory, simple enough to be evidently right: the oracle of random tests.
 ///
 /// Tables are sorted rows of encoded bytes; the transaction, its savepoints and all snapshots are whole copies. Nothing
 /// is shared with the store's own code: a range is a predicate, a scan asks for the next row each time.
@@ -11,7 +11,7 @@ public import Tidemark
 /// model.commit([TopicPartition("orders", 0): 7])
 /// ```
 public struct ModelStore: Sendable {
-  /// The state at the last commit: what a snapshot that is taken at the moment must show.
+  /// The state at the last commit, which a snapshot taken now must show.
   public private(set) var committed: ModelState
   /// The state as the transaction sees it.
   ///
@@ -25,7 +25,7 @@ public struct ModelStore: Sendable {
     let key: [UInt8]
   }
 
-  /// How many keys the uncommitted changes are about.
+  /// How many keys have uncommitted changes.
   public var uncommittedEntries: Int { changedKeys.count }
 
   /// Makes an empty store with these tables.
@@ -42,7 +42,7 @@ public struct ModelStore: Sendable {
     changedKeys.insert(ChangedKey(table: table, key: key))
   }
 
-  /// Sets the value of a key that has none; answers whether it did.
+  /// Sets the value of a key that has none; returns whether it did.
   public mutating func putIfAbsent(_ key: [UInt8], _ value: [UInt8], in table: String) -> Bool {
     if current[table].rows[key] != nil { return false }
     put(key, value, in: table)
@@ -55,7 +55,7 @@ public struct ModelStore: Sendable {
     changedKeys.insert(ChangedKey(table: table, key: key))
   }
 
-  /// Deletes the rows of a range; answers how many there were.
+  /// Deletes the rows of a range; returns how many there were.
   public mutating func deleteRange(_ range: ModelRange, in table: String) -> Int {
     let keys = current[table].rows.keys.filter(range.contains)
     for key in keys { delete(key, in: table) }
@@ -72,15 +72,15 @@ public struct ModelStore: Sendable {
   /// Remembers the transaction as it is; savepoints nest.
   public mutating func setSavepoint() { savepoints.append((current, changedKeys)) }
 
-  /// Drops what came after the last savepoint, and the savepoint.
+  /// Drops the last savepoint and all changes since.
   public mutating func rollBackToSavepoint() { (current, changedKeys) = savepoints.removeLast() }
 
-  /// Forgets the last savepoint and keeps what came after it.
+  /// Forgets the last savepoint and keeps the changes since.
   public mutating func releaseSavepoint() { savepoints.removeLast() }
 
   // MARK: Ending
 
-  /// Commits, and answers whether there was anything to commit.
+  /// Commits, and returns whether there was anything to commit.
   ///
   /// Partitions that `position` doesn't name stay where they were.
   @discardableResult

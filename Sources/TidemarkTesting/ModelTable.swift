@@ -2,13 +2,13 @@ public import Tidemark
 
 /// The rows of one table of a ``ModelStore``: encoded keys and values.
 public struct ModelTable: Sendable, Equatable {
-  /// The rows; their order is made when it is asked for.
+  /// The rows, unsorted; reads sort them.
   public var rows: [[UInt8]: [UInt8]] = [:]
 
   /// Makes an empty table.
   public init() {}
 
-  /// The first row of a range, or the next one behind `key`, in a scan's direction.
+  /// The first row of a range, or the next one after `key`, in a scan's direction.
   ///
   /// It takes O(rows).
   public func next(

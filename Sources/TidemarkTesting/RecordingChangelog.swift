@@ -1,10 +1,10 @@
 public import Changelog
 
-/// A changelog around another that records what is asked of it, in order, and fails when told to.
+/// A wrapper of another changelog that records the calls in order, and fails on request.
 ///
-/// What it records is what the store's rules speak of: whether the log was synced before, and what was appended.
+/// It records the events that the store's rules are about: syncs before other steps, and appended commits.
 public final class RecordingChangelog: Changelog {
-  /// What was asked of the changelog or its writer.
+  /// A call of the changelog or its writer.
   public enum Event: Sendable, Hashable {
     /// A writer of this epoch was opened.
     case openedWriter(epoch: Int32)
@@ -22,7 +22,7 @@ public final class RecordingChangelog: Changelog {
     case closedWriter
   }
 
-  /// What goes wrong, and what is called when; set with ``setFaults(_:)``.
+  /// The errors to throw and the closures to call; set with ``setFaults(_:)``.
   public struct Faults: Sendable {
     /// Thrown by appends, with nothing appended.
     public var append: StoreError?
@@ -34,11 +34,11 @@ public final class RecordingChangelog: Changelog {
     public var read: (offset: Offset, error: StoreError)?
     /// Called before each append.
     public var willAppend: (@Sendable () -> Void)?
-    /// Called after each append, before the store hears of it.
+    /// Called after each append, before it returns to the store.
     public var didAppend: (@Sendable () -> Void)?
     /// Called before each sync, on the thread that syncs.
     public var willSync: (@Sendable () -> Void)?
-    /// Called before the writer tells its durable offset, on the thread that asks.
+    /// Called before the writer returns its durable offset, on the calling thread.
     public var willTellDurableOffset: (@Sendable () -> Void)?
 
     /// Nothing goes wrong.
@@ -56,10 +56,10 @@ public final class RecordingChangelog: Changelog {
   /// Wraps a changelog.
   public init(_ base: any Changelog) { self.base = base }
 
-  /// What was asked so far.
+  /// The events so far.
   public var events: [Event] { state.withLock { $0.events } }
 
-  /// Sets what goes wrong from now on.
+  /// Sets the faults from now on.
   public func setFaults(_ faults: Faults) { state.withLock { $0.faults = faults } }
 
   /// Forgets the events so far.

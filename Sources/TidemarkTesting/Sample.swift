@@ -13,10 +13,10 @@ package struct Sample: Sendable, Equatable {
   package var position: Position = [:]
   package var streamTime: Timestamp?
 
-  /// The commit of a number; the same for the same number.
+  /// The commit of a number; equal numbers give equal commits.
   package init(_ number: Int) { self.init(number, recordCount: number % 7) }
 
-  /// The same with so many records.
+  /// The commit of a number, with `recordCount` records.
   package init(_ number: Int, recordCount: Int) {
     for index in 0..<recordCount {
       let key = Array("key-\(number)-\(index)".utf8)

@@ -1,16 +1,16 @@
 internal import Foundation
 
-/// Random numbers that a seed brings back: SplitMix64 (Steele, Lea, Flood 2014).
+/// Random numbers that a seed reproduces: SplitMix64 (Steele, Lea, Flood 2014).
 ///
-/// A random test makes one without a seed. It prints the seed, and the environment variable `TIDEMARK_SEED` brings the
-/// same numbers back:
+/// A random test makes a generator without a seed. It prints its seed, and the environment variable `TIDEMARK_SEED`
+/// reproduces the numbers:
 ///
 /// ```swift
 /// var random = SeededGenerator()                    // prints "myTest(): TIDEMARK_SEED=2075278053"
 /// let amount = Int64.random(in: 0..<100, using: &random)
 /// ```
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
-  /// Where the numbers began.
+  /// The seed of the numbers.
   public let seed: UInt64
   private var state: UInt64
 
@@ -24,7 +24,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
 
   /// Makes a generator for a random test, and prints its seed to standard output, so that a failure can be repeated.
   ///
-  /// The seed is `TIDEMARK_SEED` of the environment, or a random one where that is not set or not a number of 64 bits.
+  /// The seed is `TIDEMARK_SEED` of the environment, or random if that is not set or not a number of 64 bits.
   ///
   /// - Parameter test: the name to print before the seed.
   public init(_ test: String = #function) { self.init(seed: testSeed(test)) }

@@ -2,8 +2,9 @@ internal import Changelog
 internal import RocksDB
 package import Tidemark
 
-/// What table files alone hold, read as the docs describe the format and not through the store: what a crash right now would
-/// leave.
+/// The contents of the table files alone, which a crash right now would leave.
+///
+/// They are read by the documented format, not through the store.
 package struct StoredImage: Sendable {
   /// The stored offset.
   package let offset: Offset
@@ -48,8 +49,8 @@ package struct StoredImage: Sendable {
     return rows
   }
 
-  /// The rows that the replay of a changelog's prefix leads to, folded here and not by the store; throws `corrupted` if
-  /// no commit ends there.
+  /// The rows that a replay of the changelog up to `end` yields, computed here and not by the store; throws `corrupted`
+  /// if no commit ends there.
   package static func replay(_ log: any Changelog, to end: Offset) throws -> [TableID: Rows] {
     var tables: [TableID: Rows] = [:]
     let reached = try log.read(from: .zero, to: end) { (commit) throws(StoreError) in
@@ -63,7 +64,7 @@ package struct StoredImage: Sendable {
     return tables
   }
 
-  /// Whether it is the replay of the changelog up to the stored offset: not a key more, not a key less.
+  /// Whether the image equals the replay of the changelog up to the stored offset: not a key more, not a key less.
   package func isReplay(of log: any Changelog) throws -> Bool {
     let expected = try Self.replay(log, to: offset)
     return tables.filter { !$0.value.isEmpty } == expected.filter { !$0.value.isEmpty }

@@ -4,8 +4,8 @@ public import Tidemark
 
 /// A store in a temporary directory, for tests: open from the start, closed and removed with this object.
 ///
-/// Keep the object as long as its store is used: in a property of the test suite or test case, for instance. For one
-/// closure, `withTemporaryStore` does that.
+/// Keep the object as long as its store is used, for instance in a property of the test suite or test case. For one
+/// closure, use `withTemporaryStore`.
 ///
 /// ```swift
 /// let temporary = try TemporaryStore(tables: [totals])
@@ -13,7 +13,7 @@ public import Tidemark
 /// let total = try temporary.reopenAfterProcessDeath().snapshot().get("anna", in: totals)   // 5
 /// ```
 ///
-/// Any thread may use it; one at a time may reopen the store.
+/// Any thread may use it; only one at a time may reopen the store.
 public final class TemporaryStore: Sendable {
   /// The directory.
   ///
@@ -25,7 +25,7 @@ public final class TemporaryStore: Sendable {
   private let options: StoreOptions
   private let current: Mutex<StateStore?>
 
-  /// Makes the directory below that for temporary files (`TMPDIR`), and opens a store there.
+  /// Makes the directory within the one for temporary files (`TMPDIR`), and opens a store there.
   ///
   /// - Parameters:
   ///   - tables: the store's tables.
@@ -59,7 +59,7 @@ public final class TemporaryStore: Sendable {
 
   /// The open store.
   ///
-  /// - Precondition: the last call that reopened it has not thrown.
+  /// - Precondition: the last call to reopen the store has not thrown.
   public var store: StateStore {
     guard let store = current.withLock({ $0 }) else { preconditionFailure("the store couldn't be opened again") }
     return store
@@ -94,7 +94,7 @@ public final class TemporaryStore: Sendable {
     return store
   }
 
-  /// Closes the store for good, so that what stopped it is told.
+  /// Closes the store for good, and throws the error that stopped it, if any.
   fileprivate func close() throws(StoreError) { try current.withLock { $0.take() }?.close() }
 }
 

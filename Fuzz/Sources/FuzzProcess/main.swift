@@ -1,12 +1,12 @@
-// One fuzz target under libFuzzer: its name is in FUZZ_TARGET, because libFuzzer starts itself again with its own
-// arguments. With FUZZ_SEEDS, a directory, it writes the target's seeds there instead; without FUZZ_TARGET it lists the
+// Runs one fuzz target under libFuzzer. FUZZ_TARGET names it, because libFuzzer restarts itself with its own arguments.
+// With FUZZ_SEEDS, a directory, the program writes the target's seeds there instead; without FUZZ_TARGET it lists the
 // targets, each with its greatest size.
 
 internal import CFuzzer
 internal import Foundation
 internal import FuzzTargets
 
-/// What libFuzzer's callback can get at.
+/// The target, as a static: libFuzzer's callback can't capture it.
 enum Chosen {
   static let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"]
   static let target = FuzzTarget.all.first { $0.name == name }

@@ -1,4 +1,4 @@
-// The C face of RocksDB for the Swift module `RocksDB`.
+// The C interface of RocksDB for the Swift module `RocksDB`.
 //
 // Invariants:
 // - Every handle that belongs to a database keeps it open; the database closes when the last of them is destroyed, so
@@ -6,7 +6,7 @@
 // - No C++ exception escapes; each call that can fail returns an RDBStatus, whose message the caller frees.
 // - Bytes go in as pointer and length (the pointer may be null if the length is 0), and never outlive the call. Bytes
 //   that come out belong to the handle named beside them.
-// - A database takes table files and nothing else: no batches. Its memtables hold nothing, and its write-ahead log is empty.
+// - A database is written by ingesting table files, never by batches. Its memtables and write-ahead log are empty.
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +19,7 @@ extern "C" {
 
 // MARK: Status
 
-/// The numbers are those of rocksdb::Status; `message` is null if there is none, else freed by rdb_status_free.
+/// The numbers are those of rocksdb::Status; `message` may be null, and is freed by rdb_status_free.
 typedef struct RDBStatus {
   uint8_t code;
   uint8_t subcode;
@@ -55,11 +55,11 @@ void rdb_cache_set_capacity(RDBCache *_Nonnull cache, size_t capacity_bytes);
 
 // MARK: File systems
 
-/// What a call to a file system asks for.
+/// The kind of a call to a file system.
 enum {
   /// Opens a file for reading.
   RDBFileOpen,
-  /// Makes a file, or empties what is there.
+  /// Makes a file, or empties an existing one.
   RDBFileCreate,
   /// Opens a file to be written at its end.
   RDBFileReopen,
@@ -82,36 +82,36 @@ typedef struct RDBFileCall {
   int kind;
   /// The number of the file, if it is open for writing; no other file of the process has it.
   uint64_t file;
-  /// What it had when it was opened.
+  /// The path; for an open file, the path at its opening.
   const char *_Nonnull path;
-  /// The new name, of a file that is renamed or linked.
+  /// The new name of a file that is renamed or linked.
   const char *_Nullable target;
-  /// Where is read or written; the new size of a file that is cut.
+  /// The offset of a read or write; the new size of a file that is cut.
   uint64_t position;
-  /// What is written, or after the call was made what was read.
+  /// The bytes to write, or after the call the bytes read.
   void *_Nullable bytes;
-  /// A write may be made shorter before the call is made.
+  /// The handler may shorten a write before making the call.
   size_t length;
-  /// Set where a call isn't made and yet succeeds, of those that bring nothing back.
+  /// Set by the handler to let a call that returns no data succeed without being made.
   bool skipped;
   /// Makes the call; false if it fails.
   bool (*_Nonnull proceed)(struct RDBFileCall *_Nonnull call);
   void *_Nonnull work;
 } RDBFileCall;
 
-/// Is told of each call to a file system, on any thread.
+/// Gets each call to a file system, on any thread.
 typedef struct RDBFileCallHandler {
   void *_Nonnull context;
-  /// Once, when no other call can come any more.
+  /// Called once, when no other call can follow.
   void (*_Nonnull release)(void *_Nonnull context);
   /// Makes the call and answers a status that is ok, or fails it with another; its message is freed by the caller.
   RDBStatus (*_Nonnull told)(void *_Nonnull context, RDBFileCall *_Nonnull call);
 } RDBFileCallHandler;
 
-/// The operating system's file system, under somebody's eyes; RocksDB's text log and lock file go past it.
+/// The operating system's file system with an observer; RocksDB's text log and lock file bypass it.
 typedef struct RDBFileSystem RDBFileSystem;
 RDBStatus rdb_file_system_create(RDBFileCallHandler handler, RDBFileSystem *_Nullable *_Nonnull out);
-/// What uses it goes on using it.
+/// Databases that use it go on using it.
 void rdb_file_system_destroy(RDBFileSystem *_Nonnull file_system);
 
 // MARK: Open files
@@ -121,7 +121,7 @@ typedef struct RDBOpenFiles {
   /// How many files the process may have (RLIMIT_NOFILE).
   size_t limit;
   size_t databases;
-  /// Open table files, and how many may be.
+  /// How many table files are open, and how many may be.
   size_t table_files;
   size_t table_file_capacity;
 } RDBOpenFiles;
@@ -133,7 +133,7 @@ void rdb_open_files(RDBOpenFiles *_Nonnull out);
 /// rocksdb::WriteStallCondition.
 enum { RDBStallNone = 0, RDBStallDelayed = 1, RDBStallStopped = 2 };
 
-/// Calls out of RocksDB's threads. `release` is called once, when no other call can come any more.
+/// Calls from RocksDB's threads. `release` is called once, when no other call can follow.
 typedef struct RDBHooks {
   void *_Nullable context;
   void (*_Nullable release)(void *_Nullable context);
@@ -189,14 +189,14 @@ void rdb_family_destroy(RDBFamily *_Nonnull family);
 /// Copies the database to a directory that isn't there yet.
 RDBStatus rdb_checkpoint(RDBDatabase *_Nonnull database, const char *_Nonnull path);
 RDBStatus rdb_verify_checksums(RDBDatabase *_Nonnull database);
-/// Without effect where the family can't be compacted.
+/// Does nothing if the family can't be compacted.
 void rdb_suggest_compaction(RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family);
 /// Merges all files of a family into one, on this thread, if there are at least `fileCount` with a mean size of at most
 /// `bytesPerFile` and a sum of at most `bytes`.
 void rdb_merge_small_files(
     RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, uint64_t fileCount, uint64_t bytesPerFile,
     uint64_t bytes);
-/// Names and values by turns, prefixed with "db." and "cf.".
+/// Names, prefixed with "db." or "cf.", and values in turn.
 RDBStatus rdb_effective_options(RDBDatabase *_Nonnull database, RDBStrings *_Nullable *_Nonnull out);
 /// `out` holds one string, or none if there is no such property.
 RDBStatus rdb_property(
@@ -213,7 +213,7 @@ void rdb_snapshot_destroy(RDBSnapshot *_Nonnull snapshot);
 
 // MARK: Reads
 
-/// A value that was found. `pin` is null if there is none; else it is given back with rdb_unpin, on the same thread.
+/// The result of a read. `pin` is null if there is no value; else release it with rdb_unpin, on the same thread.
 typedef struct RDBPinned {
   void *_Nullable pin;
   const void *_Nullable bytes;
@@ -226,7 +226,7 @@ RDBStatus rdb_get(
 void rdb_unpin(void *_Nonnull pin);
 
 typedef struct RDBValues RDBValues;
-/// `keys` holds all keys one after the other, `ends` where each of them ends.
+/// `keys` holds all keys concatenated, `ends` the end of each.
 RDBStatus rdb_multi_get(
     RDBDatabase *_Nonnull database, const RDBFamily *_Nonnull family, const RDBSnapshot *_Nullable snapshot,
     const void *_Nullable keys, const size_t *_Nullable ends, size_t count, RDBValues *_Nullable *_Nonnull out);
@@ -236,7 +236,7 @@ void rdb_values_destroy(RDBValues *_Nonnull values);
 
 // MARK: Iterators
 
-/// Where an iterator stands; the bytes are good until it moves.
+/// An iterator's current row; the bytes are valid until the iterator moves.
 typedef struct RDBEntry {
   const void *_Nullable key;
   size_t key_length;

@@ -1,18 +1,18 @@
 public import Changelog
 
-/// What every changelog promises, as checks for any test framework.
+/// The promises of every changelog, as checks for any test framework.
 ///
-/// Each check makes a changelog of its own and throws a ``Violation`` when a promise is broken. An error that a changelog
-/// throws where none is allowed is passed on as it is.
+/// Each check makes a changelog of its own and throws a ``Violation`` when a promise is broken. An unexpected error of
+/// the changelog is rethrown as it is.
 public struct ChangelogConformance {
   /// A promise that was broken.
   public struct Violation: Error, CustomStringConvertible {
     /// Which one.
     public let promise: Promise
-    /// What was expected, and what came instead.
+    /// The expected and the actual result.
     public let finding: String
 
-    /// The promise, what came instead, and what to do.
+    /// The promise, the finding, and what to do.
     public var description: String { "\(promise.text): \(finding); \(promise.remedy)" }
   }
 
@@ -27,8 +27,8 @@ public struct ChangelogConformance {
   /// - Parameters:
   ///   - maxCommitBytes: the greatest size of a commit that they take, at least 16 KiB.
   ///   - patience: how long a waiter may need to be woken, and a call to return; a check that fails takes at least that long.
-  ///   - tear: makes the end of a closed changelog that of a writer which was killed inside an append. Without it, what
-  ///     recovery reports of a torn end isn't checked.
+  ///   - tear: makes a closed changelog end as if its writer had been killed inside an append. Without it, recovery's
+  ///     report of a torn end isn't checked.
   ///   - make: makes an empty changelog, another one each time.
   ///   - reopen: opens the same changelog again, as another process would.
   public init(
@@ -72,11 +72,11 @@ public struct ChangelogConformance {
 }
 
 extension ChangelogConformance {
-  /// What is promised.
+  /// A promise of every changelog.
   public enum Promise: String, CaseIterable, Sendable {
     /// An empty changelog starts and ends at 0.
     case emptyStart
-    /// What is read is what was appended.
+    /// Reads return what was appended.
     case contents
     /// Commits are read in the order in which they were appended, and don't overlap.
     case order
@@ -84,7 +84,7 @@ extension ChangelogConformance {
     case receipts
     /// A point of the history includes the commits that end by its offset, or were appended by its time.
     case points
-    /// Reading starts at any commit, ends where it is told, and stops when asked.
+    /// Reading starts at any commit, ends at the given offset, and stops when asked.
     case reading
     /// The bytes between two offsets are those of the commits between.
     case bytes
@@ -94,15 +94,15 @@ extension ChangelogConformance {
     case sizeLimit
     /// A commit without records carries its positions.
     case emptyCommits
-    /// A closed writer takes nothing.
+    /// A closed writer refuses appends.
     case closing
-    /// The durable offset never goes back nor beyond the end, and a sync raises it to the end.
+    /// The durable offset never goes back or beyond the end, and a sync raises it to the end.
     case durability
-    /// Whoever waits for a change is woken by it, and goes when the time is up.
+    /// A change wakes its waiters, and a waiter returns when the time is up.
     case waiting
-    /// After closing and opening again everything is there.
+    /// Everything is there after closing and reopening.
     case reopening
-    /// Recovery reports what it cut, and nothing where nothing was cut.
+    /// Recovery reports what it cut, and reports nothing if nothing was cut.
     case recovery
     /// Deletion keeps the commit that ends at the offset and all that follow.
     case deletion
@@ -111,7 +111,7 @@ extension ChangelogConformance {
     /// Outputs and offsets of consumer groups are carried or refused, as the capabilities say.
     case outputs
 
-    /// What is promised, as a sentence without its end.
+    /// The promise, as a sentence without its full stop.
     var text: String {
       switch self {
       case .emptyStart: "an empty changelog starts and ends at 0, with the receipt of its identity"
@@ -191,7 +191,7 @@ struct ConformanceCheck {
     throw violation("\(what): \(kind) expected, nothing thrown")
   }
 
-  /// Appends the samples of some numbers.
+  /// Appends the samples with the given numbers.
   @discardableResult
   func append(_ numbers: some Sequence<Int>, to writer: any ChangelogWriter) throws -> [AppendedCommit] {
     var appended: [AppendedCommit] = []

@@ -1,6 +1,6 @@
 internal import Changelog
 
-/// What is in a changelog, and how it is read.
+/// The contents of a changelog, and how it is read.
 extension ConformanceCheck {
   func emptyStart() throws {
     let log = try make()
@@ -14,7 +14,7 @@ extension ConformanceCheck {
     let log = try make()
     let writer = try log.openWriter()
     var samples = (0..<20).map(Sample.init)
-    // Where there are batches of few records, it takes several of them.
+    // Spans several batches if batches hold few records.
     samples.append(Sample(21, recordCount: 60))
     var appended: [AppendedCommit] = []
     for sample in samples { appended.append(try writer.append(sample.commit())) }

@@ -1,7 +1,7 @@
 internal import Changelog
 internal import class Foundation.Thread
 
-/// What a changelog says of itself while it is written.
+/// The status that a changelog reports while it is written.
 extension ConformanceCheck {
   func durability() throws {
     let log = try make()
@@ -46,7 +46,7 @@ extension ConformanceCheck {
       try expect(elapsed >= timeout, "a wait for \(timeout) took \(elapsed) without a change")
     }
     try append([1], to: writer)
-    // Long before the time is up, as it has changed already.
+    // Returns long before the timeout, as the changelog has changed already.
     let appended = try wait(for: log, from: empty, timeout: conformance.patience * 1000).found
     try equal(appended.end, writer.endOffset, "the end that a late waiter sees")
     let more = try wait(for: log, from: appended, timeout: conformance.patience * 1000) { try append([2], to: writer) }
@@ -58,7 +58,7 @@ extension ConformanceCheck {
     try writer.close()
   }
 
-  /// Waits on a thread of its own, so that a waiter that isn't woken is a violation and doesn't hang the test.
+  /// Waits on a separate thread, so that a waiter that isn't woken is a violation and doesn't hang the test.
   private func wait(
     for log: any Changelog, from known: ChangelogOffsets, timeout: Duration, during body: () throws -> Void = {}
   ) throws -> (found: ChangelogOffsets, elapsed: Duration) {

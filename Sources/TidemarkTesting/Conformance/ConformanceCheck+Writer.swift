@@ -1,6 +1,6 @@
 internal import Changelog
 
-/// Who writes a changelog, and what is left afterwards.
+/// The writers of a changelog, and its contents after them.
 extension ConformanceCheck {
   func oneWriter() throws {
     let log = try make()

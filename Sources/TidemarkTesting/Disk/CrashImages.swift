@@ -1,10 +1,10 @@
 /// The images that a crash can leave behind after a step of a trace.
 ///
-/// What was synced is there. Of what wasn't, anything may be: each file's writes and each directory's names on their own,
-/// in any order, torn at sectors of 512 bytes; a file may have its new length and not its new contents. Nothing but a sync
-/// of the directory makes a name survive. A rename is there as a whole or not at all.
+/// Synced changes survive. Of the unsynced ones any part may: each file's writes and each directory's names
+/// independently, in any order, torn at sectors of 512 bytes; a file may have its new length and not its new contents.
+/// Only a sync of the directory makes a name survive. A rename survives as a whole or not at all.
 package struct CrashImages: Sendable {
-  /// What becomes of what wasn't synced.
+  /// The fate of unsynced changes.
   package enum Loss: Sendable, Hashable {
     /// Only processes died.
     case nothing
@@ -32,9 +32,9 @@ package struct CrashImages: Sendable {
     }
   }
 
-  /// What survives in every case.
+  /// The image that survives any crash.
   private var synced: DiskImage
-  /// What everybody sees.
+  /// The image that processes see.
   private var seen: DiskImage
   private var changes: [Inode: [Change]] = [:]
   private var namings: [Naming] = []
@@ -107,7 +107,7 @@ package struct CrashImages: Sendable {
     }
   }
 
-  /// The names of a directory survive, and with a file that came from another directory what was changed there before.
+  /// Makes a directory's names survive; with a file moved from another directory also the earlier changes there.
   private mutating func sync(_ directory: Inode) {
     var directories: Set<Inode> = [directory]
     var survives = [Bool](repeating: false, count: namings.count)
@@ -137,7 +137,7 @@ package struct CrashImages: Sendable {
   private func image(_ seed: UInt64) -> DiskImage {
     var random = SeededGenerator(seed: seed)
     var image = synced
-    // The first some of the names' changes, or any of them.
+    // The first n changes of names, or any of them.
     let share = Double.random(in: 0...1, using: &random)
     let isPrefix = Bool.random(using: &random)
     let keepsAllNames = Int.random(in: 0..<4, using: &random) == 0
@@ -160,7 +160,7 @@ package struct CrashImages: Sendable {
     case 0: return file
     case 1: return seen
     case 2:
-      // The first some, the last of them torn.
+      // The first n, the last of them torn.
       let count = Int.random(in: 0...pending.count, using: &random)
       for change in pending.prefix(count) { Self.apply(change, &file) }
       if count < pending.count, case .write(let position, let bytes) = pending[count] {
@@ -168,11 +168,11 @@ package struct CrashImages: Sendable {
         Self.apply(.write(at: position, Array(bytes.prefix(kept))), &file)
       }
     case 3:
-      // Its length came first.
+      // The length reached the disk before the contents.
       if file.count < seen.count { file.append(contentsOf: repeatElement(0, count: seen.count - file.count)) }
       fallthrough
     default:
-      // Any sectors, also the later without the earlier.
+      // Any sectors, even later ones without earlier ones.
       let share = Double.random(in: 0...1, using: &random)
       for change in pending {
         guard case .write(let position, let bytes) = change else {

@@ -1,12 +1,12 @@
 package import Changelog
 package import Tidemark
 
-/// A disk under a file log, a store, and the RocksDB below it, that records what is done to it and fails as planned.
+/// A disk for a file log, a store and its RocksDB that records changes and fails as planned.
 ///
-/// The calls go on to the operating system. What changes files below ``root`` is recorded as a ``DiskTrace``: each step is
-/// taken and recorded at once, so that the trace is an order in which the steps could have been taken one after the other.
+/// Calls are passed on to the operating system. Changes below ``root`` are recorded as a ``DiskTrace``: each step is
+/// taken and recorded atomically, so that the trace is an order in which the steps could have been taken in sequence.
 package final class Disk: Sendable {
-  /// What can fail.
+  /// An operation that can fail.
   package enum Operation: Sendable, Hashable, CaseIterable {
     case open, read, write, sync, truncate, close
     case rename, link, unlink, createDirectory, removeDirectory, list, syncDirectory
@@ -25,14 +25,14 @@ package final class Disk: Sendable {
 
   private let state: Mutex<State>
   private let observe: @Sendable (Operation, String) -> Void
-  /// Whether syncs reach the operating system: not in tests that sync often.
+  /// Whether syncs reach the operating system: `false` in tests that sync often.
   let syncs: Bool
   let openFiles = OpenDiskFiles()
 
   /// Makes a disk; `observe` is called before each operation, and may block it.
   ///
-  /// With `root`, a directory, what changes below it is recorded; `image` is what is there already. That is taken for synced,
-  /// unless `history` leads to it: after the death of processes alone, what they didn't sync is still to be lost.
+  /// With `root`, a directory, changes below it are recorded; `image` is its present contents. They count as synced,
+  /// unless `history` leads to them: if only processes died, their unsynced changes can still be lost.
   package init(
     recording root: String? = nil, over image: DiskImage = DiskImage(), after history: DiskTrace? = nil,
     syncs: Bool = true, observe: @escaping @Sendable (Operation, String) -> Void = { _, _ in }
@@ -42,10 +42,10 @@ package final class Disk: Sendable {
     self.observe = observe
   }
 
-  /// The disk as the store's options have it.
+  /// The disk in the form that the store's options take.
   package var fileSystem: FileSystem { FileSystem(storage: storage, database: toldFileSystem()) }
 
-  /// The disk as the file log has it.
+  /// The disk in the form that the file log takes.
   package var storage: any Storage { DiskStorage(disk: self) }
 
   // MARK: Faults
@@ -59,13 +59,13 @@ package final class Disk: Sendable {
   /// How many calls have failed as planned.
   package var failureCount: Int { state.withLock { $0.plan.failureCount } }
 
-  /// What failed first; `nil` if nothing has.
+  /// The first operation that failed; `nil` if none has.
   package var failedOperation: Operation? { state.withLock { $0.plan.failedOperation } }
 
   /// Whether a bit was flipped.
   package var hasFlippedBits: Bool { state.withLock { $0.plan.hasFlippedBits } }
 
-  /// Whether a sync has lost what wasn't synced, since this was last asked.
+  /// Whether a sync has lost unsynced bytes since the last call of this method.
   package func takeLoss() -> Bool {
     state.withLock { state in
       defer { state.plan.hasLostUnsynced = false }
@@ -73,10 +73,10 @@ package final class Disk: Sendable {
     }
   }
 
-  /// How often an operation was asked for.
+  /// How often an operation was called.
   package func count(of operation: Operation) -> Int { state.withLock { $0.counts[operation] ?? 0 } }
 
-  /// How many operations were asked for.
+  /// How many operations were called.
   package var operationCount: Int { state.withLock { $0.counts.values.reduce(0, +) } }
 
   // MARK: Recording
@@ -84,18 +84,18 @@ package final class Disk: Sendable {
   /// How many steps were recorded so far.
   package var stepCount: Int { state.withLock { $0.recorder?.trace.steps.count ?? 0 } }
 
-  /// What was recorded so far.
+  /// The steps recorded so far.
   package var trace: DiskTrace { state.withLock { $0.recorder?.trace ?? DiskTrace() } }
 
   // MARK: Calls
 
-  /// What becomes of a call: it is made, or fails as planned.
+  /// The planned failure of a call; `nil` if the call is to be made.
   func fault(for operation: Operation, _ path: String) -> Fault? {
     observe(operation, path)
     return state.withLock { $0.due(operation, path) }
   }
 
-  /// Makes a call that changes something, and records it if it succeeds: `body` gets the recorder after it made the call.
+  /// Makes a change and records it atomically: `body` makes the call, and tells the recorder if it succeeded.
   func change<R, Failure: Error>(
     _ body: (inout DiskRecorder?) throws(Failure) -> R
   ) throws(Failure) -> R {

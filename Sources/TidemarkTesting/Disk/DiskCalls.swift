@@ -23,7 +23,7 @@ extension Disk.Operation {
 }
 
 extension Disk {
-  /// The disk as RocksDB has it.
+  /// The disk in the form that RocksDB takes.
   func toldFileSystem() -> ToldFileSystem { ToldFileSystem { [self] call in perform(call) } }
 
   private func perform(_ call: FileCall) -> RocksDBError? {
@@ -56,10 +56,10 @@ extension Disk {
 }
 
 extension DiskRecorder? {
-  /// What a call that fails does all the same.
+  /// The effects that a failing call has all the same.
   fileprivate mutating func fail(_ call: FileCall, _ fault: Disk.Fault) {
     if call.kind == .close {
-      // Whoever closes a file can't try again.
+      // A failed close can't be repeated.
       call.proceed()
       self?.made(call)
     }
@@ -69,7 +69,7 @@ extension DiskRecorder? {
 }
 
 extension DiskRecorder {
-  /// Has a file read as zeros where it wasn't synced.
+  /// Replaces a file's unsynced bytes with zeros.
   fileprivate mutating func loseUnsynced(_ call: FileCall) {
     guard let inode = inode(ofFile: call.file), let range = trace.unsyncedRange(of: inode),
       let file = try? POSIXStorage().open(call.path, .readWrite)

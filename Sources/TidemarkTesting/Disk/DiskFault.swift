@@ -1,21 +1,21 @@
 extension Disk {
   /// One planned failure.
   package struct Fault: Sendable {
-    /// What fails; `nil`: whatever is asked for.
+    /// The operation that fails; `nil`: any.
     package var operation: Operation?
-    /// Which one from now on, counted from 1.
+    /// The first call to fail, counted from 1 from now on.
     package var nth = 1
     /// How many fail from there on.
     package var count = 1
-    /// Only files whose path ends so count; all, if empty.
+    /// Only files whose path ends with this count; all, if empty.
     package var pathSuffix = ""
     /// The error; for a short write of the log, none.
     package var errno: Int32 = 5
     /// How many bytes a write still writes.
     ///
-    /// The log's write is short then, and doesn't fail; RocksDB's fails afterwards, since it never sees a short write.
+    /// The log's write is then short, and doesn't fail; RocksDB's fails afterwards, as it never sees a short write.
     package var shortBytes: Int?
-    /// Whether a failing sync also loses what wasn't synced: it reads as zeros afterwards.
+    /// Whether a failing sync also loses the unsynced bytes, which read as zeros afterwards.
     package var losesUnsynced = false
     /// Whether a read succeeds with a flipped bit.
     package var flipsBit = false
@@ -31,11 +31,11 @@ extension Disk {
   }
 }
 
-/// The planned failures, and how far they have come.
+/// The planned failures, and their progress.
 struct FaultPlan: Sendable {
   var faults: [Disk.Fault] = []
   private(set) var failureCount = 0
-  /// What failed first.
+  /// The first operation that failed.
   private(set) var failedOperation: Disk.Operation?
   private(set) var hasFlippedBits = false
   var hasLostUnsynced = false

@@ -1,9 +1,9 @@
 internal import Changelog
 internal import Foundation
 
-/// What lies on a disk at one moment.
+/// The contents of a disk at one moment.
 package struct DiskImage: Sendable, Equatable {
-  /// By inode; all that a name leads to, and perhaps more.
+  /// By inode; includes every file that has a name, and perhaps others.
   var files: [Inode: [UInt8]] = [:]
   /// The names of each directory.
   var directories: [Inode: [String: Inode]] = [.root: [:]]
@@ -11,14 +11,14 @@ package struct DiskImage: Sendable, Equatable {
   /// An empty directory.
   package init() {}
 
-  /// Files that RocksDB writes past the disk: its text log, and its lock, which is empty.
+  /// Whether RocksDB writes the file without the disk: true for its text log, and its lock, which is empty.
   static func leavesOut(_ path: String) -> Bool {
     (path.split(separator: "/").last?.hasPrefix("LOG") ?? false) || path.hasSuffix("/db/LOCK")
   }
 
   var lastNumber: Int { max(files.keys.map(\.number).max() ?? 0, directories.keys.map(\.number).max() ?? 0) }
 
-  /// Calls `body` with each name below a directory, those of directories before what is in them, in the order of names.
+  /// Calls `body` with each name below a directory, in the order of names, a directory before its contents.
   private func walk(
     _ directory: Inode = .root, _ path: String = "", _ body: (_ path: String, Inode) throws -> Void
   ) rethrows {
@@ -42,7 +42,7 @@ package struct DiskImage: Sendable, Equatable {
     return paths
   }
 
-  /// All names of the file that has this one.
+  /// All names of the file at a path.
   package func names(ofFileAt path: String) -> [String] {
     var names: [String] = []
     let file = entry(path)?.inode
@@ -50,9 +50,9 @@ package struct DiskImage: Sendable, Equatable {
     return names
   }
 
-  /// The bytes of a file; `nil` where there is none.
+  /// The bytes of a file; `nil` if there is none.
   ///
-  /// A file that is there can be changed, or removed.
+  /// An existing file can be changed or removed.
   package subscript(path: String) -> [UInt8]? {
     get { entry(path).flatMap { files[$0.inode] } }
     set {
@@ -71,10 +71,10 @@ package struct DiskImage: Sendable, Equatable {
     return (directory, name, inode)
   }
 
-  /// Tells images apart: of names, contents, and which names are one file's.
+  /// A hash of the names, the contents, and which names belong to one file; tells images apart.
   package var fingerprint: UInt64 { fingerprint { _ in true } }
 
-  /// The same of some paths alone.
+  /// The fingerprint of some paths alone.
   package func fingerprint(of isIncluded: (_ path: String) -> Bool) -> UInt64 {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     func add(_ bytes: [UInt8]) {
@@ -96,9 +96,9 @@ package struct DiskImage: Sendable, Equatable {
     return hash
   }
 
-  /// Makes it in a directory, which is emptied; answers what is there then.
+  /// Empties a directory and writes the image there; returns the directory's image afterwards.
   ///
-  /// Where a file has the path of the directory that was recorded, it gets that of this one.
+  /// If a file contains the path of the recorded directory, `root` replaces it.
   package func write(to root: String, inPlaceOf recorded: [String]) throws -> DiskImage {
     let storage = POSIXStorage()
     var written = self
@@ -113,7 +113,7 @@ package struct DiskImage: Sendable, Equatable {
         _ = try storage.link(known, as: target)
       } else if let file = try storage.open(target, .create) {
         var bytes = files[inode] ?? []
-        // The only file with an absolute path that is followed.
+        // The only file whose absolute path is followed.
         if path.hasSuffix("/BASE"), let text = String(validating: bytes, as: UTF8.self) {
           bytes = Array(recorded.reduce(text) { $0.replacingOccurrences(of: $1 + "/", with: root + "/") }.utf8)
         }
@@ -125,7 +125,7 @@ package struct DiskImage: Sendable, Equatable {
     return written
   }
 
-  /// What lies in a directory.
+  /// The contents of a directory.
   package init(of root: String) throws {
     let storage = POSIXStorage()
     var known: [UInt64: Inode] = [:]

@@ -1,13 +1,13 @@
-/// A file or a directory, whatever names it has.
+/// The identity of a file or directory, independent of its names.
 package struct Inode: Sendable, Hashable {
   var number: Int
   /// The directory that was recorded.
   static let root = Inode(number: 0)
 }
 
-/// What was done to a disk, one step after the other.
+/// The changes of a disk, one step after the other.
 package struct DiskTrace: Sendable {
-  /// One change, or what makes changes survive a loss of power.
+  /// One change, or a sync that makes changes survive a loss of power.
   package enum Step: Sendable {
     case createFile(Inode, in: Inode, name: String)
     case createDirectory(Inode, in: Inode, name: String)
@@ -20,14 +20,14 @@ package struct DiskTrace: Sendable {
     case syncDirectory(Inode)
   }
 
-  /// What was there before.
+  /// The contents before the first step.
   package var start = DiskImage()
   package var steps: [Step] = []
 
   /// Its beginning.
   package func prefix(_ count: Int) -> DiskTrace { DiskTrace(start: start, steps: Array(steps.prefix(count))) }
 
-  /// The greatest number of a file or directory, also of those that are gone.
+  /// The greatest number of a file or directory, including removed ones.
   var lastNumber: Int {
     steps.reduce(start.lastNumber) { last, step in
       switch step {
@@ -37,7 +37,7 @@ package struct DiskTrace: Sendable {
     }
   }
 
-  /// What was written to a file since it was last synced; `nil` if nothing was.
+  /// The range of a file that was written since its last sync; `nil` if there is none.
   func unsyncedRange(of inode: Inode) -> Range<Int>? {
     var range: Range<Int>?
     for step in steps.reversed() {
@@ -53,13 +53,13 @@ package struct DiskTrace: Sendable {
   }
 }
 
-/// Follows the names of a disk, so that a step is recorded of what a path leads to.
+/// Follows the names of a disk, so that a step is recorded for the file that its path names.
 struct DiskRecorder: Sendable {
   private(set) var trace: DiskTrace
   private let root: String
   private var directories: [Inode: [String: Inode]]
   private var lastNumber: Int
-  /// What RocksDB's open files are.
+  /// The inodes of RocksDB's open files, by file number.
   private var openFiles: [UInt64: Inode] = [:]
 
   init(_ root: String, _ image: DiskImage, _ history: DiskTrace?) {
@@ -71,7 +71,7 @@ struct DiskRecorder: Sendable {
 
   // MARK: Names
 
-  /// The directory that a path lies in and its name there; `nil` outside of what is recorded.
+  /// The directory that contains a path, and the name there; `nil` outside of the recorded directory.
   private func place(_ path: String) -> (directory: Inode, name: String)? {
     guard path.hasPrefix(root + "/") else { return nil }
     var names = path.dropFirst(root.count).split(separator: "/").filter { $0 != "." }
@@ -84,7 +84,7 @@ struct DiskRecorder: Sendable {
     return DiskImage.leavesOut(path) ? nil : (directory, String(name))
   }
 
-  /// What a path leads to.
+  /// The file or directory at a path.
   func inode(_ path: String) -> Inode? {
     if path == root || path == root + "/" { return .root }
     guard let (directory, name) = place(path) else { return nil }

@@ -1,6 +1,6 @@
 internal import Changelog
 
-/// A disk as the file log and the store have it.
+/// A disk in the form that the file log and the store take.
 struct DiskStorage: Storage {
   let disk: Disk
   private let base = POSIXStorage()
@@ -181,7 +181,7 @@ private final class DiskFile: StorageFile {
   func tryLockShared() throws(StoreError) -> Bool { try base.tryLockShared() }
   func isStill(at path: String) throws(StoreError) -> Bool { try base.isStill(at: path) }
 
-  /// What changes there isn't recorded: a loss of power leaves what was written.
+  /// Changes of the word aren't recorded: a loss of power leaves the value that was written.
   func mapWord(at position: Int) throws(StoreError) -> MappedWord { try base.mapWord(at: position) }
 }
 

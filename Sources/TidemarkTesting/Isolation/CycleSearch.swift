@@ -1,10 +1,10 @@
-/// Finds the most telling cycle among operations each of which comes before each other one.
+/// Finds the most telling cycle in a component: operations that all come before each other.
 ///
-/// That is the one that rests on least; among those the one whose kind is forbidden at the weakest level of isolation; and
-/// among those a short one.
+/// The most telling cycle rests on the least; among equals its kind is forbidden at the weakest level of isolation;
+/// among equals again it is a short one.
 struct CycleSearch {
   private let graph: DependencyGraph
-  /// How many edges may still be looked at; beyond that a cycle may be longer than it could be, or called G2.
+  /// How many edges may still be visited; after that a cycle may be longer than necessary, or called G2.
   private var steps = 20_000_000
 
   /// A search in a graph whose operations all come before each other.
@@ -27,7 +27,7 @@ struct CycleSearch {
   private mutating func cycle(of kinds: DependencyGraph.Kinds) -> [DependencyGraph.Edge]? {
     var shortest: [Int]?
     for component in graph.components(kinds) {
-      // The shortest cycle of all takes too long in a large component.
+      // Finding the shortest cycle of all takes too long in a large component.
       for start in component.prefix(100) {
         let limit = (shortest?.count ?? .max) - 1
         shortest = graph.shortestPath(from: start, to: start, kinds, limit: limit, steps: &steps) ?? shortest
@@ -54,7 +54,7 @@ struct CycleSearch {
     return shortest.map { $0.map { graph.edges[$0] } }
   }
 
-  /// Whether all is about one list: whoever read it has appended to it without seeing what came in between.
+  /// Whether all edges are about one list: its reader has appended to it without seeing the elements in between.
   private func isLostUpdate(_ cycle: [DependencyGraph.Edge]) -> Bool {
     cycle.allSatisfy { $0.list >= 0 && $0.list == cycle[0].list && $0.dependency != .wr }
   }

@@ -39,9 +39,9 @@ struct DependencyGraph {
   }
 
   let nodeCount: Int
-  /// By the operation that comes first, and then by what they rest on, least first.
+  /// Sorted by the first operation, and then by basis, least first.
   let edges: [Edge]
-  /// Where the edges of each operation begin, and last where all end.
+  /// The index of each operation's first edge, and last the number of edges.
   private let starts: [Int]
 
   init(nodeCount: Int, _ unsorted: [Edge]) {
@@ -63,10 +63,10 @@ struct DependencyGraph {
     self.starts = starts
   }
 
-  /// The numbers of the edges that lead away from an operation.
+  /// The indexes of an operation's outgoing edges.
   func edges(of node: Int) -> Range<Int> { starts[node]..<starts[node + 1] }
 
-  /// The graph of some operations alone, which are numbered in their order.
+  /// The graph of some operations alone, renumbered in their order.
   func subgraph(of nodes: [Int]) -> DependencyGraph {
     let numbers = Dictionary(uniqueKeysWithValues: zip(nodes, Int32(0)...))
     var inner: [Edge] = []
@@ -80,7 +80,7 @@ struct DependencyGraph {
     return DependencyGraph(nodeCount: nodes.count, inner)
   }
 
-  /// Sets of more than one operation of which each comes before each other one, over edges of some kinds.
+  /// The strongly connected components of more than one operation, over edges of some kinds.
   ///
   /// Robert Tarjan, "Depth-First Search and Linear Graph Algorithms", 1972; without recursion. O(nodes + edges).
   func components(_ kinds: Kinds) -> [[Int]] {
@@ -114,13 +114,13 @@ struct DependencyGraph {
     return components
   }
 
-  /// The fewest edges of some kinds that lead from one operation to another, or back to the first; at most `limit`.
+  /// The shortest path over edges of some kinds from one operation to another, or back to the first; at most `limit`.
   ///
-  /// `steps` falls by what was looked at.
+  /// `steps` falls by the number of edges visited.
   func shortestPath(
     from start: Int, to end: Int, _ kinds: Kinds, limit: Int = .max, steps: inout Int
   ) -> [Int]? {
-    /// The edge that leads to each operation that was reached.
+    /// The edge by which each operation was reached.
     var arrivals: [Int: Int] = [:]
     var frontier = [start]
     var length = 0
@@ -148,11 +148,11 @@ struct DependencyGraph {
   }
 }
 
-/// Where a search for components stands.
+/// The state of a search for components.
 private struct TarjanSearch {
   /// In the order of visits, from 1 on; 0: not visited.
   var number: [Int]
-  /// The least number that is known to be reached and on the stack.
+  /// The least number on the stack that is known to be reachable.
   var lowest: [Int]
   var isOnStack: [Bool]
   private var stack: [Int] = []

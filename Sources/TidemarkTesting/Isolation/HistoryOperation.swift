@@ -17,13 +17,13 @@ public struct HistoryKey: Hashable, Sendable, CustomStringConvertible {
   public var description: String { "\(table)/\(key)" }
 }
 
-/// What a transaction or a reader did, and what it saw: one operation of an ``IsolationHistory``.
+/// The actions of a transaction or a reader, and their results: one operation of an ``IsolationHistory``.
 public struct HistoryOperation: Sendable {
-  /// Who did it.
+  /// The kind of transaction or reader.
   public enum Kind: String, Sendable, CaseIterable {
     /// The store's transaction: it appends and reads, and ends with a commit or an abort.
     case transaction
-    /// A snapshot with all that was read of it, at any later time: the state at one commit.
+    /// A snapshot with all reads of it, at any later time: the state at one commit.
     case snapshot
     /// A read, or a scan, that sees the last commit.
     case read
@@ -39,9 +39,9 @@ public struct HistoryOperation: Sendable {
     case read(HistoryKey, [Int])
     /// A savepoint was set.
     case savepoint
-    /// What came after the last savepoint was rolled back, and the savepoint is gone.
+    /// The changes since the last savepoint were rolled back, and the savepoint is gone.
     case rollBack
-    /// The last savepoint is gone, and what came after it stays.
+    /// The last savepoint is gone, and the changes since it stay.
     case release
   }
 
@@ -51,15 +51,15 @@ public struct HistoryOperation: Sendable {
     case committed
     /// It was aborted, or its commit failed as *not committed*.
     case aborted
-    /// The commit failed as *unknown*: it counts as committed once it was seen, or if it has a stamp.
+    /// The commit failed as *unknown*: it counts as committed if a read saw it, or if it has a stamp.
     case unknown
   }
 
-  /// Which commit it was, or which one was seen.
+  /// Identifies the commit that was made or seen.
   public struct Stamp: Sendable, Equatable {
-    /// The offset behind the commit.
+    /// The offset after the commit.
     public var offset: Offset
-    /// The position at the commit; `nil`: not recorded, and stream time neither.
+    /// The position at the commit; `nil`: neither it nor stream time was recorded.
     public var position: Position?
     /// The stream time at the commit.
     public var streamTime: Timestamp?
@@ -72,21 +72,21 @@ public struct HistoryOperation: Sendable {
     }
   }
 
-  /// Who did it.
+  /// The kind of transaction or reader.
   public var kind: Kind
-  /// The thread, or another sequence of operations of which each begins when the one before has ended.
+  /// The thread, or another sequence of operations, each of which begins after the previous one has ended.
   public var process: Int
-  /// The tick before the call: of a snapshot, before it was taken.
+  /// The tick before the call; for a snapshot, before it was taken.
   public var begin: Int
-  /// The tick after the call: of a snapshot, after it was taken; of a transaction, after its commit or abort.
+  /// The tick after the call; for a snapshot, after it was taken; for a transaction, after its commit or abort.
   ///
-  /// That of an unknown commit doesn't count.
+  /// Ignored for an unknown commit.
   public var end: Int
   /// How a transaction ended.
   public var outcome: Outcome
-  /// What was done, in order.
+  /// The actions, in order.
   public var actions: [Action]
-  /// The commit that it made, or saw; `nil` if it wasn't recorded.
+  /// The commit that the operation made or saw; `nil` if it wasn't recorded.
   public var stamp: Stamp?
 
   /// Puts an operation together.

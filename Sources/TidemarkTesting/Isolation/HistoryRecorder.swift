@@ -17,6 +17,6 @@ public final class HistoryRecorder: Sendable {
   /// Adds an operation; from any thread.
   public func add(_ operation: HistoryOperation) { operations.withLock { $0.append(operation) } }
 
-  /// What was recorded so far.
+  /// The operations recorded so far.
   public var history: IsolationHistory { IsolationHistory(operations.withLock { $0 }) }
 }

@@ -44,7 +44,7 @@ extension IsolationChecker {
     }
   }
 
-  /// The commits as the elements of a list that everybody reads who knows an offset.
+  /// The commits as the elements of one more list, read by every operation that knows an offset.
   private func addStamps(_ add: AddEdge) {
     for place in stampedCommits.indices.dropFirst() {
       add(stampedCommits[place - 1], stampedCommits[place], .ww, .offsets, -1)
@@ -56,12 +56,12 @@ extension IsolationChecker {
     }
   }
 
-  /// What each process did before, and what had ended before something began.
+  /// The order of each process's operations, and of operations that ended before others began.
   ///
-  /// Only the last operations that have ended before one begins lead to it: the rest has ended before one of those began.
+  /// Only the last operations that ended before one begins get an edge to it: the rest ended before one of those began.
   private func addOrder(_ add: AddEdge) {
     let numbers = operations.indices.filter { operations[$0].kind != .uncommittedRead }
-    // Where ticks are equal, neither comes first.
+    // If ticks are equal, neither comes first.
     var events = numbers.map { (tick: operations[$0].begin, isEnd: 0, number: $0) }
     for number in numbers where operations[number].outcome != .unknown {
       events.append((operations[number].end, 1, number))

@@ -2,14 +2,14 @@ internal import Changelog
 
 /// The order of each list.
 extension IsolationChecker {
-  /// Takes the longest version that was read as the order of a list, and looks how much of it each read has seen.
+  /// Takes the longest version read as the order of a list, and determines how much of it each read has seen.
   mutating func inferOrder(of list: Int) {
     let numbers = lists[list].reads.filter { operations[reads[$0].operation].kind != .uncommittedRead }
     guard let longest = numbers.max(by: { reads[$0].elements.count < reads[$1].elements.count }) else { return }
     let longestElements = reads[longest].elements
     var reported: Set<Int> = []
     var order = cleanse(longest, &reported)
-    // How many of the first so many are in the order.
+    // `counts[n]` is how many of the first n elements are in the order.
     var counts = [0]
     if order.count == longestElements.count {
       counts = Array(0...order.count)
@@ -43,7 +43,7 @@ extension IsolationChecker {
     lists[list].observedCount = order.count
   }
 
-  /// What was read, without elements that can't be there, which are reported once.
+  /// The elements read, without impossible ones, which are reported once.
   private mutating func cleanse(_ number: Int, _ reported: inout Set<Int>) -> [Int] {
     let (reader, list) = (reads[number].operation, reads[number].list)
     var clean: [Int] = []
@@ -73,7 +73,7 @@ extension IsolationChecker {
     return clean
   }
 
-  /// Puts what was committed and never read behind the rest.
+  /// Puts elements that were committed and never read after the others.
   mutating func completeOrder(of list: Int) {
     let trace = lists[list]
     guard trace.order.count < trace.appenders.count else { return }
@@ -81,13 +81,13 @@ extension IsolationChecker {
       let appender = trace.appenders[element]!
       return appender.isKept && appender.place == nil && isCommitted[appender.operation]
     }
-    // First those of the transaction that the order ends with.
+    // First the elements of the transaction that the order ends with.
     if let last = trace.writers.last {
       for element in missing where trace.appenders[element]!.operation == last { lists[list].extend(with: element) }
       missing.removeAll { trace.appenders[$0]!.operation == last }
     }
     let offsets = missing.map { operations[trace.appenders[$0]!.operation].stamp?.offset.value ?? .max }
-    // Those of one transaction keep their order.
+    // Elements of one transaction keep their order.
     let sorted = zip(offsets, missing.indices).sorted { $0 < $1 }.map { missing[$0.1] }
     let writers = Set(sorted.map { trace.appenders[$0]!.operation })
     if writers.count > 1, offsets.contains(.max) {

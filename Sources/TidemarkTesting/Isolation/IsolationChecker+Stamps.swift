@@ -2,7 +2,7 @@ internal import Changelog
 
 /// Offsets, positions and stream time, and the state that belongs to an offset.
 extension IsolationChecker {
-  /// Brings the commits with a stamp into the order of their offsets.
+  /// Sorts the commits with a stamp by their offsets.
   mutating func orderStamps() {
     stampedCommits = operations.indices.filter { isCommitted[$0] && operations[$0].stamp != nil }
       .sorted { operations[$0].stamp!.offset < operations[$1].stamp!.offset }
@@ -20,7 +20,7 @@ extension IsolationChecker {
     return place
   }
 
-  /// Compares what readers with a stamp have seen with the commits up to their offset.
+  /// Compares the reads of operations with a stamp with the commits up to their offset.
   mutating func checkStamps() {
     if stampedCommits.isEmpty { return }
     let states = lists.map { StateByOffset($0, operations, isCommitted) }
@@ -55,7 +55,7 @@ extension IsolationChecker {
   private func text(_ time: Timestamp?) -> String { time.map { "\($0)" } ?? "none" }
 }
 
-/// What commits made of a list, offset by offset.
+/// The state of a list after each commit, by offset.
 private struct StateByOffset {
   private var offsets: [Offset] = []
   private var elements: [Int] = []
@@ -78,7 +78,7 @@ private struct StateByOffset {
 }
 
 extension Array {
-  /// The first place from which on a condition holds, which never ceases to hold.
+  /// The first place where a condition holds; it must hold at all later places.
   func partitioningIndex(where holds: (Element) -> Bool) -> Int {
     var (low, high) = (startIndex, endIndex)
     while low < high {

@@ -26,7 +26,7 @@ extension IsolationChecker {
     return parts[0] + (parts.count > 1 ? ": " + parts.dropFirst().joined(separator: "; ") : "")
   }
 
-  /// A list, its end at least.
+  /// A list, or at least its end.
   func text(_ elements: [Int]) -> String {
     elements.count <= 12
       ? "\(elements)"

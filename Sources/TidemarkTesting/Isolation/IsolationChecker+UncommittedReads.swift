@@ -1,9 +1,9 @@
 /// Reads that see the open transaction.
 ///
-/// What such a read may show of a list is some version of it that there was during the call: a beginning of its order, and
-/// behind that elements of one transaction which aborted them, or rolled them back, not before the call. It has all that was
-/// acknowledged or read as committed before the call, and a process never sees less of the order than it did before; but a
-/// transaction whose commit is unknown goes with its store, and may be back once the next one has restored it.
+/// Such a read may show any version that the list had during the call: a beginning of its order, and after that
+/// elements of one transaction that aborted or rolled them back, but not before the call. The read must show all
+/// elements acknowledged or read as committed before the call, and a process never sees less of the order than before.
+/// But a transaction whose commit is unknown vanishes with its store, and may be back once the next store restored it.
 extension IsolationChecker {
   mutating func checkUncommittedReads() {
     let numbers = reads.indices.filter { operations[reads[$0].operation].kind == .uncommittedRead }
@@ -31,13 +31,13 @@ extension IsolationChecker {
     let list: Int
   }
 
-  /// How many of a list's first elements stay, once so many were seen: what comes behind an unknown commit tells that it
-  /// was restored.
+  /// How many of a list's first elements are there for good once `count` were seen: a later element proves that an
+  /// unknown commit before it was restored.
   private func firmCount(_ count: Int, of list: ListTrace) -> Int {
     list.writers.prefix(count).lastIndex { operations[$0].outcome != .unknown }.map { $0 + 1 } ?? 0
   }
 
-  /// When the elements from each place on were all there for good, at the earliest: acknowledged, or read as committed.
+  /// For each place, the earliest tick by which an element there or later was acknowledged or read as committed.
   private func earliestEnds(_ list: ListTrace) -> [Int] {
     var ends = list.writers.map { operations[$0].outcome == .unknown ? .max : operations[$0].end }
     for number in list.reads {
@@ -50,7 +50,7 @@ extension IsolationChecker {
     return ends
   }
 
-  /// How much of the list's order an uncommitted read has seen, if it may be.
+  /// How much of the list's order an uncommitted read has seen; `nil` if the read is impossible.
   private mutating func placeUncommitted(_ read: ListRead, _ ends: [Int]) -> Int? {
     let (list, reader) = (lists[read.list], operations[read.operation])
     let count = zip(list.order, read.elements).prefix { $0 == $1 }.count

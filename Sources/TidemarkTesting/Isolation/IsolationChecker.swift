@@ -1,21 +1,21 @@
-/// Infers from what was read in which order transactions took effect, and looks for contradictions.
+/// Infers the order in which transactions took effect from the reads, and looks for contradictions.
 ///
-/// The way is that of Elle for lists (Kyle Kingsbury and Peter Alvaro, "Elle: Inferring Isolation Anomalies from
+/// The method is that of Elle for lists (Kyle Kingsbury and Peter Alvaro, "Elle: Inferring Isolation Anomalies from
 /// Experimental Observations", VLDB 2020), over the dependencies of Adya ("Weak Consistency: A Generalized Theory and
 /// Optimistic Implementations for Distributed Transactions", 1999):
 ///
-/// 1. Of each list the longest version that was read is the order of its elements; each other one must be its beginning.
-///    What was committed and never read comes behind (`IsolationChecker+Lists.swift`).
-/// 2. Of that order follows which operation comes before which: `ww` whose element comes next, `wr` who has read it, `rw` who
-///    has read the list without it. The offsets of commits are an order, too, as if each commit wrote one more list that
-///    everybody reads who knows its offset. To them come what a process did before, and what had ended before something
-///    began (`IsolationChecker+Graph.swift`).
+/// 1. The longest version read of each list is the order of its elements; every other version must be a prefix of it.
+///    Elements that were committed and never read come last (`IsolationChecker+Lists.swift`).
+/// 2. From that order follows which operation comes before which: a writer before the writer of the next element (`ww`)
+///    and before the readers of its element (`wr`), a reader before the writer of an element that it didn't see (`rw`).
+///    The offsets of commits are an order, too, as if each commit wrote one more list, read by every operation that
+///    knows an offset. The orders within each process and in real time are added (`IsolationChecker+Graph.swift`).
 /// 3. Operations that come before themselves contradict each other (`CycleSearch`).
-/// 4. Where offsets are known, what was read is compared with the state at the offset (`IsolationChecker+Stamps.swift`).
-///    Uncommitted reads aren't part of the graph: they may see what is undone, but not everything
+/// 4. If offsets are known, reads are compared with the state at the offset (`IsolationChecker+Stamps.swift`).
+///    Uncommitted reads aren't part of the graph: they may see elements that are undone later, within limits
 ///    (`IsolationChecker+UncommittedReads.swift`).
 ///
-/// It is stricter than Adya: what aborted transactions have read must fit, too.
+/// It is stricter than Adya: the reads of aborted transactions must fit, too.
 struct IsolationChecker {
   let operations: [HistoryOperation]
   var report = IsolationReport()
@@ -77,7 +77,7 @@ struct IsolationChecker {
       return
     }
     var own: [Int: [Int]] = [:]
-    /// The lists that were appended to, in order.
+    /// The lists appended to, in order.
     var appends: [Int] = []
     var savepoints: [Int] = []
     for action in operation.actions {
@@ -125,7 +125,7 @@ struct IsolationChecker {
     reads.append(read)
   }
 
-  /// An unknown commit took effect if somebody has seen it, or if it has a stamp.
+  /// An unknown commit took effect if a read saw it, or if it has a stamp.
   private mutating func settleUnknownCommits() {
     for number in operations.indices where operations[number].outcome == .unknown {
       isCommitted[number] = operations[number].kind == .transaction && operations[number].stamp != nil
@@ -135,7 +135,7 @@ struct IsolationChecker {
 
   // MARK: Findings
 
-  /// Notes what was found in operations, and shows what they did to the lists.
+  /// Adds a finding about operations, with their actions on the lists.
   mutating func found(
     _ kind: IsolationAnomaly.Kind, _ numbers: [Int], _ lists: [Int], basis: IsolationAnomaly.Basis = .lists,
     _ what: String

@@ -1,8 +1,8 @@
-/// What was recorded of a store while a writer and readers used it, to be checked for anomalies of isolation.
+/// A record of a store's use by a writer and readers, to be checked for anomalies of isolation.
 ///
-/// Transactions append elements to lists, and everybody reads lists: since a list tells the order of its elements, what was
-/// read tells in which order transactions took effect, and which of them a reader has seen and which not. ``check()`` infers
-/// that order and looks for contradictions.
+/// Transactions append elements to lists, and every operation may read lists. As a list shows the order of its
+/// elements, reads show in which order transactions took effect, and which of them a reader has seen. ``check()``
+/// infers that order and looks for contradictions.
 ///
 /// ```swift
 /// var history = IsolationHistory()
@@ -14,7 +14,7 @@ public struct IsolationHistory: Sendable {
   /// The operations, in any order; the actions of each in order.
   public private(set) var operations: [HistoryOperation] = []
 
-  /// Makes an empty history, or one of operations.
+  /// Makes a history of the given operations.
   public init(_ operations: [HistoryOperation] = []) { self.operations = operations }
 
   /// Adds an operation.

@@ -1,8 +1,8 @@
-/// What a check of a history has found.
+/// The result of a check of a history.
 public struct IsolationReport: Sendable {
-  /// What was found, at most 100 of each kind, those that rest on least first.
+  /// The anomalies found, at most 100 of each kind, the least basis first.
   public internal(set) var anomalies: [IsolationAnomaly] = []
-  /// How many there were of each kind, also beyond those.
+  /// How many anomalies of each kind there were, including those not listed.
   public internal(set) var anomalyCounts: [IsolationAnomaly.Kind: Int] = [:]
   /// How many operations of each kind there were.
   public internal(set) var operationCounts: [HistoryOperation.Kind: Int] = [:]
@@ -13,7 +13,7 @@ public struct IsolationReport: Sendable {
   /// How many elements the lists have.
   public internal(set) var elementCount = 0
 
-  /// Whether nothing contradicts anything.
+  /// Whether there are no anomalies.
   public var isClean: Bool { anomalyCounts.isEmpty }
   /// How many edges the graph has.
   public var edgeCount: Int { edgeCounts.values.reduce(0, +) }
@@ -27,7 +27,7 @@ public struct IsolationReport: Sendable {
 }
 
 extension IsolationReport: CustomStringConvertible {
-  /// One line of figures, and then what was found, the first ten.
+  /// One line of figures, and then the first ten anomalies.
   public var description: String {
     let operations = HistoryOperation.Kind.allCases.compactMap { kind in
       operationCounts[kind].map { "\($0) \(kind.rawValue)s" }

@@ -1,11 +1,11 @@
-/// What happened to one list of a history: who appended what, who has read how much, and the order that follows from that.
+/// The trace of one list of a history: its appends, its reads, and the order of elements that follows from them.
 struct ListTrace {
-  /// Who appended an element.
+  /// The operation that appended an element.
   struct Appender {
     let operation: Int
-    /// Whether it was neither rolled back nor aborted; unknown commits count as kept.
+    /// Whether the element was neither rolled back nor aborted; unknown commits count as kept.
     var isKept: Bool
-    /// Its place in ``ListTrace/order``.
+    /// The element's place in ``ListTrace/order``.
     var place: Int?
   }
 
@@ -14,28 +14,28 @@ struct ListTrace {
   var appenders: [Int: Appender] = [:]
   /// The elements as they were appended in the history.
   var appended: [Int] = []
-  /// The numbers of the reads of it in ``IsolationChecker/reads``.
+  /// The indexes of the list's reads in ``IsolationChecker/reads``.
   var reads: [Int] = []
 
   /// Its elements in the order in which they were committed, as far as that is known.
   var order: [Int] = []
-  /// Who appended them.
+  /// The operations that appended the elements of `order`.
   var writers: [Int] = []
-  /// How many of them somebody has read; the order of those behind follows from the offsets of their commits.
+  /// How many of `order` were read; the order of the later elements follows from the offsets of their commits.
   var observedCount = 0
-  /// Who appended the rest, in an unknown order.
+  /// The operations that appended the remaining elements, in an unknown order.
   var unordered: [Int] = []
 
   init(_ key: HistoryKey) { self.key = key }
 
-  /// Takes an element as the next of the order.
+  /// Appends an element to the order.
   mutating func extend(with element: Int) {
     appenders[element]!.place = order.count
     order.append(element)
     writers.append(appenders[element]!.operation)
   }
 
-  /// The first place behind `count` elements whose writer isn't that of the last of these; `nil` if there is none.
+  /// The first place after `count` elements with another writer than the last of these; `nil` if there is none.
   func nextPlace(behind count: Int) -> Int? {
     var place = count
     while place < order.count, count > 0, writers[place] == writers[count - 1] { place += 1 }
@@ -47,8 +47,8 @@ struct ListTrace {
 struct ListRead {
   let operation: Int
   let list: Int
-  /// What was read, without what the reading transaction had appended itself.
+  /// The elements read, without the reading transaction's own appends.
   let elements: [Int]
-  /// How much of the list's order that is; `nil` if it doesn't fit.
+  /// How much of the list's order the elements are; `nil` if they don't fit.
   var count: Int?
 }
