@@ -8,7 +8,7 @@ import TidemarkTesting
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// A changelog around another that can't tell bytes, or keeps no history.
+  /// A changelog around another one; it can't report bytes, or keeps no history.
   struct Wrapped: Changelog {
     let base: any Changelog
     var capabilities: ChangelogCapabilities = [.verifiesHistory, .keepsHistory]

@@ -217,7 +217,7 @@ import TidemarkTesting
     try directory.store(log).close()
   }
 
-  /// Seen to fail with: deletions up to the checkpoint, whatever the store has stored.
+  /// Seen to fail with: deletions up to the checkpoint, even beyond the stored offset.
   @Test func whatTheStoreHasNotStoredIsKept() throws {
     let log = try log()
     do {

@@ -3,7 +3,7 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// R4, prefix: what the tables show is the replay of the changelog up to the stored offset.
+/// R4, prefix: the tables show the replay of the changelog up to the stored offset.
 @Suite struct RuleR4Tests {
   let directory: TemporaryDirectory
 

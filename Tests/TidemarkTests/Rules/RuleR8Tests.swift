@@ -4,7 +4,7 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// R8, the right log and the right database: what doesn't belong together is refused before anything is written.
+/// R8, the right log and the right database: mismatched ones are refused before anything is written.
 @Suite struct RuleR8Tests {
   let directory: TemporaryDirectory
 
@@ -34,7 +34,7 @@ import TidemarkTesting
 
   /// RocksDB would open it, find no table files in it and delete them all.
   ///
-  /// Seen to fail with: an open that doesn't compare what it finds with `HEAD`.
+  /// Seen to fail with: an open that doesn't compare the database with `HEAD`.
   @Test(arguments: [nil, "MANIFEST-000999"])
   func theManifestOfAnEmptyDatabaseLosesNoTableFile(_ newName: String?) throws {
     try commit(0..<50)
@@ -81,7 +81,7 @@ import TidemarkTesting
 
   /// The unreadable part of the MANIFEST is taken for a torn end, and everything after it is dropped.
   ///
-  /// Seen to fail, with most seeds, with: an open that doesn't compare what it finds with `HEAD`.
+  /// Seen to fail, with most seeds, with: an open that doesn't compare the database with `HEAD`.
   @Test func aFlippedBitOfTheManifestGivesRightDataOrAnError() throws {
     var random = SeededGenerator(seed: testSeed())
     try commit(0..<20)
@@ -112,7 +112,7 @@ import TidemarkTesting
     #expect(refused > 10)
   }
 
-  /// Seen to fail with: an open that doesn't compare what it finds with `HEAD`.
+  /// Seen to fail with: an open that doesn't compare the database with `HEAD`.
   @Test func anOlderDatabaseUnderANewerHeadIsRefused() throws {
     try commit(0..<20)
     try directory.copy("store/db", to: "older")

@@ -103,7 +103,7 @@ struct RulesFullDiskStepsTests:
 
   /// The changelog is on the full disk, too, and holds the commits that the store must restore.
   ///
-  /// Seen to fail with: errors of the database that don't tell a full disk from another failure.
+  /// Seen to fail with: errors of the database that don't distinguish a full disk from another failure.
   @Test func aStoreThatHasNoRoomToOpenIsLeftAsItIs() throws {
     let log = try FileLog.open(disk.path, TopicPartition("state", 0))
     var (rows, failures) = (30, 0)
@@ -123,7 +123,7 @@ struct RulesFullDiskStepsTests:
         failures += 1
       }
       try disk.makeRoom()
-      // Not closed: what it restored is restored again.
+      // Not closed: the restored commits are restored again.
       let store = try directory.store(log, .lazy, "disk/store")
       try check(store, rows: rows)
       try commit(rows, to: store)

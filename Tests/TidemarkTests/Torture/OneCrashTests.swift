@@ -22,7 +22,7 @@ import TidemarkTesting
     return try StateStore.open(root + "/store", tables: [balances], changelog: log, options: store)
   }
 
-  /// Seen to fail with: a log that doesn't sync what it appends.
+  /// Seen to fail with: a log that doesn't sync its appends.
   @Test func afterAPowerCutAtAnyStepTheStoreShowsExactlyOneCommit() throws {
     let root = directory("recorded")
     try POSIXStorage().makeDirectory(root)
