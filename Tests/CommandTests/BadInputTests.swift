@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import Tidemark
 
-/// Each bad input gets one line that says what to do, an exit status of its own, and costs nothing.
+/// Each bad input gets one line that says what to do and an exit status of its own, and loses nothing.
 @Suite struct BadInputTests {
   let directory: TemporaryDirectory
   var state: String { directory("state") }
@@ -28,7 +28,7 @@ import Tidemark
     #expect(outcome.error.split(separator: "\n").count == 1)
     #expect(outcome.error.contains("--skip-bad-rows"))
     #expect(try tidemark("scan", "--json", "--state", state).output == "{\"k\":\"a\",\"sum(v)\":1}\n")
-    // Once the row is mended, the same command goes on there.
+    // Once the row is corrected, the same command continues from there.
     _ = try directory.write("k,v\na,1\nb,5\n", to: "rows.csv")
     #expect(try aggregate(file).status == 0)
     #expect(
@@ -108,7 +108,7 @@ import Tidemark
     #expect(truncated.status == 76 || truncated.status == 84)
     #expect(truncated.error.contains("tidemark: ") && truncated.error.split(separator: "\n").count == 1)
 
-    // Nothing was touched: with the whole log back, all is there.
+    // Nothing was changed: with the whole log back, everything is there.
     try bytes.write(to: URL(fileURLWithPath: segment))
     #expect(try tidemark("get", "a", "--state", state).output == "{\"k\":\"a\",\"sum(v)\":1}\n")
   }

@@ -24,7 +24,7 @@ import Testing
     #expect(try aggregate(file).status == 0)
     let after = try rows(state)
 
-    // Elsewhere, with the checkpoint's changelog: as it was then, and on from there.
+    // In another place, with the checkpoint's changelog: the state as it was then, and it continues from there.
     let restored = try tidemark("restore", "--from", directory("copy"), "--state", directory("new"))
     #expect(restored.status == 0, "\(restored.error)")
     #expect(try rows(directory("new")) == before)
@@ -39,7 +39,7 @@ import Testing
     #expect(try tidemark("verify", "--state", state).status == 0)
     #expect(try rows(directory("new")) == after)
 
-    // Neither needs the checkpoint any more.
+    // Neither needs the checkpoint any longer.
     try FileManager.default.removeItem(atPath: directory("copy"))
     for state in [state, directory("new")] {
       #expect(try tidemark("rebuild", "--state", state).status == 0)
@@ -68,7 +68,7 @@ import Testing
     #expect(try rows(directory("other")) == rows(state))
   }
 
-  /// Seen to fail with: a fork whose checkpoint is looked for under the name that it had while it was made.
+  /// Seen to fail with: a fork that looks for its checkpoint under the name the checkpoint had while it was made.
   @Test func aForkIsTheStateAsItWas() throws {
     let file = try directory.write(orders(1000), to: "orders.csv")
     #expect(try aggregate(file).status == 0)
@@ -87,7 +87,7 @@ import Testing
     #expect(try rows(directory("same")) == now)
     #expect(try tidemark("fork", directory("future"), "--time", "9000-01-01", "--state", state).status == 0)
     #expect(try rows(directory("future")) == now)
-    // Each goes on for itself.
+    // Each continues independently.
     #expect(try aggregate(file, in: directory("fork")).status == 0)
     #expect(try rows(directory("fork")) == now)
     #expect(try tidemark("rebuild", "--state", directory("fork")).status == 0)
@@ -106,7 +106,7 @@ import Testing
     #expect(try tidemark("fork", directory("fork"), "--state", state).status == 64)
   }
 
-  /// Where the state's store ends.
+  /// The state's stored offset, from `HEAD`.
   private func storedOffset() throws -> Int64 {
     let head = try String(contentsOfFile: state + "/store/HEAD", encoding: .utf8)
     let line = try #require(head.split(separator: "\n").first { $0.hasPrefix("offset ") })

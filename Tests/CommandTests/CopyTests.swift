@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Copies of a state, and what is in their place: nothing half is taken for whole, and each message leads on.
+/// Copies of a state, and other things in their place: nothing partial passes for whole; messages say what to do.
 @Suite struct CopyTests {
   let directory: TemporaryDirectory
 
@@ -16,7 +16,7 @@ import Testing
       """ + text, in: directory.path)
   }
 
-  /// Seen to fail with: scratch directories that nobody tells from those in use.
+  /// Seen to fail with: scratch directories that cannot be told from those in use.
   @Test func whatAKilledVerifyLeftIsRemoved() throws {
     let outcome = try script(
       """
@@ -38,7 +38,7 @@ import Testing
     #expect(outcome.status == 0, "\(outcome.output)\(outcome.error)")
   }
 
-  /// Seen to fail with: a database that is moved away before the changelog is found to be another.
+  /// Seen to fail with: a database that is moved away before the changelog is found to be another one.
   @Test func aRebuildFromAnotherChangelogChangesNothing() throws {
     let outcome = try script(
       """
@@ -53,12 +53,12 @@ import Testing
   @Test func directoriesMayBeMadeBeforehand() throws {
     let outcome = try script("mkdir -p s/store s/changelog && job && tidemark get k1 --state s")
     #expect(outcome.status == 0, "\(outcome.error)")
-    // A store whose changelog is gone is no such thing.
+    // A store whose changelog is gone does not count as one made beforehand.
     let gone = try script("rm -r s/changelog; mkdir s/changelog; job")
     #expect(gone.status == 84, "\(gone.error)")
   }
 
-  /// Seen to fail with: a copy of a damaged changelog that is called verified.
+  /// Seen to fail with: a copy of a damaged changelog that is reported as verified.
   @Test func aDamagedChangelogIsNoBackup() throws {
     let outcome = try script(
       """
@@ -71,7 +71,7 @@ import Testing
     #expect(outcome.status == 0, "\(outcome.output)\(outcome.error)")
   }
 
-  /// Seen to fail with: input logs that are taken for whole because they are there.
+  /// Seen to fail with: input logs that are taken for whole because they exist.
   @Test func aRestoreThatWasCutIsDoneAgain() throws {
     let outcome = try script(
       """
@@ -82,7 +82,7 @@ import Testing
     #expect(outcome.status == 0 && !outcome.output.contains("partial"), "\(outcome.output)\(outcome.error)")
   }
 
-  /// Seen to fail with: a changelog that no command makes shorter.
+  /// Seen to fail with: a changelog that no command shortens.
   @Test func aChangelogIsPruned() throws {
     let outcome = try script(
       """

@@ -2,7 +2,7 @@ import FixtureMaker
 import Foundation
 import Testing
 
-/// State directories of format version 1 print what they hold, and go on.
+/// State directories of format version 1 print their contents and take more rows.
 ///
 /// Seen to fail with one digit of an expected file changed.
 @Suite struct FormatVersion1Tests {
@@ -33,7 +33,7 @@ import Testing
     #expect(outcome.status == 0, "\(outcome.error)")
   }
 
-  /// The line of `info` for a pipe of which the first rows were read.
+  /// The line of `info` for a pipe whose first `rows` rows were read.
   private func pipe(_ number: Int, rows: Int, of fixture: Fixture, _ name: String) throws -> String {
     let kept = try text(fixture(name + "/input/stdin-\(number)"))
     // The header is a line, too.
@@ -42,7 +42,7 @@ import Testing
     return "input \(number)           stdin:\(number): \(rows) rows, \(bytes) bytes of \(kept.utf8.count) kept\n"
   }
 
-  /// Changelog and state print what they hold, and agree.
+  /// Changelog and state print their contents, and agree.
   private func expect(_ fixture: Fixture, _ name: String, _ inputs: [String]) throws {
     let state = fixture(name)
     #expect(try run("log", "--print", "--json", "--state", state) == text(fixture(name + ".log")))
@@ -67,7 +67,7 @@ import Testing
 
   @Test func killedAggregationShowsItsCommits() throws {
     let fixture = try copy("aggregate-killed")
-    // 5 rows and a half of the pipe were in no commit.
+    // The last five and a half rows of the pipe were in no commit.
     try expect(fixture, "state", [file, pipe(1, rows: 20, of: fixture, "state")])
   }
 

@@ -14,7 +14,7 @@ import Testing
 
   func rows() throws -> String { try tidemark("scan", "--csv", "--state", state).output }
 
-  /// Seen to fail with: a last row without its line end that counts.
+  /// Seen to fail with: a last row that counts although its line end is missing.
   @Test(arguments: [
     ("k,v\na,5\nb,12", "34\nc,7\n", "rows.csv"),
     ("k,v\na,5\n\"b\",12", "34\nc,7\n", "rows.csv"),
@@ -48,7 +48,7 @@ import Testing
     let outcome = try aggregate(file, "--complete")
     #expect(outcome.status == 0 && !outcome.error.contains("waits"), "\(outcome.error)")
     #expect(try rows() == "k,sum(v)\na,5\nb,12\n")
-    // A line end alone is nothing new; anything else is no row that was there.
+    // A line end alone adds no row; anything else would change a row that was there.
     try Data("k,v\na,5\nb,12\nc,1\n".utf8).write(to: URL(fileURLWithPath: file))
     #expect(try aggregate(file).status == 0)
     #expect(try rows() == "k,sum(v)\na,5\nb,12\nc,1\n")

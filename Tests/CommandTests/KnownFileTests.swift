@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A file is known again by its contents, whatever its name; another one under its name isn't taken for it.
+/// A file is recognized by its contents, whatever its name; another file under the same name isn't taken for it.
 @Suite struct KnownFileTests {
   let directory: TemporaryDirectory
   var state: String { directory("state") }
@@ -16,7 +16,7 @@ import Testing
 
   func rows() throws -> String { try tidemark("scan", "--csv", "--state", state).output }
 
-  /// So many rows of the same keys; `changed` is a row that is different.
+  /// `count` rows of the same keys; row `changed` differs.
   private func text(_ count: Int, changed: Int? = nil, first: Int = 0) -> String {
     "k,v\n" + (first..<first + count).map { "k\($0 % 3),\($0 == changed ? 9 : 1)\n" }.joined()
   }
@@ -40,7 +40,7 @@ import Testing
     #expect(try rows() == "k,sum(v)\nk0,1001\nk1,1000\nk2,1000\n")
   }
 
-  /// Two files of one content are two files, as long as both are there.
+  /// Two files of the same contents are two inputs as long as both exist.
   @Test func copiesCountEach() throws {
     for name in ["a.csv", "b.csv", "e\u{301}.csv", "\u{E9}.csv", "a%20b.csv", "a b.csv"] {
       _ = try directory.write("k,v\nx,1\n", to: name)
@@ -49,7 +49,7 @@ import Testing
     #expect(try rows() == "k,sum(v)\nx,6\n")
   }
 
-  /// Seen to fail with: a copy of a file that is gone, which counts again without a word.
+  /// Seen to fail with: a copy of a removed file, which is counted again without a message.
   @Test func aCopyOfAFileThatIsGoneIsAQuestion() throws {
     _ = try directory.write(text(300), to: "a.csv")
     #expect(try aggregate("a.csv").status == 0)
@@ -73,7 +73,7 @@ import Testing
     #expect(try rows() == before)
   }
 
-  /// Seen to fail with: rows of the same length in the place of others, of which the first aren't read.
+  /// Seen to fail with: other rows of the same length, of which the first aren't read.
   @Test func aLongerFileInItsPlaceIsNoticed() throws {
     _ = try directory.write(text(3000), to: "rows.csv")
     #expect(try aggregate("rows.csv").status == 0)
@@ -81,7 +81,7 @@ import Testing
     #expect(try aggregate("rows.csv").status == 83)
   }
 
-  /// Seen to fail with: a rotated file that is an error.
+  /// Seen to fail with: an error for a rotated file.
   @Test func aRotatedFileIsReadAsNew() throws {
     _ = try directory.write("k,v\nx,1\ny,2\n", to: "orders.csv")
     #expect(try aggregate("orders.csv").status == 0)
@@ -89,12 +89,12 @@ import Testing
     let outcome = try aggregate("orders.csv")
     #expect(outcome.status == 0, "\(outcome.error)")
     #expect(try rows() == "k,sum(v)\nx,1\ny,2\nz,5\n")
-    // The rest of the old one, and more of the new one.
+    // The rest of the old file, and more of the new one.
     _ = try shell("echo y,1 >> orders.csv.1; echo z,1 >> orders.csv", in: directory.path)
     #expect(try aggregate("orders.csv.1").status == 0)
     #expect(try aggregate("orders.csv").status == 0)
     #expect(try rows() == "k,sum(v)\nx,1\ny,3\nz,6\n")
-    // Copied and cut: nothing tells for certain.
+    // Copied and truncated: nothing shows for certain that the file was rotated.
     _ = try shell("cp orders.csv orders.csv.2; printf 'k,v\\nw,7\\n' > orders.csv", in: directory.path)
     let cut = try aggregate("orders.csv")
     #expect(cut.status == 83 && cut.error.contains("--rotated"), "\(cut.error)")
@@ -102,7 +102,7 @@ import Testing
     #expect(try rows() == "k,sum(v)\nw,7\nx,1\ny,3\nz,6\n")
   }
 
-  /// Seen to fail with: an input that takes the key of another, which then counts again.
+  /// Seen to fail with: an input that takes the key of another one, which is then counted again.
   @Test func logsThatAreNumberedAreKnownEach() throws {
     var expected = 0
     for day in 1...4 {
@@ -119,7 +119,7 @@ import Testing
     #expect(try rows() == "k,sum(v)\n1,1\n2,1\n3,1\n4,1\nx,\(expected)\n")
   }
 
-  /// A renamed file is no question.
+  /// A renamed file needs no question.
   @Test func aRenamedFileIsNotNewForAllThat() throws {
     _ = try directory.write(text(300), to: "a.csv")
     #expect(try aggregate("a.csv").status == 0)
@@ -139,7 +139,7 @@ import Testing
     #expect(try rows() == "k,sum(v)\nx,11\n")
   }
 
-  /// Seen to fail with: commits that carry the position of each input, and inputs that are looked for one by one.
+  /// Seen to fail with: commits that carry the position of each input; a linear search for each input.
   @Test func manyFilesTakeLinearSpace() throws {
     var bytes: [Int] = []
     for count in [50, 200] {

@@ -73,12 +73,12 @@ import Tidemark
     let pipe = Pipe()
     child.standardOutput = pipe
     try child.run()
-    // Commits until it has seen two: it may start late.
+    // Commit until the command has seen two: it may start late.
     var number: Int64 = 0
     while child.isRunning, number < 1000 {
       number += 1
       try store.write { try $0.put("k", number, in: other) }
-      // Its answer, or a moment without one.
+      // Wait briefly for its answer.
       var answer = pollfd(fd: pipe.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
       unsafe poll(&answer, 1, 20)
     }

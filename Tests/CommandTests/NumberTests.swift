@@ -14,7 +14,7 @@ import Testing
 
   private func rows() throws -> String { try tidemark("scan", "--csv", "--state", state).output }
 
-  /// Seen to fail with: numbers beyond 38 digits that are ordered as texts.
+  /// Seen to fail with: numbers of more than 38 digits that are ordered as texts.
   @Test func greatAndSmallNumbersAreOrderedByValue() throws {
     let text = "g,x\na,5\na,1e-40\na,3\nb,7\nb,-1.7976931348623157e308\nb,9\nc,2\nc,-1.7976931348623157e308\n"
     #expect(try aggregate(text, "--group-by", "g", "--min", "x", "--max", "x").status == 0)
@@ -57,20 +57,20 @@ import Testing
     #expect(outcome.status == 81, "\(outcome.error)")
   }
 
-  /// Seen to fail with: quotes that make no difference.
+  /// Seen to fail with: quotes that are ignored.
   @Test(arguments: [("01234", 1), ("1E3", 1), ("0e462097431906509019562988736854", 1)])
   func aValueInQuotesIsAText(_ code: String, _ count: Int) throws {
     let text =
       "id,code\n1,01234\n2,1234\n3,1E3\n4,1000\n5,0e462097431906509019562988736854\n6,0e830400451993494058024219903391\n"
     #expect(try aggregate(text, "--group-by", "id", "--where", "code = '\(code)'").status == 0)
     #expect(try rows().split(separator: "\n").count == count + 1)
-    // The same command goes on.
+    // The same command works again.
     #expect(try aggregate(text, "--group-by", "id", "--where", "code = '\(code)'").status == 0)
     let plain = try aggregate(text, "--group-by", "id", "--where", "code = \(code)")
     #expect(plain.status == 78, "\(plain.error)")
   }
 
-  /// Seen to fail with: JSON with the same name twice.
+  /// Seen to fail with: JSON that has the same name twice.
   @Test func eachColumnOfTheResultHasANameOfItsOwn() throws {
     #expect(try aggregate("count,a\nx,1\nx,2\n", "--group-by", "count", "--count", "--sum", "a").status == 0)
     #expect(try tidemark("scan", "--json", "--state", state).output == "{\"count\":\"x\",\"count_2\":2,\"sum(a)\":3}\n")

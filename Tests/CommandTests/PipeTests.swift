@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What comes through pipes, and the logs that keep it.
+/// Rows that come through pipes, and the logs that keep them.
 @Suite struct PipeTests {
   let directory: TemporaryDirectory
 
@@ -13,7 +13,7 @@ import Testing
 
   private func rows() throws -> String { try tidemark("scan", "--csv", "--state", directory("s")).output }
 
-  /// Seen to fail with: numbers that begin again once all logs are deleted.
+  /// Seen to fail with: numbers that start again once all logs are deleted.
   @Test func logsThatWereReadMayBeDeleted() throws {
     for text in ["a,1", "a,10\\nb,5", "a,100"] {
       let outcome = try script("printf 'k,v\\n\(text)\\n' | job - || exit; rm s/input/stdin-*")
@@ -22,7 +22,7 @@ import Testing
     #expect(try rows() == "k,sum(v)\na,111\nb,5\n")
   }
 
-  /// Seen to fail with: a bad row that each later run meets again.
+  /// Seen to fail with: a bad row that each later run reads again.
   @Test func aProducerThatWasMendedSendsAgainFromTheBadRowOn() throws {
     let bad = try script("printf 'k,v\\na,1\\nb,oops\\nc,3\\n' | job -")
     #expect(bad.status == 81)
@@ -31,14 +31,14 @@ import Testing
     #expect(try rows() == "k,sum(v)\na,1\nb,2\nc,3\n")
   }
 
-  /// Seen to fail with: a header that each later run meets again.
+  /// Seen to fail with: a header that each later run reads again.
   @Test func aPipeWithoutTheColumnsIsNoObstacle() throws {
     #expect(try script("printf 'k,w\\na,1\\n' | job -").status == 80)
     #expect(try script("printf 'k,v\\na,1\\n' | job -").status == 0)
     #expect(try rows() == "k,sum(v)\na,1\n")
   }
 
-  /// Seen to fail with: a time that is looked at every 64 rows, or when nothing comes.
+  /// Seen to fail with: a clock that is read every 64 rows only, or only when no rows come.
   @Test func rowsThatComeSlowlyAreCommittedInTime() throws {
     let outcome = try script(
       """

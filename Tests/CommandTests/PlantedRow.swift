@@ -1,11 +1,11 @@
 import RocksDB
 
-/// Puts a row into the table of groups behind the store's back.
+/// Puts a row into the table of groups without the store's knowledge.
 func plantRow(in state: String) throws {
   let path = state + "/store/db"
   let database = try Database.open(
     path, options: DatabaseOptions(), columnFamilies: try Database.columnFamilyNames(at: path))
-  // The tables have ids in the order in which they were declared; `groups` is the first.
+  // Tables get their ids in the order of their declaration; `groups` is the first.
   guard let family = database.columnFamily("table-1") else { throw RocksDBError(.notFound, message: "table-1") }
   var file = try database.makeTableFile(at: state + "/planted.sst", for: family)
   let key: [UInt8] = [1, 0x7A, 0, 1, 0]

@@ -1,14 +1,14 @@
 import Foundation
 import Testing
 
-/// What SECURITY.md promises of files, for those that the command makes beside the library's.
+/// SECURITY.md's promises about files, for the files that the command makes beside the library's.
 @Suite struct PrivateFilesTests {
   let directory: TemporaryDirectory
   var state: String { directory("state") }
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Runs the command where new files would be everybody's, with rows as its standard input.
+  /// Runs the command under a umask that opens new files to everybody, with rows as its standard input.
   private func tidemark(_ arguments: String...) throws {
     let rows = try directory.write("k,v\na,1\nb,2\n", to: "rows.csv")
     let outcome = try run("/bin/sh", ["-c", "umask 000; exec \"$@\" < \"$0\"", rows, commandPath()] + arguments)
@@ -19,7 +19,7 @@ import Testing
     try tidemark("aggregate", "-", "--group-by", "k", "--sum", "v", "--state", state)
   }
 
-  /// Seen to fail with: directories, or the input log, as the umask has them.
+  /// Seen to fail with: directories, or the input log, with the permissions that the umask leaves.
   @Test func filesAreTheirOwnersAloneWhateverTheUmask() throws {
     try aggregate()
     try tidemark("checkpoint", directory("backups/first"), "--state", state)
@@ -43,7 +43,7 @@ import Testing
     #expect(seen.contains { $0.hasPrefix("state/store/damaged-") && $0.hasSuffix(".sst") })
   }
 
-  /// Seen to fail with: an input log that is opened as it comes.
+  /// Seen to fail with: an input log that is opened without a check.
   @Test func aSymbolicLinkInThePlaceOfAnInputLogIsRefused() throws {
     try aggregate()
     let path = state + "/input/stdin-1"

@@ -2,7 +2,7 @@ import Foundation
 import SmallDisk
 import Testing
 
-/// Who reads a state beside others.
+/// Processes that read a state beside others.
 @Suite struct ReaderTests {
   let directory: TemporaryDirectory
 
@@ -17,7 +17,7 @@ import Testing
       """ + text, in: directory.path)
   }
 
-  /// Seen to fail with: a start that is refused while somebody looks.
+  /// Seen to fail with: a start that is refused while somebody reads.
   @Test func readersInALoopDoNotKeepTheJobOut() throws {
     let outcome = try script(
       """
@@ -58,7 +58,7 @@ import Testing
     withExtendedLifetime(disk) {}
   }
 
-  /// Seen to fail with: the number of a process that the lock names, whoever that is here.
+  /// Seen to fail with: a message that trusts the process number in the lock, whoever has that number here.
   @Test func anotherProcessIsNotNamedForTheHolder() throws {
     let outcome = try script(
       """

@@ -65,11 +65,11 @@ import Testing
   @Test func topOrdersNumbersByValue() throws {
     let ems = "Bad \"Ems\", D"
     #expect(try cities("top", "3", "--by", "sum(price)") == ["Berlin", "Köln", "Bonn"])
-    // Without a value last, in both directions.
+    // Rows without a value come last, in both directions.
     #expect(try cities("top", "--by", "price") == ["Berlin", "Köln", "Bonn", "Nice", ems])
     #expect(try cities("top", "--by", "price", "--reverse") == ["Nice", "Bonn", "Köln", "Berlin", ems])
     #expect(try cities("top", "2", "--by", "count") == ["Nice", "Köln"])
-    // Texts that are numbers are ordered as such, below other texts.
+    // Texts that are numbers are ordered as numbers, below other texts.
     #expect(try cities("top", "--by", "last(grade)") == [ems, "Nice", "Bonn", "Berlin", "Köln"])
     #expect(try cities("top", "1", "--by", "price", "--prefix", "FR") == ["Nice"])
   }
@@ -80,7 +80,7 @@ import Testing
     try tidemark("aggregate", file, "--group-by", "order", "--sum", "amount", "--state", many)
     let all = try tidemark("scan", "--csv", "--state", many).output.split(separator: "\n").dropFirst()
     var expected = Array(all)
-    // By value, and by key where values are the same; a sort of the library is stable.
+    // By value, and by key where values are equal; the library's sort is stable.
     expected.sort { amount($0) > amount($1) }
     for count in [1, 7, 1500] {
       let top = try tidemark("top", "\(count)", "--by", "amount", "--csv", "--state", many).output

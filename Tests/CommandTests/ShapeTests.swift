@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Inputs in other shapes than comma-separated UTF-8: read, or refused with what to do.
+/// Inputs in other shapes than comma-separated UTF-8: read, or refused with a message that says what to do.
 @Suite struct ShapeTests {
   let directory: TemporaryDirectory
   var state: String { directory("state") }
@@ -44,14 +44,14 @@ import Testing
     #expect(try aggregate("in.csv", "--delimiter", "\"").status == 64)
   }
 
-  /// A comma is what counts where a comma will do.
+  /// A comma is the separator wherever the file can be read with commas.
   @Test func theOtherSignsMayBeInFields() throws {
     _ = try directory.write("c,a,d;e\nx;y,1,z\n", to: "in.csv")
     #expect(try aggregate("in.csv").status == 0)
     #expect(try rows() == "c,sum(a)\nx;y,1\n")
   }
 
-  /// Seen to fail with: messages that name what is wrong, and no way on.
+  /// Seen to fail with: messages that name the error but no remedy.
   @Test(arguments: [
     ("printf 'c,a\\nx,1\\n' | gzip > in.csv", "zcat"),
     ("printf 'c,a\\nx,1\\n' | iconv -t UTF-16 > in.csv", "iconv -f UTF-16"),
@@ -80,7 +80,7 @@ import Testing
     #expect(typo.status == 80 && typo.error.contains("no column \"a\""), "\(typo.error)")
   }
 
-  /// Seen to fail with: keys that are looked for one by one.
+  /// Seen to fail with: a linear search for each key.
   @Test func wideObjectsTakeLinearTime() throws {
     let keys = (0..<40_000).map { ",\"k\($0)\":\($0)" }.joined()
     _ = try directory.write("{\"c\":\"x\",\"a\":1\(keys)}\n", to: "in.ndjson")
@@ -91,7 +91,7 @@ import Testing
     #expect(begin.duration(to: .now) < .seconds(40))
   }
 
-  /// Seen to fail with: a look at the transaction every 64 rows.
+  /// Seen to fail with: a transaction that is checked every 64 rows only.
   @Test func rowsOfAMegabyteAreCommittedInTime() throws {
     let outcome = try shell(
       """

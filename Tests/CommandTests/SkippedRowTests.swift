@@ -29,7 +29,7 @@ import Testing
 
         """)
     #expect(try tidemark("scan", "--json", "--state", state).output == "{\"k\":\"a\",\"sum(v)\":31}\n")
-    // Another run counts none of them again.
+    // Another run counts none of them twice.
     let again = try run(commandPath(), arguments + ["--skip-bad-rows", "--progress", "json"])
     #expect(again.error.contains("\"skippedRows\":6"), "\(again.error)")
     #expect(again.error.contains("\"line\":5,\"reason\":\"expected 2 fields, found 3\""), "\(again.error)")

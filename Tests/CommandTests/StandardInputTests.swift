@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Rows through a pipe: what the input log holds is replayed, what comes later is another input.
+/// Rows through a pipe: rows in the input log are replayed, later rows are another input.
 @Suite struct StandardInputTests {
   let directory: TemporaryDirectory
   var state: String { directory("state") }
@@ -47,7 +47,7 @@ import Testing
     let bad = try aggregate("k,v\na,1\nb,x\nc,3\n")
     #expect(bad.status == 81)
     #expect(bad.error.contains("/input/stdin-1 line 3: column \"v\" is not a number"), "\(bad.error)")
-    // What came behind the bad row is sent again.
+    // The rows after the bad row are sent again.
     #expect(try aggregate("").status == 0)
     #expect(try rows() == "{\"k\":\"a\",\"sum(v)\":1}\n")
     #expect(try aggregate("k,v\nb,x\nc,3\n", "--skip-bad-rows").status == 0)
@@ -92,7 +92,7 @@ import Testing
     (child.standardInput, child.standardError) = (input, error)
     try child.run()
     try input.fileHandleForWriting.write(contentsOf: Data("k,v\na,1\nb,2\n".utf8))
-    // The changelog tells of the commit while the pipe is quiet.
+    // The changelog shows the commit while the pipe is quiet.
     var waits = 0
     while waits < 500,
       try !tidemark("log", "--print", "--no-records", "--state", state).output.contains("input-0: 12")

@@ -16,21 +16,21 @@ final class TemporaryDirectory: Sendable {
 
   func callAsFunction(_ name: String) -> String { path + "/" + name }
 
-  /// Writes a file and answers its path.
+  /// Writes a file and returns its path.
   func write(_ text: String, to name: String) throws -> String {
     try Data(text.utf8).write(to: URL(fileURLWithPath: self(name)))
     return self(name)
   }
 }
 
-/// What a run of the command left.
+/// The outcome of a run of the command.
 struct Outcome {
   var status: Int32
   var output: String
   var error: String
 }
 
-/// The command beside the test bundle.
+/// The path of the command beside the test bundle.
 func commandPath() -> String {
   URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent().path
     + "/tidemark"

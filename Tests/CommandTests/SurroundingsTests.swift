@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Started under conditions that a shell at a desk doesn't have.
+/// The command started under conditions that an interactive shell doesn't have.
 @Suite struct SurroundingsTests {
   let directory: TemporaryDirectory
 
@@ -40,7 +40,7 @@ import Testing
     #expect(outcome.status == 0, "\(outcome.error)")
   }
 
-  /// Seen to fail with: `print`, which says nothing of a full disk.
+  /// Seen to fail with: `print`, which ignores a full disk.
   @Test(arguments: [
     "scan", "scan --json", "info", "info --json", "verify --progress none", "log", "log --print", "get k1",
   ])
@@ -50,7 +50,7 @@ import Testing
     #expect(outcome.error.contains("standard output can't be written"), "\(outcome.error)")
   }
 
-  /// Seen to fail with: an output that is full for a moment taken for a failure.
+  /// Seen to fail with: an output that would block for a moment and is taken for a failure.
   @Test func anOutputThatDoesNotBlockIsWaitedFor() throws {
     let outcome = try script(
       """
@@ -99,7 +99,7 @@ import Testing
     }
   }
 
-  /// Seen to fail with: names of which Swift replaces bytes, so that two become one.
+  /// Seen to fail with: names in which Swift replaces bytes, so that two become one.
   @Test func namesThatAreNotUTF8AreRefused() throws {
     let outcome = try script(
       """

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Times as people write them, and those that nobody can mean.
+/// Times as people write them, and times that nobody can mean.
 @Suite struct TimeTests {
   let directory: TemporaryDirectory
   var state: String { directory("state") }
@@ -19,7 +19,7 @@ import Testing
       .map(String.init)
   }
 
-  /// Seen to fail with: starts that have milliseconds only where they aren't 0.
+  /// Seen to fail with: window starts that are written with milliseconds only if these aren't 0.
   @Test func windowsBelowASecondAreInTheOrderOfTime() throws {
     let text = "t,n\n2024-01-01T00:00:00.000Z,1\n2024-01-01T00:00:00.500Z,2\n2024-01-01T00:00:01.000Z,4\n"
     #expect(try aggregate(text, "--window", "500ms", "--sum", "n").status == 0)
@@ -32,7 +32,7 @@ import Testing
       try tidemark("get", "2024-01-01T00:00:01Z", "--state", state).output.contains("\"sum(n)\":4"))
   }
 
-  /// Seen to fail with: rounding that overflows, and numbers of any size that are seconds.
+  /// Seen to fail with: rounding that overflows; numbers of any size taken for seconds.
   @Test(arguments: [
     ("20240131", "2024-01-31T00:00:00Z"), ("20240131235959", "2024-01-31T00:00:00Z"),
     ("1706659200", "2024-01-31T00:00:00Z"), ("1706745599.999999999999999999999999999", "2024-01-31T00:00:00Z"),
@@ -67,7 +67,7 @@ import Testing
     #expect(try aggregate("t,n\n\(time),1\n", "--window", "1d", "--sum", "n").status == 78)
   }
 
-  /// Seen to fail with: one row of the year 9999 that makes all others late.
+  /// Seen to fail with: one row of the year 9999, after which all others are late.
   @Test func aRowOfTheFutureIsABadRow() throws {
     let text = "t,n\n2024-01-01T10:00:00Z,1\n9999-12-31,1\n" + (10..<60).map { "2024-01-01T11:\($0):00Z,1\n" }.joined()
     let refused = try aggregate(text, "--window", "1h", "--count")
@@ -85,7 +85,7 @@ import Testing
     #expect(try aggregate(text, "--window", "1d", "--latest-time", "tomorrow").status == 64)
   }
 
-  /// Seen to fail with: a list of the first twenty.
+  /// Seen to fail with: a list that ends after the first twenty.
   @Test func rejectedRowsCanBeHad() throws {
     var text = "t,n\n2024-01-02,1\n"
     for number in 0..<30 { text += "2024-01-01,\(number)\n\"no \"\"time\"\"\",\(number)\n" }

@@ -9,7 +9,7 @@ import Testing
 
   private var state: String { directory("state") }
 
-  /// Verifies a state, and sends a signal to the command or to its reader as soon as that runs.
+  /// Verifies a state, and sends a signal to the command or to its reader as soon as the reader runs.
   private func verify(sending signal: Int32, toReader: Bool) throws -> Outcome {
     let file = try directory.write(orders(2000), to: "orders.csv")
     try tidemark("aggregate", file, "--group-by", "customer", "--sum", "amount", "--state", state)
@@ -44,7 +44,7 @@ import Testing
     #expect(try tidemark("verify", "--state", state).status == 0)
   }
 
-  /// What comes of a signal to the reader; once more where that was done before the signal came.
+  /// The outcome of a signal to the reader; repeated if the reader ended before the signal came.
   private func verifyWithReader(ended signal: Int32) throws -> Outcome {
     var outcome = try verify(sending: signal, toReader: true)
     for _ in 0..<20 where outcome.status == 0 { outcome = try verify(sending: signal, toReader: true) }
@@ -66,7 +66,7 @@ import Testing
     try expectNothingIsLeft()
   }
 
-  /// However early it comes: before it is handed on, the command ends by it, and the reader sees that it is alone.
+  /// However early it comes: if the signal ends the command before it is forwarded, the reader sees that it is alone.
   @Test(arguments: [SIGINT, SIGTERM]) func bothEndByASignal(_ signal: Int32) throws {
     let outcome = try verify(sending: signal, toReader: false)
     #expect([signal, 128 + signal].contains(outcome.status))

@@ -37,7 +37,7 @@ import Testing
   }
 
   @Test func everyDayIsTheOneBehindTheDayBefore() throws {
-    // Foundation's calendar as the other opinion, over leap years and centuries.
+    // Foundation's calendar gives a second opinion, over leap years and centuries.
     var calendar = Calendar(identifier: .gregorian)
     calendar.timeZone = try #require(TimeZone(identifier: "UTC"))
     for day in stride(from: 0, to: 200_000, by: 13) {
@@ -81,7 +81,7 @@ import Testing
     #expect(
       try tidemark("scan", "--from", "2011-12-01 11:00", "--csv", "--state", state).output.split(separator: "\n").count
         == 3)
-    // The window of 10:00 takes rows until stream time 11:00 + 1 s, that of 9:00 until 10:00 + 1 s.
+    // The 10:00 window takes rows until stream time 11:00 + 1 s, the 9:00 window until 10:00 + 1 s.
     let grace = try run(commandPath(), ["aggregate"] + arguments + ["--grace", "1s", "--state", directory("grace")])
     #expect(grace.error.contains("1 rows were late"), "\(grace.error)")
     #expect(try tidemark("get", "2011-12-01T10:00:00Z", "a", "--state", directory("grace")).output.contains(":11}"))

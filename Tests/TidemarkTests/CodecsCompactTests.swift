@@ -3,7 +3,7 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// Compact values: known bytes, all that `Codable` types do, changed declarations, and damage.
+/// Compact values: known bytes, everything that `Codable` types do, changed declarations, and damage.
 @Suite struct CodecsCompactTests {
   func roundTrip<T: Codable & Sendable & Equatable>(_ value: T, _ location: SourceLocation = #_sourceLocation) throws {
     let codec = CompactCodec<T>()
@@ -118,7 +118,7 @@ import TidemarkTesting
     }
   }
 
-  /// Containers that are written by turns, out of order, and left empty.
+  /// Containers that are written alternately, out of order, and left empty.
   struct Interleaved: Codable, Equatable, Sendable {
     var numbers = [1, 2, 3]
     enum CodingKeys: CodingKey { case a, b, list, empty, last }

@@ -3,7 +3,7 @@ import Testing
 import Tidemark
 
 private struct Customer: Codable, Sendable, Equatable { var name: String, tier: Tier, limit: Int? }
-/// As ``Customer`` was declared once.
+/// ``Customer`` in its former declaration.
 private struct OldCustomer: Codable, Sendable { var name: String, tier: String }
 
 private let schedule = Table("schedule", key: .tuple(.raw(Weekday.self), .optional(.string)), value: .raw(Tier.self))
@@ -15,7 +15,7 @@ private let temperatures = Table(
 private let customers = Table("customers", key: .string, value: .json(Customer.self))
 private let compact = Table("compact", key: .tuple(.string, .int), value: .compact(Customer.self))
 
-/// Types of users as keys and values of tables, and what is said when their declaration has changed.
+/// Users' types as keys and values of tables, and the errors after their declaration has changed.
 @Suite struct CodecsTableTests {
   let directory: TemporaryDirectory
   let store: StateStore
@@ -106,7 +106,7 @@ private let compact = Table("compact", key: .tuple(.string, .int), value: .compa
   }
 
   @Test func damagedBytesStayCorruptedAndNameTableAndKey() throws {
-    // The same formats by name, other bytes.
+    // The same format names, but other bytes.
     let codec = RawBytesCodec(name: "json")
     let damaged = Table("customers", key: .string, value: codec)
     let keyed = Table("schedule", key: RawBytesCodec(name: schedule.keyFormat), value: .raw(Tier.self))

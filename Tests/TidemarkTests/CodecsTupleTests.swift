@@ -3,7 +3,7 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// Pairs and triples are tuples: the same bytes, names, order and errors as from the codec of any number of parts.
+/// Pairs and triples are tuples: the same bytes, names, order and errors as the codec of any number of parts has.
 @Suite struct CodecsTupleTests {
   let pair: PairCodec<StringCodec, IntegerCodec<Int64>> = .tuple(.string, .int64)
   let triple: TripleCodec<BytesCodec, DoubleCodec, ListCodec<StringCodec>> = .tuple(.bytes, .double, .list(.string))

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import Tidemark
 
-/// Each public name, as a file writes it that imports Tidemark and Foundation: compiles if none is ambiguous.
+/// Each public name, as written in a file that imports Tidemark and Foundation: compiles if none is ambiguous.
 private enum Names {
   enum Sign: String { case plus }
 
@@ -89,7 +89,7 @@ private enum Names {
   typealias Name80 = FormatVersion
 }
 
-/// What `import Tidemark` brings collides with nothing that Foundation brings.
+/// No name that `import Tidemark` brings collides with one of Foundation's.
 @Suite struct NamesTests {
   @Test func eachPublicNameIsTriedBesideFoundation() throws {
     let here = URL(fileURLWithPath: #filePath)

@@ -2,7 +2,7 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// A suite whose commits are numbered: each puts its number, and a row that is too large to come by chance.
+/// A suite with numbered commits: each puts its number, and a row too large to occur by chance.
 protocol NumberedCommits {
   /// The row of a commit.
   func text(_ number: Int) -> String
@@ -11,7 +11,7 @@ protocol NumberedCommits {
 extension NumberedCommits {
   static var input: TopicPartition { TopicPartition("input", 0) }
 
-  /// It doesn't compress.
+  /// A text that doesn't compress.
   func text(_ number: Int) -> String {
     var random = SeededGenerator(seed: UInt64(number))
     return String((0..<2000).map { _ in Character(Unicode.Scalar(UInt8.random(in: 35...120, using: &random))) })
@@ -24,7 +24,7 @@ extension NumberedCommits {
     }
   }
 
-  /// All of the state is that of the first `rows` commits.
+  /// Checks that the whole state is that of the first `rows` commits.
   func check(_ store: StateStore, rows: Int) throws {
     let view = try store.snapshot()
     #expect(view.position == [Self.input: Offset(Int64(rows))])

@@ -7,7 +7,7 @@ import Tidemark
 final class TemporaryDirectory: Sendable {
   let path: String
 
-  /// In memory, where that is asked for and there is a file system for it: for tests that write much and need no disk.
+  /// In memory if asked for and if there is a file system for it: for tests that write much and need no disk.
   init(inMemory: Bool = false) throws {
     quietLogs
     let hasMemory = inMemory && FileManager.default.isWritableFile(atPath: "/dev/shm")
@@ -25,7 +25,7 @@ final class TemporaryDirectory: Sendable {
   }
 }
 
-/// Where another file system than that of a ``TemporaryDirectory`` is: in memory, unless that is.
+/// A directory on another file system than a ``TemporaryDirectory``: in memory, unless the temporary directory is.
 let otherFileSystem = NSTemporaryDirectory().hasPrefix("/dev/shm") ? "/var/tmp" : "/dev/shm"
 
 let balances = Table("balances", key: .string, value: .int64)

@@ -6,7 +6,7 @@ import Testing
 @testable import Tidemark
 import TidemarkTesting
 
-/// Merged scans beside those of RocksDB's indexed batch over the same database.
+/// Merged scans compared with those of RocksDB's indexed batch over the same database.
 @Suite struct BatchScanTests {
   let directory: TemporaryDirectory
   private let table = TableID(1)
@@ -28,7 +28,7 @@ import TidemarkTesting
     return rows
   }
 
-  /// The rows in a range, which is cut from all of them, as RocksDB's own bounds would let deleted keys through.
+  /// The rows in a range, filtered from all rows, because RocksDB's own bounds would let deleted keys through.
   private func rows(of all: [[[UInt8]]], in range: KeyRange, _ order: ScanOrder) -> [[UInt8]] {
     let rows = all.filter { row in
       let key = row[0]
@@ -101,7 +101,7 @@ private final class Oracle {
 
   deinit { unsafe plain_close(database) }
 
-  /// All rows, each a key and a value, with changes laid over them; one without a value deletes.
+  /// All rows, as keys and values, with changes laid over them; a change without a value deletes.
   func rows(_ changes: [(key: [UInt8], value: [UInt8]?)]) throws -> [[[UInt8]]] {
     let batch = unsafe plain_batch_create(database)
     defer { unsafe plain_batch_destroy(batch) }

@@ -3,7 +3,7 @@ import Testing
 @testable import Tidemark
 import TidemarkTesting
 
-/// The batch beside a dictionary that is sorted when it is read.
+/// The batch compared with a dictionary that is sorted when it is read.
 @Suite struct IndexedBatchTests {
   private let table = TableID(1)
 
@@ -50,9 +50,9 @@ import TidemarkTesting
     }
   }
 
-  /// Batches of all sizes are merged, so that leaves are split while changes of theirs are pending.
+  /// Merges batches of all sizes, so that leaves are split while they have pending changes.
   ///
-  /// Seen to fail with: ways to leaves that count though a node was added.
+  /// Seen to fail with: paths to leaves that are still used after a node was added.
   @Test(arguments: 0..<8) func mergedBatchesAgreeWithADictionary(_ round: Int) throws {
     var random = SeededGenerator(seed: testSeed("merged batches round \(round)"))
     let merged = IndexedBatch()

@@ -3,11 +3,11 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// Bytes that no codec wrote: an error or another value, never a trap.
+/// Bytes that no codec wrote give an error or another value, never a trap.
 @Suite struct CodecsDamageTests {
   /// Damages the bytes of a value in many ways.
   ///
-  /// What still decodes must encode to the very bytes it was read from, or two keys would be one.
+  /// A value that still decodes must encode to the very bytes it was read from, or two keys would be one.
   func damage<C: KeyCodec>(_ codec: C, _ value: C.Value, _ generator: inout SeededGenerator) throws {
     let bytes = try codec.encoded(value)
     func decode(_ bytes: [UInt8]) throws {

@@ -55,7 +55,7 @@ import TidemarkTesting
     try check(UInt8.self)
   }
 
-  /// Texts that meet each other: prefixes, NUL, letters of one to four bytes.
+  /// Texts that collide: prefixes, NUL, letters of one to four bytes.
   func randomText(_ generator: inout SeededGenerator) -> String {
     let letters: [Unicode.Scalar] = ["\0", "\u{1}", "a", "b", "\u{7F}", "é", "\u{FFFF}", "😀", "\u{10FFFF}"]
     var text = String.UnicodeScalarView()

@@ -3,7 +3,7 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// What a codec is asked for: the bytes of a value, and the value back.
+/// A codec's two directions: the bytes of a value, and the value back.
 extension Codec {
   func encoded(_ value: Value) throws -> [UInt8] {
     var buffer = ByteWriter()
@@ -21,7 +21,7 @@ extension KeyCodec {
     return buffer.bytes.copied
   }
 
-  /// The value, and how many bytes are left behind it.
+  /// The value, and the number of bytes left after it.
   func decodedComponent(_ bytes: [UInt8]) throws -> (value: Value, remaining: Int) {
     var reader = ByteReader(bytes.rawSpan)
     let value = try decodeComponent(&reader)
@@ -33,7 +33,7 @@ extension RawSpan {
   var copied: [UInt8] { (0..<byteCount).map { unsafe unsafeLoad(fromByteOffset: $0, as: UInt8.self) } }
 }
 
-/// The store's codecs as values, where no context lets `.string` and the like stand for them.
+/// The store's codecs as values, for places without a context in which `.string` and the like stand for them.
 enum Codecs {
   static let string: StringCodec = .string
   static let bytes: BytesCodec = .bytes
@@ -51,7 +51,7 @@ enum Codecs {
   }
 }
 
-/// Text as a name of its own, from last to first letter: a codec of a user, with the default escaping.
+/// Text stored from last to first letter, under a name of its own: a user's codec, with the default escaping.
 struct ReversedTextCodec: KeyCodec {
   var name: String { "reversed-text" }
 
@@ -160,7 +160,7 @@ struct ReversedTextCodec: KeyCodec {
     #expect(error?.kind == .schemaMismatch, "\(error as Any)")
     #expect(error?.metadata.prefix(2).map(\.value) == ["Order", field], "\(error as Any)")
     #expect(error?.metadata.last?.name == "difference")
-    // Foundation doesn't tell where a number doesn't fit.
+    // Foundation doesn't say where a number doesn't fit.
     _ = storeError(.schemaMismatch) {
       _ = try Codecs.json(Order.self).decoded(Array(#"{"zone":"a","amounts":{"x":1.5}}"#.utf8))
     }

@@ -11,7 +11,7 @@ import TidemarkTesting
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Makes of a store in which nothing was committed what version 0.1 had: no identity, no tail, no log.
+  /// Makes an empty store as version 0.1 had it: no identity, no tail, no log.
   private func makeEmptyStore() throws {
     try StateStore.open(directory("store"), tables: []).close()
     let files = StoreDirectory(path: directory("store"))
@@ -30,9 +30,9 @@ import TidemarkTesting
     try FileManager.default.removeItem(atPath: directory("store/log"))
   }
 
-  /// Each call to the disk that changes `HEAD` is where it ends once.
+  /// The adoption is cut once at each disk call that changes `HEAD`.
   ///
-  /// Seen to fail with: a `HEAD` that tells of the former receipt until the rows are in.
+  /// Seen to fail with: a `HEAD` that names the former receipt until the rows are written.
   @Test(arguments: 1...3) func anAdoptionThatACrashInterruptsIsBegunAgain(_ nth: Int) throws {
     try makeEmptyStore()
     let failing = Disk(syncs: false)

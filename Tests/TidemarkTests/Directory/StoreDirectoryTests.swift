@@ -4,7 +4,7 @@ import Testing
 
 @testable import Tidemark
 
-/// Directories that appear under their names once they are whole, and those that checkpoints are staged in.
+/// Directories that get their names once they are whole, and directories in which checkpoints are staged.
 @Suite struct StoreDirectoryTests {
   let directory: TemporaryDirectory
 
@@ -21,9 +21,9 @@ import Testing
     }
   }
 
-  /// Two make it at once: the second comes just before the first gives it its name.
+  /// Two calls make a directory at once: the second comes just before the first gives it its name.
   ///
-  /// Seen to fail with: a lock that is given back before the directory has its name.
+  /// Seen to fail with: a lock that is released before the directory has its name.
   @Test func nobodyTakesADirectoryThatIsAboutToGetItsName() throws {
     let second = Mutex<Result<Void, StoreError>?>(nil)
     let storage = RenameHook { path in
@@ -42,11 +42,11 @@ import Testing
     #expect(try files() == ["made"])
   }
 
-  /// Seen to fail with: a directory that is filled before anybody looks whether another has made it meanwhile.
+  /// Seen to fail with: a directory that is filled without another check whether it exists by now.
   @Test func whoComesAfterItWasMadeLeavesNothing() throws {
     let isFirst = Mutex(true)
     let storage = CreateHook { path in
-      // Between the first look and the lock.
+      // Between the first check and the lock.
       let makes =
         path.hasSuffix(".partial")
         && isFirst.withLock { isFirst in
@@ -66,7 +66,7 @@ import Testing
 
   private func stagings() throws -> [String] { try files("store").filter { $0.hasSuffix(".partial") } }
 
-  /// What a process leaves that is killed while it copies a checkpoint to another file system.
+  /// Leaves the files of a process that was killed while it copied a checkpoint to another file system.
   private func leaveStaging(_ name: String, hasLock: Bool) throws {
     try FileManager.default.createDirectory(atPath: directory("store/\(name)/db"), withIntermediateDirectories: true)
     for file in ["db/000007.sst", "HEAD"] + (hasLock ? ["LOCK"] : []) {
@@ -74,7 +74,7 @@ import Testing
     }
   }
 
-  /// Seen to fail with: one name for all that are staged.
+  /// Seen to fail with: one name for all staged checkpoints.
   @Test func checkpointsForAnotherFileSystemAreTakenAtOnce() throws {
     let elsewhere = otherFileSystem + "/tidemark-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: elsewhere) }
@@ -101,7 +101,7 @@ import Testing
     try copy.close()
   }
 
-  /// Seen to fail with: what is staged under names that nobody looks for.
+  /// Seen to fail with: staging directories under names that nobody looks for.
   @Test func whatACrashLeftStagedGoesWithTheNextOpen() throws {
     try open().close()
     let names = ["checkpoint-1.partial", "checkpoint-2.partial", "checkpoint.partial"]
@@ -112,7 +112,7 @@ import Testing
     try store.close()
   }
 
-  /// Seen to fail with: what is staged under names that nobody looks for; all of them removed, whoever has their locks.
+  /// Seen to fail with: staging directories that nobody looks for; all of them removed, even if their locks are held.
   @Test func aCheckpointRemovesWhatIsStagedForNobody() throws {
     let elsewhere = otherFileSystem + "/tidemark-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: elsewhere) }
@@ -141,11 +141,11 @@ import Testing
     }
     let names = try FileManager.default.contentsOfDirectory(atPath: directory("store/db"))
     let logs = names.filter { $0.hasSuffix(".log") }
-    // That of the last open.
+    // The log of the last open.
     #expect(logs.count == 1, "\(logs)")
   }
 
-  /// RocksDB never merges table files with keys of their own, and each open reads a little of each file.
+  /// RocksDB never merges table files whose keys don't overlap, and each open reads a little of each file.
   ///
   /// Seen to fail with: small table files that nobody merges.
   @Test func opensLeaveFewTableFilesBehind() throws {

@@ -75,7 +75,7 @@ import TidemarkTesting
     #expect(next(&schedule, 10.05, .none) == .apply)
   }
 
-  /// Seen to fail with: a patience that ends where RocksDB would stop writes.
+  /// Seen to fail with: a patience that also ends while RocksDB would stop writes.
   @Test func whileRocksDBWouldStopWritesNoneBegins() {
     var schedule = schedule()
     schedule.request()
@@ -123,8 +123,8 @@ import TidemarkTesting
     #expect(rest == 50)
   }
 
-  /// Whatever happens in whatever order: what was committed is applied within the lag, unless RocksDB would stop writes or
-  /// there is no space.
+  /// Whatever happens in whatever order, commits are applied within the lag, unless RocksDB would stop writes or there
+  /// is no space.
   @Test func whatIsCommittedIsAppliedInTimeInRandomHistories() {
     var random = SeededGenerator(seed: testSeed())
     for _ in 0..<300 {
@@ -140,7 +140,7 @@ import TidemarkTesting
         case 1: schedule.request()
         default: break
         }
-        // Whoever looks does so at the time that was named, or when there is news.
+        // The schedule is asked at the time that it named, or when there is news.
         loop: while true {
           switch next(&schedule, now, .none) {
           case .apply:

@@ -4,7 +4,7 @@ import TidemarkTesting
 
 @testable import Tidemark
 
-/// What becomes of work and of those who wait when something fails beside them.
+/// Work and waiting callers when something fails beside them.
 @Suite struct FailureTests {
   let directory: TemporaryDirectory
 
@@ -22,7 +22,7 @@ import TidemarkTesting
     let store = try directory.store(try directory.log(), options)
     try store.flush()
     try store.write { try $0.put("a", 1, in: balances) }
-    // Not of a compaction, which would take the failure for itself.
+    // Not a compaction's write, which would take the failure for itself.
     failing.plan(Disk.Fault(.write, pathSuffix: "/ingest/offsets.sst", errno: ENOSPC))
     _ = storeError(.outOfSpace) { try store.flush() }
     let committed = try store.snapshot().offset
@@ -42,7 +42,7 @@ import TidemarkTesting
       try store.write { try $0.put("key\(number)", Int64(number), in: balances) }
     }
     for number in 100..<150 {
-      // From the third on: those before are of the files that are taken in.
+      // From the third operation on: the first two are on the files that are taken in.
       disk.heal()
       disk.plan(Disk.Fault(operation, nth: number % 8 + 3, count: 2, pathSuffix: ".sst", errno: ENOSPC))
       try commit(number)
@@ -65,7 +65,7 @@ import TidemarkTesting
     #expect(names.count { $0.hasSuffix(".sst") } < 32)
   }
 
-  /// RocksDB's threads tell the store's health alone.
+  /// Failures on RocksDB's threads reach the store's health alone.
   ///
   /// Seen to fail with: a failure that wakes nobody.
   @Test(arguments: [true, false]) func aFailureInTheBackgroundEndsWaitsForCommits(_ isAsync: Bool) async throws {
@@ -73,11 +73,11 @@ import TidemarkTesting
     let open = try store.opened()
     let position: Position = [TopicPartition("input", 0): 1]
     var outcome: StoreError?
-    // It says what happened, not that the time is over, which other tests may take much of.
+    // The error must come from the failure, not from the timeout: other tests may use up much time.
     let patience = Duration.seconds(3600)
     let call = isAsync ? nil : BackgroundCall { try open.materializer.waitBlocking(for: position, timeout: patience) }
     let task = isAsync ? Task { try await open.materializer.wait(for: position, timeout: patience) } : nil
-    // Without keeping a thread that tasks run on.
+    // Without blocking a thread that tasks run on.
     let deadline = ContinuousClock.now.advanced(by: .seconds(30))
     while open.materializer.waiters.waitingCount == 0, .now < deadline { await Task.yield() }
     open.health.fail(Self.failure)
@@ -89,7 +89,7 @@ import TidemarkTesting
     try? store.close()
   }
 
-  /// Only reopening tells what the files of a store hold that has failed.
+  /// Only reopening shows what a failed store's files hold.
   ///
   /// Seen to fail with: a worker that goes on.
   @Test func aStoreThatHasFailedAppliesNothing() throws {
@@ -107,7 +107,7 @@ import TidemarkTesting
     let stored = try store.info().storedOffset
     open.health.fail(Self.failure)
     open.materializer.requestFlush()
-    // Jobs begin in their order: once this one runs, that of the store has begun, and stopping waits for its end.
+    // Jobs begin in order: once this one runs, the store's job has begun, and stopping waits for its end.
     let isBehind = Gate()
     isBehind.open()
     let job = Scheduler.Job(on: .work)

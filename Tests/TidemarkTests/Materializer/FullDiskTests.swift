@@ -5,8 +5,8 @@ import TidemarkTesting
 
 @testable import Tidemark
 
-/// Table files for which there is no room: the changelog holds what they lack, so the store goes on, and catches up once there
-/// is room.
+/// Table files for which there is no room: the changelog holds their commits, so the store goes on, and catches up once
+/// there is room.
 @Suite(.enabled(if: SmallDisk.isPossible, "no file system can be mounted here"))
 struct FullDiskTests:
   NumberedCommits
@@ -20,7 +20,7 @@ struct FullDiskTests:
     disk = try SmallDisk(directory("disk"), mebibytes: 12)
   }
 
-  /// Takes what is free, also of files that were removed.
+  /// Fills the free space, including the space of removed files.
   private func refill(leaving bytes: Int) throws {
     try disk.sync()
     try disk.fill(leaving: bytes)
@@ -28,7 +28,7 @@ struct FullDiskTests:
 
   private var postponedCount: Int { observed.messages("there is no space for table files").count }
 
-  /// Commits until one is refused; answers how many rows there are.
+  /// Commits until one is refused; returns the number of rows.
   private func commitUntilFull(_ store: StateStore, from first: Int) throws -> Int {
     var rows = first
     let begin = ContinuousClock.now
@@ -36,7 +36,7 @@ struct FullDiskTests:
       while rows < 2000 {
         try commit(rows, to: store)
         rows += 1
-        // RocksDB removes files late.
+        // RocksDB removes files with a delay.
         if rows % 100 == 0 { try refill(leaving: 0) }
       }
     }
@@ -45,7 +45,7 @@ struct FullDiskTests:
     return rows
   }
 
-  /// Seen to fail with: a store that stops when an application fails; commits that wait for room however long that takes.
+  /// Seen to fail with: a store that stops when an application fails; commits that wait for room without limit.
   @Test func anApplicationIsTriedAgainUntilThereIsRoom() throws {
     let log = try directory.log()
     var options = observed.options
@@ -56,7 +56,7 @@ struct FullDiskTests:
     try store.flush()
     let stored = try store.info().storedOffset
     try refill(leaving: 8_000)
-    // Half of what is the most: none waits.
+    // Half of the limit: no commit waits.
     while rows < 80 {
       try commit(rows, to: store)
       rows += 1
@@ -66,9 +66,9 @@ struct FullDiskTests:
     #expect(try store.info().storedOffset == stored)
     rows = try commitUntilFull(store, from: rows)
     try check(store, rows: rows)
-    // That took a snapshot, for which runs were merged that took more.
+    // The check took a snapshot, which merged runs, and the merged runs are larger.
     rows = try commitUntilFull(store, from: rows)
-    // What is refused stays in its transaction.
+    // A refused commit stays in its transaction.
     do {
       var transaction = try store.begin()
       try transaction.put("last", Int64(rows), in: balances)
@@ -113,14 +113,14 @@ struct FullDiskTests:
     try store.close()
   }
 
-  /// Flushes; until a compaction has given its room back, there may be none for table files or `HEAD`.
+  /// Flushes, again and again: until a compaction has freed its space, table files or `HEAD` may not fit.
   private func flushes(_ store: StateStore) -> Bool {
     eventually { (try? store.flush()) != nil }
   }
 
-  /// Compactions run out of space as well, or they alone.
+  /// Compactions run out of space as well, or only they do.
   ///
-  /// Whatever does, nobody waits without end: a commit is done, or told why not, and with room all is as it should be.
+  /// In either case nobody waits without end: a commit succeeds or says why not, and with room everything works again.
   @Test func compactionsForWhichThereIsNoRoomAreRepeatedOrStopTheStore() throws {
     let log = try directory.log()
     var options = observed.options
@@ -181,7 +181,7 @@ struct FullDiskTests:
     print("compactions without room: \(observed.messages("a compaction failed").count)")
   }
 
-  /// A store opens on a disk that has no room for `HEAD`, and writes it later.
+  /// A store opens on a disk without room for `HEAD`, and writes `HEAD` later.
   ///
   /// Seen to fail with: an opening that fails if `HEAD` can't be written.
   @Test func aStoreOpensWithoutRoomForHead() throws {
@@ -202,9 +202,9 @@ struct FullDiskTests:
     try next.close()
   }
 
-  /// A failing disk instead of a full one, which can fail at one call alone.
+  /// Uses a failing disk instead of a full one, because a failing disk can fail at a single call.
   ///
-  /// Seen to fail with: a directory of table files on their way that is removed, and can't be made again.
+  /// Seen to fail with: a directory for table files to be taken in that is removed and can't be made again.
   @Test func whatCannotBeTidiedUpIsTriedAgainAsWell() throws {
     let failing = Disk(syncs: false)
     var options = observed.options

@@ -4,15 +4,15 @@ import TidemarkTesting
 
 @testable import Tidemark
 
-/// Commits that come faster than the database takes them wait, for as long as there is something to wait for.
+/// Commits that come faster than the database takes them wait, as long as there is a reason to wait.
 @Suite struct PacingTests {
   let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Seen to fail with: a wait that ends only where there is room, or where the store has failed.
+  /// Seen to fail with: a wait that ends only when there is room, or when the store has failed.
   ///
-  /// More than four times the limit waits until there is room, and between three and four times commits go on at a trickle.
+  /// Above four times the limit commits wait for room; between three and four times they go on at a trickle.
   @Test(arguments: [(waiting: 1000, value: 10_000), (waiting: 9 << 20, value: 30 << 20)])
   func aCommitDoesNotWaitForAStoreThatIsClosed(_ bytes: (waiting: Int, value: Int)) throws {
     let log = RecordingChangelog(try directory.log())
@@ -23,7 +23,7 @@ import TidemarkTesting
     var faults = RecordingChangelog.Faults()
     faults.didAppend = { gate.pass() }
     log.setFaults(faults)
-    // Nobody brings into the database what comes behind the close.
+    // No commit after the close is brought into the database.
     let commit = BackgroundCall {
       try store.write { try $0.put(("a", 1), String(repeating: "x", count: bytes.value), in: orders) }
     }
@@ -36,7 +36,7 @@ import TidemarkTesting
     #expect(begin.duration(to: .now) < .seconds(10))
   }
 
-  /// Seen to fail with: a wait that ends only where there is room, or where the store has failed.
+  /// Seen to fail with: a wait that ends only when there is room, or when the store has failed.
   @Test func aCommitWaitsNoLongerThanItsPatienceWhateverBecomesOfTheApplication() throws {
     let log = RecordingChangelog(try directory.log())
     var options = StoreOptions.lazy
@@ -61,7 +61,7 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// Seen to fail with: a rate that applications of nothing lower each time.
+  /// Seen to fail with: a rate that each empty application lowers.
   @Test func applicationsOfNothingDoNotSlowCommitsDown() throws {
     var options = StoreOptions.lazy
     options.waitingBytes = 100_000
@@ -89,7 +89,7 @@ import TidemarkTesting
     #expect(trickle.map { $0 < .seconds(60) } == true, "\(trickle as Any)")
   }
 
-  /// Seen to fail with: a patience that is always the same; one that isn't given up again.
+  /// Seen to fail with: a patience that never grows; one that never shrinks again.
   @Test func applicationsWaitLongerTheLongerCompactionsAreBehind() throws {
     let store = try directory.store(try directory.log(), .lazy)
     let open = try store.opened()

@@ -4,9 +4,9 @@ import TidemarkTesting
 
 @testable import Tidemark
 
-/// Readers and commits while runs are applied, and what stays in memory afterwards.
+/// Readers and commits while runs are applied, and the layers that stay in memory afterwards.
 extension WaitingCommitsTests {
-  /// Seen to fail with: a store that tells of what waits only after the flush.
+  /// Seen to fail with: a store that shows waiting commits only after the flush.
   @Test func aSnapshotDoesNotWaitForAFlush() throws {
     let other = try TemporaryDirectory()
     let log = RecordingChangelog(try other.log())
@@ -40,7 +40,7 @@ extension WaitingCommitsTests {
     log.setFaults(faults)
     let flush = BackgroundCall { try store.flush() }
     try #require(eventually { gate.hasArrivals })
-    // The flush is under way, and will fail.
+    // The flush is still running, and will fail.
     try store.write([TopicPartition("in", 0): 3]) { transaction in
       try transaction.put("a", 2, in: balances)
       try transaction.delete("b", in: balances)
@@ -140,7 +140,7 @@ extension WaitingCommitsTests {
     #expect(try store.snapshot().get("a", in: balances) == 1)
   }
 
-  /// Seen to fail with: applications that don't look at compactions.
+  /// Seen to fail with: applications that ignore the state of compactions.
   @Test func applicationsWaitWhereCompactionsFallBehind() throws {
     let other = try TemporaryDirectory()
     let gate = CompactionGate()

@@ -4,7 +4,7 @@ import TidemarkTesting
 
 @testable import Tidemark
 
-/// Commits that wait for the database: everybody reads them, and they are applied beside commits under way.
+/// Commits that wait for the database: everybody can read them, and they are applied while other commits go on.
 @Suite struct WaitingCommitsTests {
   let directory: TemporaryDirectory
   let store: StateStore
@@ -16,7 +16,7 @@ import TidemarkTesting
 
   func databaseOffset(_ store: StateStore) throws -> Offset? { try store.opened().database.state()?.offset }
 
-  /// What a transaction that begins now has below it.
+  /// The runs below a transaction that begins now.
   func runs(_ store: StateStore) throws -> RunList {
     let transaction = try store.begin()
     let runs = try store.opened().writer.layers.runs
@@ -26,7 +26,7 @@ import TidemarkTesting
 
   static let text = String(repeating: "x", count: 1000)
 
-  /// Commits so many rows one by one, on a thread of its own.
+  /// Commits `count` rows one by one, on a thread of its own.
   func writing(_ count: Int64, to store: StateStore) -> BackgroundCall {
     BackgroundCall {
       for number in 0..<count { try store.write { try $0.put(("key", number), Self.text, in: orders) } }
@@ -80,7 +80,7 @@ import TidemarkTesting
     let expected = ["a=1", "b=2", "bb=3", "c=3"]
     #expect(try rows(transaction, .ascending) == expected)
     #expect(try rows(transaction, .descending) == expected.reversed())
-    // Also once another has brought it into the database.
+    // Also once the runs below are in the database.
     try store.flush()
     #expect(try store.snapshot().get("c", in: balances) == nil)
     #expect(try rows(transaction, .ascending) == expected)
@@ -181,7 +181,7 @@ import TidemarkTesting
     var transaction = try store.begin()
     for number in 0..<100 { try transaction.put(("a", Int64(number)), Self.text, in: orders) }
     try transaction.commit()
-    // A snapshot seals the run, and the next one merges it with the run behind it.
+    // A snapshot seals the run, and the next snapshot merges it with the run after it.
     _ = try store.snapshot()
     try transaction.put(("b", 1), Self.text, in: orders)
     try transaction.commit()
@@ -217,7 +217,7 @@ import TidemarkTesting
     #expect(layers.runs.clean.isEmpty, "nobody is there to read them")
   }
 
-  /// What a transaction found stays where it is while it is read, though the run goes meanwhile.
+  /// A value that a transaction found stays in memory while it is read, even if its run is released meanwhile.
   @Test func whatIsReadOutlivesItsRun() throws {
     let other = try TemporaryDirectory()
     var options = StoreOptions.lazy

@@ -7,7 +7,7 @@ import TidemarkTesting
 
 @testable import Tidemark
 
-/// What a store logs, and what it doesn't.
+/// The messages that a store logs, and those it must not log.
 @Suite struct LoggingTests {
   let directory: TemporaryDirectory
   let observed = Observed()
@@ -91,7 +91,7 @@ import TidemarkTesting
     #expect(cut.value("offset") == "\(end)")
     #expect(cut.value("reason") != "none")
     try store.close()
-    // Nothing to tell the next time.
+    // The next open has nothing to report.
     let next = try directory.store(try directory.log(), observed.options)
     #expect(observed.messages("the changelog's torn end was cut").count == 1)
     try next.close()
@@ -160,7 +160,7 @@ import TidemarkTesting
     #expect(observed.messages("the store takes no more writes").isEmpty)
   }
 
-  /// What two table files hold, whose keys overlap, doesn't fit a third time.
+  /// The rows of two table files with overlapping keys don't fit a third time.
   @Test(.enabled(if: SmallDisk.isPossible)) func aCompactionForWhichThereIsNoSpaceIsLoggedAndCounted() throws {
     let disk = try SmallDisk(directory("disk"), mebibytes: 12)
     var options = observed.options
@@ -172,7 +172,7 @@ import TidemarkTesting
         for number: Int64 in 0..<500 { try transaction.put(("row", number * 2 + round), text, in: orders) }
       }
       if round == 1 { try disk.fill(leaving: 4_000_000) }
-      // While the compaction takes what is left, there may be none for HEAD.
+      // While the compaction takes the remaining space, there may be none for HEAD.
       do throws(StoreError) { try store.flush() } catch { #expect(error.kind == .outOfSpace && round == 1) }
     }
     try #require(eventually { !observed.messages("a compaction failed").isEmpty })

@@ -30,7 +30,7 @@ import TidemarkTesting
     #expect(try observed.counter("commit-total") == 0, "tables are defined without a transaction")
     try commit(0..<10, to: store)
     try commit(5..<15, to: store)
-    // A key that was written twice is one record, and what changes nothing is no commit.
+    // A key written twice is one record, and a write without changes is no commit.
     try store.write { transaction in for number: Int64 in 0..<5 { try transaction.put("a", number, in: balances) } }
     try store.write { _ in }
     #expect(try observed.counter("commit-total") == 3)
@@ -78,7 +78,7 @@ import TidemarkTesting
     do {
       let store = try directory.store(try directory.log())
       for number in 0..<20 { try commit(number * 10..<number * 10 + 10, to: store) }
-      // Gone without closing: all is in the changelog alone.
+      // Gone without closing: the commits are in the changelog alone.
     }
     var steps: [OpenProgress] = []
     let store = try directory.store(try directory.log(), observed.options) { steps.append($0) }
@@ -121,7 +121,7 @@ import TidemarkTesting
     changelog.setFaults(faults)
     let flush = BackgroundCall { try store.flush() }
     try #require(eventually { gate.hasArrivals })
-    // The flush waits for the log, and nothing of it is stored.
+    // The flush waits for the log, and none of it is stored yet.
     try #require(try eventually { try observed.gauge("num-running-flushes") == 1 })
     let count = try observed.gauges("stored-lag-bytes").count
     try #require(try eventually { try observed.gauges("stored-lag-bytes").count > count })
@@ -204,7 +204,7 @@ import TidemarkTesting
     ]
     let store = try directory.store(try directory.log(), options)
     try #require(try eventually { try observed.gauge("write-stalled-tables") == 0 })
-    // Compactions wait, and each flush adds a file to level 0.
+    // Compactions are held, and each flush adds a file to level 0.
     func flush(_ number: inout Int) throws {
       try commit(number..<number + 1, to: store)
       try store.flush()
@@ -215,7 +215,7 @@ import TidemarkTesting
       let last = number + 20
       while observed.messages(message).isEmpty, number < last { try flush(&number) }
     }
-    // Files without common keys are moved down without passing the gate, which would end a stall: that is over before.
+    // Files without common keys are moved down without passing the gate, which would end a stall: do this beforehand.
     for _ in 0..<4 { try flush(&number) }
     try #require(eventually { gate.hasArrivals })
     try flush(until: "writes are slowed down")

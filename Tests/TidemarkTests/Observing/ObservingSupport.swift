@@ -7,7 +7,7 @@ import RocksDB
 import Testing
 import Tidemark
 
-/// What the stores of a test log and measure.
+/// Collects the messages and metrics of a test's stores.
 struct Observed {
   let metrics = TestMetrics()
   let handler: InMemoryLogHandler
@@ -18,7 +18,7 @@ struct Observed {
     self.handler = handler
   }
 
-  /// Options of a store that is observed; gauges are published all the time, and table files only when it is asked for.
+  /// Options of an observed store; gauges are published all the time, and table files are written on request only.
   var options: StoreOptions {
     var options = StoreOptions.lazy
     let handler = handler
@@ -38,18 +38,18 @@ struct Observed {
 
   func timer(_ name: String) throws -> [Int64] { try metrics.expectTimer("tidemark." + name, dimensions).values }
 
-  /// The messages so far that begin like this.
+  /// The messages so far that begin with `prefix`.
   func messages(_ prefix: String = "") -> [InMemoryLogHandler.Entry] {
     handler.entries.filter { "\($0.message)".hasPrefix(prefix) }
   }
 }
 
 extension InMemoryLogHandler.Entry {
-  /// The text of a value of its metadata.
+  /// A metadata value as text.
   func value(_ key: String) -> String? { metadata[key].map { "\($0)" } }
 }
 
-/// Holds RocksDB's compactions where they have written a table file, until it is opened.
+/// Holds RocksDB's compactions once they have written a table file, until the gate is opened.
 struct CompactionGate {
   private let gate = Gate()
 
@@ -57,7 +57,7 @@ struct CompactionGate {
 
   func open() { gate.open() }
 
-  /// The file system on which they are held.
+  /// The file system that holds RocksDB's compactions.
   var fileSystem: FileSystem {
     FileSystem(
       database: ToldFileSystem { [gate] call in
@@ -67,7 +67,7 @@ struct CompactionGate {
       })
   }
 
-  /// Whether it is a compaction that calls: they have threads of their own.
+  /// Whether the calling thread belongs to a compaction: compactions have threads of their own.
   private static var isCompaction: Bool {
     let name = try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)
     return name?.hasPrefix("rocksdb:low") == true

@@ -8,7 +8,7 @@ import Tidemark
 
   init() throws { directory = try TemporaryDirectory(inMemory: true) }
 
-  /// An option by its name, and what puts it out of range.
+  /// An option's name, and a change that puts it out of range.
   struct Case: Sendable {
     let name: String
     let change: @Sendable (inout StoreOptions) -> Void

@@ -1,7 +1,7 @@
 import Testing
 import Tidemark
 
-/// What a cursor does once what it reads is over.
+/// Cursors after the end of the transaction or view that they read.
 @Suite struct CursorLifeTests {
   let directory: TemporaryDirectory
   let store: StateStore

@@ -12,7 +12,7 @@ import TidemarkTesting
   init() throws {
     directory = try TemporaryDirectory(inMemory: true)
     store = try StateStore.open(directory("store"), tables: [Self.numbers, balances, orders])
-    // Of each kind of layer some: table files, runs, and below, in the tests, a transaction.
+    // Every kind of layer holds some rows: table files, runs, and in the tests below a transaction.
     for (index, key) in Self.keys.enumerated() {
       try store.write { try $0.put(key, -key, in: Self.numbers) }
       if index == 3 { try store.flush() }
@@ -28,7 +28,7 @@ import TidemarkTesting
     return keys
   }
 
-  /// What each way of reading finds in a range, in both orders.
+  /// Checks the rows that each way of reading finds in a range, in both orders.
   private func check(_ range: ScanRange<IntegerCodec<Int64>>, _ contains: (Int64) -> Bool) throws {
     let expected = Self.keys.filter(contains)
     let table = Self.numbers

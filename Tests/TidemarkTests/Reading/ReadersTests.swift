@@ -6,7 +6,7 @@ import struct Synchronization.Atomic
 
 private let input = TopicPartition("input", 0)
 
-/// Readers: each read sees the latest, committed or not.
+/// Readers: each read sees the latest state, committed or not.
 @Suite struct ReadersTests {
   let directory: TemporaryDirectory
 
@@ -84,7 +84,7 @@ private let input = TopicPartition("input", 0)
     let store = try open()
     let reader = try store.reader(.readUncommitted)
     var transaction = try store.begin()
-    // More than are copied in one visit.
+    // More than one visit copies.
     for number in 0..<1000 { try transaction.put("key\(1000 + number)", 1, in: balances) }
     var cursor = try reader.scan(balances, .prefix("key"))
     try transaction.commit()
@@ -106,14 +106,14 @@ private let input = TopicPartition("input", 0)
       var number: Int64 = 0
       while !isOver.load(ordering: .relaxed) {
         number += 1
-        // The last key first: a scan that is under way when the next ones are put has the first keys behind it.
+        // In descending order: a scan under way when the next keys are put has already passed the first keys.
         for key in (100..<220).reversed() { try transaction.put("key\(key)", number, in: balances) }
         transaction.abort()
         aborts.add(1, ordering: .relaxed)
       }
     }
     defer { isOver.store(true, ordering: .relaxed) }
-    // On a busy machine the threads may take turns: only scans beside which the transaction was aborted count.
+    // On a busy machine the threads may take turns: only scans during which the transaction was aborted count.
     var overtaken = 0
     while overtaken < 500 {
       let before = aborts.load(ordering: .relaxed)
@@ -155,8 +155,8 @@ private let input = TopicPartition("input", 0)
     #expect(throws: StoreError.self) { try store.reader() }
   }
 
-  /// The writer counts up, in values of a length that follows from the number; what a reader finds of a key is whole, and
-  /// never less than before: also while it goes from the transaction into a run, and from there into the database.
+  /// The writer counts up, in values whose length follows from the number; a reader finds each key's value whole and
+  /// never lower than before, even while it moves from the transaction into a run, and from there into the database.
   @Test(arguments: [true, false]) func readersNeverGoBackWhileTheWriterGoesOn(_ hasChangelog: Bool) throws {
     let (numbers, keys) = (4000, 7)
     let store = try open(hasChangelog: hasChangelog, waitingBytes: 5000)

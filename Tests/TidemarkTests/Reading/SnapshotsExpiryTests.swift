@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tidemark
 
-/// Snapshots that grow too old: they throw, and let go what they held.
+/// Snapshots that grow too old: they throw, and release everything they held.
 @Suite struct SnapshotsExpiryTests {
   let directory: TemporaryDirectory
 
@@ -16,7 +16,7 @@ import Testing
       directory("store"), tables: [balances], changelog: try directory.log(), options: options)
   }
 
-  /// Repeats `body` until it throws, for at most 20 seconds, and answers with the error.
+  /// Repeats `body` until it throws, for at most 20 seconds, and returns the error.
   func failure(of body: () throws(StoreError) -> Void) -> StoreError? {
     let deadline = ContinuousClock.now.advanced(by: .seconds(20))
     while ContinuousClock.now < deadline {
@@ -41,7 +41,7 @@ import Testing
     expectExpired { _ = try view.multiGet(["1"], in: balances) }
     expectExpired { _ = try view.withBytes("1", in: balances) { $0.byteCount } }
     expectExpired { _ = try view.scan(balances) }
-    // What it is stays known.
+    // Its offset and position stay known.
     #expect(view.offset == offset && view.position == position)
   }
 
@@ -68,7 +68,7 @@ import Testing
     try transaction.update("a", in: balances) { $0 = 2 }
     try transaction.commit()
     #expect(try transaction.get("a", in: balances) == 2)
-    // A later one has its own time, however often the first is asked.
+    // A later snapshot has its own time, however often the first is asked.
     let view = try store.snapshot()
     #expect(view.offset > old.offset)
     #expect(failure { () throws(StoreError) in _ = try view.get("a", in: balances) }?.kind == .snapshotExpired)
@@ -121,7 +121,7 @@ import Testing
     try write(2)
     let before = property("rocksdb.num-live-versions")
     weak var run: Run?
-    // The snapshot alone may go meanwhile: the cursor keeps its view.
+    // The snapshot itself may be released meanwhile: the cursor keeps its view.
     var cursor = try store.snapshot().scan(balances, .all, order)
     run = open.materializer.withViewLocked { $1.runs.latest.first }
     let row = try cursor.next()
@@ -132,7 +132,7 @@ import Testing
     #expect(eventually { property("rocksdb.num-live-versions") <= before })
     let error = #expect(throws: StoreError.self) { _ = try cursor.next() }
     #expect(error?.kind == .snapshotExpired)
-    // What it stood on stays where the caller left it.
+    // The cursor's position is still available to the caller.
     #expect(cursor.continuation != nil)
     try store.close()
   }
@@ -153,7 +153,7 @@ import Testing
         do throws(StoreError) {
           let view = try store.snapshot()
           var (last, rows) = ("", 0)
-          // Again and again, until it expires.
+          // Repeats until it expires.
           for _ in 0..<1000 {
             var cursor = try view.scan(balances)
             (last, rows) = ("", 0)

@@ -84,7 +84,7 @@ private let input = TopicPartition("input", 0)
     let start = try store.snapshot().offset
     for n in 0..<3 { try store.write { try $0.put("a", Int64(n), in: balances) } }
     try store.write { _ in }
-    // A record and a commit each; what changes nothing appends nothing.
+    // Each commit appends two records, the row's and its own; a commit without changes appends nothing.
     #expect(try store.snapshot().offset == start.advanced(by: 6))
     try store.close()
     store = try open(withChangelog: false)

@@ -116,7 +116,7 @@ private let copies = Table("copies", key: .int64, value: .int64)
   }
 }
 
-/// What went wrong on any thread.
+/// Failures on any thread.
 final class FailureList: Sendable {
   private let texts = Mutex<[String]>([])
   var all: [String] { texts.withLock { $0 } }

@@ -2,13 +2,13 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// Restores reckon with bytes where the changelog tells them, and what needs a history asks for it.
+/// Restores count bytes if the changelog reports them, and calls that need a history are refused without one.
 @Suite struct RestoreBytesTests {
   let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// A changelog around another that can't tell bytes, or keeps no history.
+  /// A changelog around another one; it can't report bytes, or keeps no history.
   struct Wrapped: Changelog {
     let base: any Changelog
     var capabilities: ChangelogCapabilities = [.verifiesHistory, .keepsHistory]
@@ -59,7 +59,7 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// Seen to fail with: a replay of what a tail happens to hold.
+  /// Seen to fail with: a replay of whatever a tail still holds.
   @Test func whatNeedsAHistoryIsRefusedOfATail() throws {
     let log = InMemoryChangelog()
     try fill(log)

@@ -6,13 +6,13 @@ import TidemarkTesting
 @testable import Changelog
 @testable import Tidemark
 
-/// Restores of more than fits into memory, interrupted and damaged on their way.
+/// Restores larger than memory, interrupted and damaged on their way.
 @Suite struct RestoreTests {
   let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Runs of some kilobytes, of which few are merged at a time.
+  /// Runs of some kilobytes, merged a few at a time.
   private var small: StoreOptions {
     var options = StoreOptions()
     options.waitingBytes = 16 << 10
@@ -28,7 +28,7 @@ import TidemarkTesting
     return options
   }
 
-  /// Fills a log with commits that put, change and delete rows of two tables; answers the balances.
+  /// Fills a log with commits that put, change and delete rows of two tables; returns the balances.
   @discardableResult
   private func fill(
     _ log: any Changelog, commits: Int, _ random: inout SeededGenerator
@@ -63,7 +63,7 @@ import TidemarkTesting
     ((try? FileManager.default.contentsOfDirectory(atPath: directory("store/restore"))) ?? []).sorted()
   }
 
-  /// Seen to fail with: a merge that keeps the former of two changes, one that drops deletions above an earlier merge.
+  /// Seen to fail with: a merge that keeps the earlier of two changes; one that drops deletions above an earlier merge.
   @Test(arguments: [true, false]) func aRestoreOfManyRunsIsTheReplay(_ isMergedOften: Bool) throws {
     var random = SeededGenerator(seed: testSeed("restore, merged often: \(isMergedOften)"))
     let log = try directory.log()
@@ -107,9 +107,9 @@ import TidemarkTesting
       records < 400 * 40 / 3, "the last open read \(records) records of 16,000, and what the former ones have stays")
   }
 
-  /// A process that is killed again and again comes to the end, though it never reads as much as fits into memory.
+  /// A process that is killed again and again finishes the restore, though it never reads as much as fits into memory.
   ///
-  /// Seen to fail with: a first run of what fits into memory; runs that are as large from the first on.
+  /// Seen to fail with: a first run as large as memory allows; runs that are that large from the first on.
   @Test func eachStartBringsARestoreForward() throws {
     let log = RecordingChangelog(try directory.log())
     do {
@@ -120,7 +120,7 @@ import TidemarkTesting
       }
       try store.close()
     }
-    // Some 16 MB are read, 4 MiB fit, and each process gets as far as 3 MB.
+    // About 16 MB are read, 4 MiB fit into memory, and each process gets as far as 3 MB.
     var options = large
     options.waitingBytes = 4 << 20
     let end = try log.offsets().end
@@ -149,7 +149,7 @@ import TidemarkTesting
     #expect(try store.verify(in: directory("scratch")).agrees)
   }
 
-  /// Whoever is told of progress may stop the restore, at any time; the next one goes on there.
+  /// A progress callback may stop the restore, at any time; the next restore continues from there.
   ///
   /// Seen to fail with: a failure of the merge that is dropped.
   @Test(arguments: [OpenProgress.Phase.restoring, .merging])
@@ -176,9 +176,9 @@ import TidemarkTesting
     #expect(!FileManager.default.fileExists(atPath: directory("scratch")))
   }
 
-  /// What is stored can be read before the rest is restored, and says where it stands.
+  /// Stored rows can be read before the rest is restored, with the offset they stand at.
   ///
-  /// Seen to fail with: a call where there is nothing to restore, none once table files have taken in more.
+  /// Seen to fail with: a call when there is nothing to restore; none once table files have taken in more.
   @Test func whatIsStoredIsReadWhileTheRestIsRestored() throws {
     var random = SeededGenerator(seed: testSeed("reads while restoring"))
     let log = try directory.log()
@@ -223,7 +223,7 @@ import TidemarkTesting
     }
   }
 
-  /// Seen to fail with: turns for whoever comes first to the lock.
+  /// Seen to fail with: turns that go to the first to reach the lock.
   @Test func turnsAreTakenInTheOrderInWhichTheyAreAskedFor() {
     let turns = Turns(1)
     let order: Mutex<[Int]> = Mutex([])
@@ -243,7 +243,7 @@ import TidemarkTesting
     #expect(turns.waitingCount == 0)
   }
 
-  /// Seen to fail with: blocks whose checksum isn't looked at; damage that ends the restore.
+  /// Seen to fail with: blocks whose checksum isn't checked; damage that ends the restore.
   @Test func damagedRunsAreReadAgain() throws {
     var random = SeededGenerator(seed: testSeed("damaged runs"))
     let log = RecordingChangelog(try directory.log())
@@ -266,7 +266,7 @@ import TidemarkTesting
     }
   }
 
-  /// Seen to fail with: runs that count though the log has lost their end.
+  /// Seen to fail with: runs that are used though the log has lost their end.
   @Test func runsOfALogThatLostItsEndAreDropped() throws {
     var random = SeededGenerator(seed: testSeed("runs of a lost end"))
     do {
@@ -287,14 +287,14 @@ import TidemarkTesting
     #expect(try store.verify(in: directory("scratch")).agrees)
   }
 
-  /// A merge that was interrupted goes on with the parts that it lacks.
+  /// An interrupted merge resumes with the missing parts.
   ///
-  /// Seen to fail with: a plan that is made anew, which removes the parts; parts that are written whether they are there or not.
+  /// Seen to fail with: a new plan, which removes the parts; parts that are written even if they exist.
   @Test func partsThatAreWrittenAreNotWrittenAgain() throws {
     var random = SeededGenerator(seed: testSeed("interrupted merge"))
     let log = try directory.log()
     try fill(log, commits: 200, &random)
-    // The second part can't get its name: a directory has it before the first table file is synced.
+    // The second part can't get its name: a directory takes the name before the first table file is synced.
     let blocked = directory("store/restore/1.sst")
     var options = large
     options.fileSystem.database = ToldFileSystem { call in
@@ -310,7 +310,7 @@ import TidemarkTesting
       try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? NSNumber
     }
     let part = try file(directory("store/restore/0.sst"))
-    // A second name, so that no other file gets its number.
+    // A hard link keeps the inode in use, so that no other file gets its number.
     try FileManager.default.linkItem(atPath: directory("store/restore/0.sst"), toPath: directory("part"))
     try FileManager.default.removeItem(atPath: blocked)
     var records = 0

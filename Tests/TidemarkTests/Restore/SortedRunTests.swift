@@ -4,7 +4,7 @@ import Testing
 @testable import Tidemark
 import TidemarkTesting
 
-/// Records that are sorted, written as runs and merged, beside dictionaries that are sorted when they are read.
+/// Records that are sorted, written as runs and merged, compared with dictionaries that are sorted when they are read.
 @Suite struct SortedRunTests {
   private typealias Changes = [UInt32: [[UInt8]: [UInt8]?]]
   private typealias Change = (table: UInt32, key: [UInt8], value: [UInt8]?)
@@ -15,7 +15,7 @@ import TidemarkTesting
   private let budget = MemoryBudget(bytes: 64 << 20)
   private let storage = POSIXStorage()
 
-  /// Keys that share beginnings of any length, end within eight bytes, or in zeros.
+  /// Keys that share prefixes of any length, end within eight bytes, or end in zeros.
   private func randomKey(_ random: inout SeededGenerator, of count: Int) -> [UInt8] {
     let number = Int.random(in: 0..<count, using: &random)
     switch number % 6 {
@@ -108,8 +108,8 @@ import TidemarkTesting
     }
   }
 
-  /// Seen to fail with: a sort that isn't stable, windows that aren't looked at behind the first, ends of keys in a window
-  /// that count as zeros.
+  /// Seen to fail with: a sort that isn't stable; windows after the first that aren't compared; bytes of a window
+  /// past a key's end that count as zeros.
   @Test(arguments: [2, 30, 500, 20_000]) func recordsComeOutSortedAndTheLastCounts(_ keys: Int) throws {
     var random = SeededGenerator(seed: testSeed("record sorter of \(keys)"))
     let changes = randomChanges(&random, count: 8000, keys: keys)
@@ -122,7 +122,7 @@ import TidemarkTesting
     #expect(equal(found, sorted(model)))
   }
 
-  /// Seen to fail with: a sort that goes a level deeper each eight bytes.
+  /// Seen to fail with: a sort that recurses one level for each eight bytes.
   @Test func longKeysThatShareMostOfTheirBytesAreSorted() throws {
     let start = [UInt8](repeating: 7, count: 300_000)
     let changes: [Change] =
@@ -172,7 +172,7 @@ import TidemarkTesting
     #expect(MergePlan([run], leadingTo: run.end).parts.isEmpty)
   }
 
-  /// Seen to fail with: blocks whose checksum isn't looked at, an index whose checksum isn't.
+  /// Seen to fail with: blocks, or an index, whose checksum isn't checked.
   @Test func damageIsFoundWhereverItIs() throws {
     var random = SeededGenerator(seed: testSeed("damaged run"))
     _ = try write(randomChanges(&random, count: 300, keys: 300, valueBytes: 600), "run")
@@ -180,7 +180,7 @@ import TidemarkTesting
     for _ in 0..<300 {
       var damaged = bytes
       if Bool.random(using: &random) {
-        // As often in the index and the footer as anywhere.
+        // Half of the flipped bits are in the index and the footer.
         let first = Bool.random(using: &random) ? 0 : damaged.count - 150
         damaged[Int.random(in: first..<damaged.count, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
       } else {
@@ -195,7 +195,7 @@ import TidemarkTesting
     }
   }
 
-  /// Seen to fail with: earlier runs that win, keys that are given out twice, parts that leave out their first key.
+  /// Seen to fail with: earlier runs that win; keys that are returned twice; parts that omit their first key.
   @Test(arguments: [1, 2, 3, 7, 20]) func theLastRunThatChangesAKeyCounts(_ count: Int) throws {
     var random = SeededGenerator(seed: testSeed("merge of \(count) runs"))
     var model = Changes()

@@ -8,7 +8,7 @@ import Tidemark
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Seen to fail with: maintenance that looks at bytes only; `HEAD` written at open and close only.
+  /// Seen to fail with: maintenance that checks bytes only; `HEAD` written at open and close only.
   @Test func aQuietStoreIsStoredWithinTheTime() throws {
     var options = StoreOptions()
     options.storedLagTime = .milliseconds(20)
@@ -25,7 +25,7 @@ import Tidemark
     }
   }
 
-  /// Seen to fail with: restored commits that maintenance doesn't hear of.
+  /// Seen to fail with: restored commits that maintenance isn't notified of.
   @Test func whatWasRestoredIsStoredWithinTheTimeOnAQuietStore() throws {
     do {
       let store = try directory.store(try directory.log())
@@ -40,10 +40,10 @@ import Tidemark
     try store.close()
   }
 
-  /// Seen to fail with: a target that isn't looked at.
+  /// Seen to fail with: a target that is ignored.
   @Test func aBusyStoreIsStoredSoThatARestartTakesNoLongerThanItShould() throws {
     var options = StoreOptions.lazy
-    // Before a replay has told how fast it is: 200,000 bytes.
+    // Until a replay has measured its speed, this means 200,000 bytes.
     options.restartTarget = .milliseconds(2)
     let store = try directory.store(try directory.log(), options)
     let before = try store.info()
@@ -60,7 +60,7 @@ import Tidemark
     #expect(try store.info().predictedRestart == .zero)
   }
 
-  /// Seen to fail with: maintenance that looks at the time only.
+  /// Seen to fail with: maintenance that checks the time only.
   @Test func aBusyStoreIsStoredWithinTheBytes() throws {
     var options = StoreOptions.lazy
     options.storedLagBytes = 20_000

@@ -47,7 +47,7 @@ import Testing
     #expect(try transaction.get(("a", number - 1), in: orders) == text)
     try transaction.commit()
     #expect(try store.snapshot().get(("a", number - 1), in: orders) == text)
-    // What was committed fills memtables; they are flushed for the sake of what comes.
+    // Committed changes fill memtables, which are flushed to make room for new changes.
     #expect(
       eventually {
         do {
@@ -58,7 +58,7 @@ import Testing
     try transaction.commit()
   }
 
-  /// Seen to fail with: a hard limit that isn't looked at.
+  /// Seen to fail with: a hard limit that isn't checked.
   @Test func atTheHardLimitAWriteIsRefusedAndTheTransactionStays() throws {
     var options = options(MemoryBudget(bytes: 64 << 20))
     options.transactionLimits.hardBytes = 200_000
@@ -82,7 +82,7 @@ import Testing
     #expect(try view.get(("b", 1), in: orders) == "small")
   }
 
-  /// Seen to fail with: limits of entries or of time that aren't looked at.
+  /// Seen to fail with: limits of entries or of time that aren't checked.
   @Test func entriesAndTimeAskForACommitToo() throws {
     var options = options(MemoryBudget(bytes: 64 << 20))
     options.transactionLimits.softEntries = 10
@@ -111,14 +111,14 @@ import Testing
     #expect(!asks)
   }
 
-  /// The store that holds most gives it up, though it is idle, and though another one asks.
+  /// The store that holds the most memory is flushed, even if it is idle and another one asks.
   ///
   /// Seen to fail with: a budget that flushes no store; one that flushes the smallest.
   @Test func theLargestStoreIsFlushed() throws {
     let budget = MemoryBudget(bytes: 32 << 20)
     let idle = try directory.store(try directory.log(), options(budget), "idle")
     try idle.write { transaction in
-      // Less than makes it apply them by itself.
+      // Too few for the store to apply them by itself.
       for number in 0..<25 { try transaction.put(("a", Int64(number)), text, in: orders) }
     }
     let committed = try idle.info().committedOffset
@@ -171,15 +171,15 @@ import Testing
       #expect(row?.value == text)
     }
     try scanTwice()
-    // Less where the definition of the tables was applied for the sake of space.
+    // Less if the tables' definition was applied to free memory.
     #expect(budget.heldByTransactions <= before)
     try scanTwice()
     transaction.abort()
   }
 
-  /// Stores of one process come and go by themselves.
+  /// Stores of one process open and close independently of each other.
   ///
-  /// Seen to fail with: a budget that keeps a store, for the moment in which it looks at it, after it was closed.
+  /// Seen to fail with: a budget that keeps a closed store alive while examining it.
   @Test func aClosedStoreIsFreeAtOnceWhateverOthersAskTheBudget() throws {
     let options = options(MemoryBudget(bytes: 64 << 20))
     let isOver = Gate()
@@ -213,7 +213,7 @@ import Testing
         return false
       } catch { return error.kind == .snapshotExpired }
     }
-    // Before anybody reads: a read that is refused lets go as well.
+    // Before any read, because a refused read releases it, too.
     try #require(eventually { held() == 0 })
     #expect(isExpired())
     _ = storeError(.snapshotExpired) { _ = try view.multiGet(["key1"], in: balances) }

@@ -67,7 +67,7 @@ import TidemarkTesting
     #expect(receipts[0] == receipts[1], "receipts chain all bytes of all commits")
   }
 
-  /// Seen to fail with: an applier that leaves records out by the size of the batch; stream time taken from the clock.
+  /// Seen to fail with: an applier that omits records depending on the batch size; stream time taken from the clock.
   @Test func itDoesNotMatterWhereCommitsFell() throws {
     let seed = testSeed()
     var tables: [[TableID: StoredImage.Rows]] = []
@@ -86,7 +86,7 @@ import TidemarkTesting
     #expect(tables[0].values.allSatisfy { !$0.isEmpty })
   }
 
-  /// Seen to fail with: an applier that leaves records out by the size of the batch.
+  /// Seen to fail with: an applier that omits records depending on the batch size.
   @Test func itDoesNotMatterWhoReplays() throws {
     let log = RecordingChangelog(try directory.log())
     do {

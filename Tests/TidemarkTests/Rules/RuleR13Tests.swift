@@ -3,7 +3,7 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// R13, the log is kept: only what a verified checkpoint outside the store's directory covers is ever deleted.
+/// R13, the log is kept: only the part that a verified checkpoint outside the store's directory covers is ever deleted.
 @Suite struct RuleR13Tests {
   let directory: TemporaryDirectory
   let logOptions = FileLogOptions(segmentBytes: 4 << 10)
@@ -74,7 +74,7 @@ import TidemarkTesting
       let bytes = try Data(contentsOf: file)
       var damaged = bytes
       damaged[name == "CURRENT" ? 3 : 10] ^= 1
-      // A file of its own: the checkpoint's are hard links to the store's.
+      // Written as a new file: the checkpoint's files are hard links to the store's.
       try FileManager.default.removeItem(at: file)
       try damaged.write(to: file)
       #expect(throws: StoreError.self, "\(name)") { try store.deleteChangelog(coveredBy: directory("checkpoint")) }
@@ -123,7 +123,7 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// Seen to fail with: a `BASE` that is taken at its word, which blamed the changelog, and left a foreign database behind.
+  /// Seen to fail with: a `BASE` that isn't checked: the error blamed the changelog, and a foreign database was left.
   @Test func aBaseOfAnotherChangelogIsNotTaken() throws {
     do {
       let other = try FileLog.open(directory("other"), TopicPartition("state", 0), options: logOptions)
@@ -186,7 +186,7 @@ import TidemarkTesting
     try rebuilt.close()
     #expect(try StoredImage(of: directory("rebuilt")).tables == StoredImage(of: directory("store")).tables)
 
-    // From nothing it can't be had any more, and that is said.
+    // It can't be restored from nothing any more, and the error says so.
     let error = storeError(.wrongChangelog) { _ = try directory.store(log, .lazy, "empty") }
     #expect(error?.message.contains("checkpoint") == true)
   }
@@ -217,7 +217,7 @@ import TidemarkTesting
     try directory.store(log).close()
   }
 
-  /// Seen to fail with: deletions up to the checkpoint, whatever the store has stored.
+  /// Seen to fail with: deletions up to the checkpoint, even beyond the stored offset.
   @Test func whatTheStoreHasNotStoredIsKept() throws {
     let log = try log()
     do {
@@ -233,7 +233,7 @@ import TidemarkTesting
       try store.close()
     }
     do {
-      // The older copy has all of it in memory, and less in its table files than the checkpoint.
+      // The older copy has every commit in memory, but fewer in its table files than the checkpoint.
       let store = try directory.store(log, .lazy, "older")
       let stored = try store.info().storedOffset
       let start = try store.deleteChangelog(coveredBy: directory("checkpoint"))
@@ -245,9 +245,9 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// A store without a changelog deletes its log by itself, and nothing of it that table files lack.
+  /// A store without a changelog deletes its log by itself, except for commits that table files lack.
   ///
-  /// Seen to fail with: a tail log that is deleted below the last commit; one of which nothing is deleted.
+  /// Seen to fail with: a tail log that is deleted below the last commit; one that is never deleted.
   @Test func aTailLogKeepsWhatIsNotStored() throws {
     let directory = try TemporaryDirectory(inMemory: true)
     let text = String(repeating: "x", count: 1 << 20)
@@ -267,13 +267,13 @@ import TidemarkTesting
     let first: [String]
     do {
       let store = try open()
-      // More than a quarter of a segment: it is left as soon as nothing in it is needed.
+      // More than a quarter of a segment, so that the log leaves it as soon as nothing in it is needed.
       try commit(0..<20, to: store)
       let info = try store.info()
       #expect(info.storedOffset < info.committedOffset)
       first = try segments()
       #expect(first.count == 1)
-      // Gone without closing: what was committed is in the log alone.
+      // Gone without closing: the commits are in the log alone.
     }
     do {
       let store = try open()

@@ -41,7 +41,7 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// Memtables are flushed on their own here, in the middle of things; what is in table files is one commit's state.
+  /// Flushes happen by themselves here, at any moment; the table files hold the state of one commit.
   ///
   /// Seen to fail with: the offsets rows left out of the batch; the data written without them.
   @Test func tableFilesHoldAllOfACommitOrNothing() throws {
@@ -60,9 +60,9 @@ import TidemarkTesting
     #expect(storedOffsets.count > 2, "the stored offset moves")
   }
 
-  /// What the death of the process would leave, each time that RocksDB has written its MANIFEST.
+  /// Copies the files that a process death would leave, each time RocksDB has written its MANIFEST.
   ///
-  /// Seen to fail with: the offset taken in behind the data, in a step of its own.
+  /// Seen to fail with: the offset ingested after the data, in a step of its own.
   @Test func everyStepOfAFlushLeavesAllOfACommitOrNothing() throws {
     let copies = Mutex<[String]?>(nil)
     let disk = Disk { [directory] operation, path in
@@ -79,7 +79,7 @@ import TidemarkTesting
     }
     var options = StoreOptions.lazy
     options.fileSystem = disk.fileSystem
-    // A compaction would remove files under the copy.
+    // A compaction would remove files while they are copied.
     options.columnFamilyOptions["disable_auto_compactions"] = "true"
     let log = try directory.log()
     let store = try directory.store(log, options)

@@ -80,7 +80,7 @@ import TidemarkTesting
     #expect(try store.snapshot().position == [input: 2])
   }
 
-  /// Seen to fail with: a transaction that isn't emptied by `abort()`; a rollback that keeps what was changed.
+  /// Seen to fail with: a transaction that isn't emptied by `abort()`; a rollback that keeps the changes.
   @Test func whatIsAbortedIsNeverSeenAndNeverLogged() throws {
     let log = RecordingChangelog(try directory.log())
     let store = try directory.store(log)

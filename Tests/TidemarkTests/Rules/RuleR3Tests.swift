@@ -47,7 +47,7 @@ import TidemarkTesting
     #expect(last > first, "runs were applied")
   }
 
-  /// Seen to fail with: a failed sync of the log that the table file's sync doesn't fail with.
+  /// Seen to fail with: a table file's sync that succeeds although the log's sync failed.
   @Test func aFailingSyncOfTheLogFailsTheFlushAndStopsTheStore() throws {
     let log = RecordingChangelog(try directory.log())
     let stored: Offset
@@ -61,7 +61,7 @@ import TidemarkTesting
       #expect(throws: StoreError.self) { try store.flush() }
       #expect(try store.info().storedOffset == stored)
       log.setFaults(RecordingChangelog.Faults())
-      // Mended or not: what the log holds can't be told, so nothing is written until the store is reopened.
+      // Even with the fault gone, the log's contents are unknown: nothing is written until the store is reopened.
       _ = storeError(.commitUnknown) { try store.write { try $0.put("b", 2, in: balances) } }
       #expect(throws: StoreError.self) { try store.flush() }
       #expect(try store.snapshot().get("a", in: balances) == 1, "reads go on")
@@ -74,7 +74,7 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// A log may hold commits that were never synced, of a process that died; restore must not outrun it.
+  /// A log may hold unsynced commits of a process that died; restore must not apply them before they are synced.
   ///
   /// Seen to fail with: no sync before restore.
   @Test func theLogIsSyncedBeforeRestoreAppliesAnything() throws {

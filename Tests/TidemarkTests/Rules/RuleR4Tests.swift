@@ -3,13 +3,13 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// R4, prefix: what the tables show is the replay of the changelog up to the stored offset.
+/// R4, prefix: the tables show the replay of the changelog up to the stored offset.
 @Suite struct RuleR4Tests {
   let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Random commits, flushes and deaths; the table files are compared with a fold of the log that the store has no part in.
+  /// Random commits, flushes and deaths; the table files must equal a fold of the log that is made without the store.
   ///
   /// Seen to fail with: an applier that leaves one record in a thousand out; a restore that begins one commit too late.
   @Test func tableFilesAndSnapshotsAreTheReplayOfTheLog() throws {
@@ -17,7 +17,7 @@ import TidemarkTesting
     let log = try directory.log(FileLogOptions(segmentBytes: 64 << 10))
     for round in 0..<8 {
       do {
-        // Of a tiny store all is in table files soon, and of a lazy one the next open has something to replay.
+        // A tiny store soon has everything in table files; a lazy one leaves the next open something to replay.
         let store = try directory.store(log, round % 2 == 0 ? .tiny : .lazy)
         for _ in 0..<Int.random(in: 20...150, using: &random) { try change(store, &random) }
         let view = try store.snapshot()

@@ -55,7 +55,7 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// Restore writes sorted runs as it goes, and what is in them isn't read again.
+  /// Restore writes sorted runs as it goes; the commits in them aren't read again.
   ///
   /// Seen to fail with: a restore that begins at 0.
   @Test func aCrashDuringRestoreCostsOnlyThePartSinceTheLastRun() throws {

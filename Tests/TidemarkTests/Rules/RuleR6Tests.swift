@@ -3,7 +3,7 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// R6, what was acknowledged stays; and the three outcomes of a commit.
+/// R6, acknowledged commits stay; and the three outcomes of a commit.
 ///
 /// The crash test covers `.os`.
 @Suite struct RuleR6Tests {
@@ -67,7 +67,7 @@ import TidemarkTesting
     #expect(try store.verify(in: directory("scratch")).agrees)
   }
 
-  /// The log appended the commit and then couldn't tell: whatever the error says, unless it says *not committed*.
+  /// The log appended the commit and failed to confirm it: any error means this unless it says *not committed*.
   ///
   /// Seen to fail with: a store that goes on after `commitUnknown`; one that takes any other kind for *not committed*.
   @Test(arguments: [StoreError.Kind.commitUnknown, .fenced, .inputOutput, .closed, .permissionDenied])

@@ -3,7 +3,7 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// R7, no silent repair, as the store shows it: the file log's own tests have every byte of it.
+/// R7, no silent repair, as the store shows it; the file log's own tests cover every byte.
 @Suite struct RuleR7Tests {
   let directory: TemporaryDirectory
 
@@ -28,7 +28,7 @@ import TidemarkTesting
       try commit(50..<60, to: store)
     }
     let durableBytes = try Data(contentsOf: URL(fileURLWithPath: try #require(try segments().first))).count
-    // The store's second life made that durable by opening.
+    // Opening the store a second time makes these bytes durable.
     do {
       let store = try directory.store(try directory.log())
       try commit(60..<70, to: store)
@@ -44,14 +44,14 @@ import TidemarkTesting
     #expect(try segments() == files)
     #expect(try Data(contentsOf: URL(fileURLWithPath: segment)) == Data(bytes))
     #expect(try StoredImage(of: directory("store")).offset == stored)
-    // Put right again, all of it is there.
+    // With the damage undone, every commit is there.
     bytes[durableBytes - 20] ^= 4
     try Data(bytes).write(to: URL(fileURLWithPath: segment))
     let store = try directory.store(try directory.log())
     #expect(try store.snapshot().allBalances().count == 70)
   }
 
-  /// A commit that power loss has torn was never known to be durable: the log is cut there, and says so.
+  /// A commit torn by power loss was never known to be durable: the log is cut there and reports it.
   ///
   /// Seen to fail with: a recovery that reports nothing.
   @Test func aTornEndIsCutAndReported() throws {

@@ -4,7 +4,7 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// R8, the right log and the right database: what doesn't belong together is refused before anything is written.
+/// R8, the right log and the right database: mismatched ones are refused before anything is written.
 @Suite struct RuleR8Tests {
   let directory: TemporaryDirectory
 
@@ -34,7 +34,7 @@ import TidemarkTesting
 
   /// RocksDB would open it, find no table files in it and delete them all.
   ///
-  /// Seen to fail with: an open that doesn't compare what it finds with `HEAD`.
+  /// Seen to fail with: an open that doesn't compare the database with `HEAD`.
   @Test(arguments: [nil, "MANIFEST-000999"])
   func theManifestOfAnEmptyDatabaseLosesNoTableFile(_ newName: String?) throws {
     try commit(0..<50)
@@ -61,11 +61,11 @@ import TidemarkTesting
     return (path, Array(try Data(contentsOf: URL(fileURLWithPath: path))))
   }
 
-  /// What wasn't synced may be there in part, in any order: RocksDB alone refuses the database then.
+  /// Unsynced bytes may survive in part, in any order; RocksDB by itself then refuses the database.
   ///
-  /// Seen to fail with: a MANIFEST that is read as it is.
+  /// Seen to fail with: a MANIFEST that is read without a check.
   @Test func aTornEndOfTheManifestIsNotRead() throws {
-    // A record of 100 bytes that aren't those of its checksum; what has no length of a record; what has its length alone.
+    // A record of 100 bytes with a wrong checksum; bytes without a valid record length; bytes with a valid length only.
     let record: [UInt8] = [1, 2, 3, 4, 100, 0, 1] + Array(0..<100)
     for torn in [record, record + record, Array(repeating: 0xa5, count: 40), Array(repeating: 0, count: 600)] {
       try commit(0..<20)
@@ -79,9 +79,9 @@ import TidemarkTesting
     }
   }
 
-  /// What can't be read of the MANIFEST is taken for a torn end, and what came behind is dropped.
+  /// The unreadable part of the MANIFEST is taken for a torn end, and everything after it is dropped.
   ///
-  /// Seen to fail, with most seeds, with: an open that doesn't compare what it finds with `HEAD`.
+  /// Seen to fail, with most seeds, with: an open that doesn't compare the database with `HEAD`.
   @Test func aFlippedBitOfTheManifestGivesRightDataOrAnError() throws {
     var random = SeededGenerator(seed: testSeed())
     try commit(0..<20)
@@ -112,7 +112,7 @@ import TidemarkTesting
     #expect(refused > 10)
   }
 
-  /// Seen to fail with: an open that doesn't compare what it finds with `HEAD`.
+  /// Seen to fail with: an open that doesn't compare the database with `HEAD`.
   @Test func anOlderDatabaseUnderANewerHeadIsRefused() throws {
     try commit(0..<20)
     try directory.copy("store/db", to: "older")
@@ -120,7 +120,7 @@ import TidemarkTesting
     try FileManager.default.removeItem(atPath: directory("store/db"))
     try directory.copy("older", to: "store/db")
     _ = storeError(.corrupted) { try commit(0..<1) }
-    // With its own HEAD it is a copy like any other: what came later is restored.
+    // With its own HEAD it is a copy like any other: the later commits are restored.
     try FileManager.default.removeItem(atPath: directory("store/HEAD"))
     _ = storeError(.corrupted) { try commit(0..<1) }
     _ = try StateStore.setAside(directory("store"))
@@ -128,12 +128,12 @@ import TidemarkTesting
     #expect(try store.snapshot().allBalances().count == 40)
   }
 
-  /// RocksDB takes what is left for all there was, and would delete the table files of what came behind.
+  /// RocksDB takes the rest for the whole MANIFEST, and would delete the table files that the lost end names.
   ///
   /// Seen to fail with: an open that doesn't compare the offset that it finds with `HEAD`.
   @Test func aManifestThatLostItsEndIsRefused() throws {
     var options = StoreOptions.lazy
-    // Else a file is missing that the former MANIFEST names, which RocksDB notices.
+    // Otherwise a file that the former MANIFEST names is missing, which RocksDB notices.
     options.columnFamilyOptions = ["disable_auto_compactions": "true"]
     let store = try directory.store(try directory.log(), options)
     try store.write { try $0.put("a", 1, in: balances) }
@@ -152,7 +152,7 @@ import TidemarkTesting
     #expect(try directory.store(try directory.log()).snapshot().allBalances() == ["a": 1, "b": 2])
   }
 
-  /// Seen to fail with: a HEAD whose checksum isn't looked at.
+  /// Seen to fail with: a HEAD whose checksum isn't checked.
   @Test func aDamagedHeadIsRefused() throws {
     try commit(0..<20)
     let file = URL(fileURLWithPath: directory("store/HEAD"))
@@ -172,7 +172,7 @@ import TidemarkTesting
   @Test func headFollowsEachFlush() throws {
     let store = try directory.store(try directory.log())
     func head() throws -> String { try String(contentsOfFile: directory("store/HEAD"), encoding: .utf8) }
-    // Often: the thread that applies writes it as well, soon after.
+    // Many times, because the applying thread also writes `HEAD`, soon after.
     for number in 0..<100 {
       try store.write { try $0.put("key\(number)", 1, in: balances) }
       try store.flush()
@@ -249,9 +249,9 @@ import TidemarkTesting
     try commit(30..<31)
   }
 
-  /// What the store had in memory and not in table files doesn't matter: what the log holds counts.
+  /// Changes that the store had only in memory don't matter: the log's contents count.
   ///
-  /// Seen to fail with: an open that doesn't look at the changelog's end.
+  /// Seen to fail with: an open that doesn't check the changelog's end.
   @Test func aChangelogCutBelowTheStoredOffsetIsRefused() throws {
     try commit(0..<20)
     try directory.copy("changelog", to: "older")

@@ -24,9 +24,9 @@ import Tidemark
     try next.close()
   }
 
-  /// A process that is being started has all descriptors until it runs its program.
+  /// A child process holds all descriptors until it runs its program.
   ///
-  /// Seen to fail with: a lock that goes with the last descriptor of its file.
+  /// Seen to fail with: a lock that is released only with the last descriptor of its file.
   @Test func whoInheritsTheLocksKeepsNobodyOut() throws {
     let log = try directory.log()
     let store = try directory.store(log)
@@ -43,7 +43,7 @@ import Tidemark
     try directory.store(log).close()
   }
 
-  /// A descriptor that is closed twice is, the second time, another thread's file.
+  /// A second close of the same descriptor may close another thread's file.
   ///
   /// Seen to fail with: a refused lock that closes its descriptor in `init` and again in `deinit`.
   @Test func aRefusedOpenerClosesNothingOfOthers() throws {
@@ -104,11 +104,11 @@ import Tidemark
     try store.close()
   }
 
-  /// Somebody took the log's lock file away and started another writer.
+  /// Somebody removed the log's lock file and started another writer.
   ///
-  /// What the deposed one appends is ignored, and nothing of it gets into its table files.
+  /// The deposed writer's appends are ignored, and none of them gets into its table files.
   ///
-  /// Seen to fail with: syncs that don't look at the lock.
+  /// Seen to fail with: syncs that don't check the lock.
   @Test func whatADeposedWriterAppendsIsNeverStored() throws {
     let deposedLog = try directory.log()
     let successorLog = try directory.log()

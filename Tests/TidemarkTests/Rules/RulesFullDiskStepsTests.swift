@@ -6,7 +6,7 @@ import TidemarkTesting
 
 /// A disk that is full at one step or another: `outOfSpace`, nothing lost, and work goes on once there is room.
 ///
-/// Each test goes through amounts of room, as the step at which it runs out depends on the file system.
+/// Each test tries several amounts of room: the step at which space runs out depends on the file system.
 @Suite(.enabled(if: SmallDisk.isPossible, "no file system can be mounted here"))
 struct RulesFullDiskStepsTests:
   NumberedCommits
@@ -34,7 +34,7 @@ struct RulesFullDiskStepsTests:
 
   private func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: directory(name)) }
 
-  /// Table files are written in the background; the changelog has what was acknowledged.
+  /// Table files are written in the background; the changelog has every acknowledged commit.
   ///
   /// Seen to fail with: an application that is taken for done when it throws.
   @Test func aRunThatCannotBeAppliedIsRestored() throws {
@@ -63,9 +63,9 @@ struct RulesFullDiskStepsTests:
     }
   }
 
-  /// Beside the store, where table files are linked, and from another file system, where they are copied.
+  /// Beside the store, where table files are hard links, and from another file system, where they are copied.
   ///
-  /// Seen to fail with: what is left of a checkpoint that failed.
+  /// Seen to fail with: remains of a failed checkpoint.
   @Test(arguments: ["disk/store", "store"])
   func aCheckpointForWhichThereIsNoRoomLeavesNothing(_ name: String) throws {
     let log = try directory.log()
@@ -101,9 +101,9 @@ struct RulesFullDiskStepsTests:
     try copy.close()
   }
 
-  /// The changelog is on the full disk, too, and has what the store must restore.
+  /// The changelog is on the full disk, too, and holds the commits that the store must restore.
   ///
-  /// Seen to fail with: errors of the database that don't tell a full disk from another failure.
+  /// Seen to fail with: errors of the database that don't distinguish a full disk from another failure.
   @Test func aStoreThatHasNoRoomToOpenIsLeftAsItIs() throws {
     let log = try FileLog.open(disk.path, TopicPartition("state", 0))
     var (rows, failures) = (30, 0)
@@ -123,7 +123,7 @@ struct RulesFullDiskStepsTests:
         failures += 1
       }
       try disk.makeRoom()
-      // Not closed: what it restored is restored again.
+      // Not closed: the restored commits are restored again.
       let store = try directory.store(log, .lazy, "disk/store")
       try check(store, rows: rows)
       try commit(rows, to: store)
@@ -133,7 +133,7 @@ struct RulesFullDiskStepsTests:
     try checkWholly(try directory.store(log, .lazy, "disk/store"), log, rows: rows)
   }
 
-  /// Each step of a fork, which then is done again and works.
+  /// Each step of a fork runs out of room; the fork is then repeated and works.
   ///
   /// Seen to fail with: a fork that appears under its name before it is whole.
   @Test func aForkForWhichThereIsNoRoomIsMadeOnceThereIs() throws {
@@ -145,7 +145,7 @@ struct RulesFullDiskStepsTests:
       try store.close()
     }
     let forkedPartition = TopicPartition("fork", 0)
-    /// Runs a step where there is no room, next to none and a little, until it works, at last with room.
+    /// Runs a step with no room, almost none, a little, and at last enough, until it works.
     func step<R>(_ path: String, _ body: () throws -> R) throws -> R {
       var failures = 0
       for kibibytes in [0, 8, 24] {
@@ -175,7 +175,7 @@ struct RulesFullDiskStepsTests:
     try commit(rows, to: store)
     try check(store, rows: rows + 1)
     try store.close()
-    // The one that it was made of is as it was.
+    // The forked state is unchanged.
     let origin = try directory.store(log)
     try check(origin, rows: rows)
     try origin.close()
@@ -189,7 +189,7 @@ struct RulesFullDiskStepsTests:
     var (rows, heads) = (0, 0)
     var options = StoreOptions.lazy
     options.columnFamilyOptions = ["disable_auto_compactions": "true"]
-    // Whether a block is left for all but HEAD is up to the file system, and most often so once in a round.
+    // The file system decides whether all but HEAD find a block; mostly this happens once in a round.
     let amounts = (0..<10).flatMap { _ in stride(from: 0, through: 80, by: 4) }
     for (index, kibibytes) in amounts.enumerated() where heads == 0 || index <= 20 {
       do {

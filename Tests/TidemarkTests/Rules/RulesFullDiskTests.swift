@@ -6,7 +6,7 @@ import TidemarkTesting
 
 /// A full disk: an error that says so, nothing lost, and work goes on once there is room.
 ///
-/// On a small file system of its own (`SmallDisk`), which takes the right to mount one; without it the tests are skipped.
+/// On a small file system of its own (`SmallDisk`); skipped without the right to mount one.
 @Suite(.enabled(if: SmallDisk.isPossible)) struct RulesFullDiskTests: NumberedCommits {
   let directory: TemporaryDirectory
   let disk: SmallDisk
@@ -65,7 +65,7 @@ import TidemarkTesting
       try check(store, rows: 200)
       _ = storeError(.outOfSpace) { try store.close() }
     }
-    // While there is no room it may or may not open, and nothing changes.
+    // Without room it may or may not open; either way nothing changes.
     _ = try? directory.store(log, .lazy, "disk/store").close()
     try disk.makeRoom()
     let store = try directory.store(log, .lazy, "disk/store")
@@ -77,7 +77,7 @@ import TidemarkTesting
     #expect(try StoredImage(of: directory("disk/store")).isReplay(of: log))
   }
 
-  /// Seen to fail with: a restore that doesn't look how much room there is.
+  /// Seen to fail with: a restore that doesn't check how much room there is.
   @Test func aRestoreForWhichThereIsNoRoomSaysSoAndGoesOn() throws {
     let log = try directory.log()
     do {
@@ -105,7 +105,7 @@ import TidemarkTesting
     #expect(refusals > 0, "what can't succeed isn't begun")
   }
 
-  /// Both on one disk, which fills up again and again, with flushes on their own.
+  /// Store and log share a disk that fills up again and again; flushes happen by themselves.
   ///
   /// Seen to fail with: a commit that is taken for done when its append throws.
   @Test func whateverRunsOutFirstNothingAcknowledgedIsLost() throws {
@@ -118,7 +118,7 @@ import TidemarkTesting
     for round in 0..<5 {
       do {
         let store = try open()
-        // A commit that is unknown may be in the log, as a whole.
+        // A commit with an unknown outcome may be in the log, as a whole.
         if isLastUnknown, try store.snapshot().get("last", in: balances) == Int64(rows) { rows += 1 }
         if rows > 0 { try check(store, rows: rows) }
         try disk.fill(leaving: 150_000 + 70_000 * round)

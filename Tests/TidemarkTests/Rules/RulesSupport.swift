@@ -12,7 +12,7 @@ func storeError(
   return error
 }
 
-/// Waits until a condition holds, looking again and again; `false` after half a minute.
+/// Polls until a condition holds; `false` after half a minute.
 func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
   let deadline = ContinuousClock.now.advanced(by: .seconds(30))
   while try !condition() {
@@ -55,7 +55,7 @@ final class BackgroundCall: Sendable {
 
   var isDone: Bool { done.load(ordering: .sequentiallyConsistent) }
 
-  /// Waits for it, and throws what it threw.
+  /// Waits for the call, and rethrows its error.
   func wait() throws {
     semaphore.wait()
     try unsafe outcome.get()
@@ -63,7 +63,7 @@ final class BackgroundCall: Sendable {
 }
 
 extension StoreOptions {
-  /// Memtables of 64 KiB, so that flushes happen on their own, and few commits that wait.
+  /// Memtables of 64 KiB, so that flushes happen by themselves, and few waiting commits.
   static var tiny: StoreOptions {
     var options = StoreOptions()
     options.waitingBytes = 4 << 10

@@ -74,7 +74,7 @@ import TidemarkTesting
 
   @Test func aPositionThatIsThereIsNotWaitedFor() async throws {
     try commit([Self.input: 5])
-    // A timer that is over first must not win over a commit that is there.
+    // A timeout that has already passed must not win over a commit that is there.
     for _ in 0..<100 {
       #expect(try await store.snapshot(atLeast: [Self.input: 5], timeout: .zero).position[Self.input] == 5)
     }
@@ -90,7 +90,7 @@ import TidemarkTesting
     let store = store
     let reached = Mutex(false)
     try await withThrowingTaskGroup(of: Void.self) { group in
-      // More than the cooperative pool has threads: none may be blocked.
+      // More waits than the cooperative pool has threads: none of them may block a thread.
       for _ in 0..<100 {
         group.addTask {
           let view = try await store.snapshot(atLeast: [Self.input: 2, Self.other: 9])
@@ -121,7 +121,7 @@ import TidemarkTesting
     #expect(try answer.get().get() == 3)
   }
 
-  /// Handed from one thread to another.
+  /// A result handed from one thread to another.
   private final class Answer: Sendable {
     private let semaphore = DispatchSemaphore(value: 0)
     private let value = Mutex<Result<Offset?, any Error>?>(nil)
@@ -148,7 +148,7 @@ import TidemarkTesting
       #expect(error?.kind == .unavailable)
       #expect(error?.metadata == [.init(name: "other-3", value: "none of 2")])
     }
-    // Nobody is told twice, and later waits work.
+    // No waiter is resumed twice, and later waits work.
     try commit([Self.other: 2])
     #expect(try await store.snapshot(atLeast: wanted).position[Self.other] == 2)
   }

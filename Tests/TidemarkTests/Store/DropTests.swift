@@ -40,7 +40,7 @@ private let notes = Table("notes", key: .string, value: .string)
     try store.opened().database.handle.columnFamily("table-\(id)") != nil
   }
 
-  /// Makes a log in which `notes`, the table 2, was filled and dropped, and made and filled again as table 3.
+  /// Makes a log in which `notes` was filled and dropped as table 2, then made and filled again as table 3.
   private func makeLog() throws -> FileLog {
     let log = try directory.log()
     var store = try open(log, [balances, notes], "writer")
@@ -79,7 +79,7 @@ private let notes = Table("notes", key: .string, value: .string)
     #expect(try store.opened().database.tableRecords().map(\.name) == ["balances"])
     try store.write { try $0.put("more", 1, in: balances) }
     try store.close()
-    // Twice: it is made anew, and it is there.
+    // The first open makes the table anew; the second finds it.
     for isFirst in [true, false] {
       store = try open(log, [balances, notes])
       #expect(try count(store) == (isFirst ? 0 : 5))
@@ -103,7 +103,7 @@ private let notes = Table("notes", key: .string, value: .string)
     try store.close()
   }
 
-  /// As after SIGKILL, before anything of it is in the database.
+  /// As after SIGKILL, before any part of the drop is in the database.
   ///
   /// Seen to fail with: a family that stays, because the drop is prepared twice.
   @Test(arguments: [true, false]) func aDropThatWasNotAppliedIsRestored(_ hasChangelog: Bool) throws {
@@ -127,14 +127,14 @@ private let notes = Table("notes", key: .string, value: .string)
     try store.close()
   }
 
-  /// Meant to fail with: a family that goes while a view has it.
+  /// Meant to fail with: a family that is removed while a view uses it.
   @Test func aSnapshotKeepsADroppedTable() throws {
     let log = try directory.log()
     var store = try open(log, [balances, notes])
     try fill(store, 0..<50)
     try store.close()
     store = try open(log, [balances])
-    // As a verification reads it: it isn't declared.
+    // Reads the table as a verification does: it isn't declared.
     let database = try store.opened().database
     let record = try #require(try database.tableRecords().first { $0.name == notes.name })
     let table = OpenTable(record: record, family: try database.family(record.familyName))
@@ -153,7 +153,7 @@ private let notes = Table("notes", key: .string, value: .string)
     try store.close()
   }
 
-  /// RocksDB tells of no end of it.
+  /// RocksDB doesn't report the end of such a stall.
   ///
   /// Seen to fail with: a stall that is kept.
   @Test func theStallOfADroppedTableIsForgotten() throws {
@@ -171,9 +171,9 @@ private let notes = Table("notes", key: .string, value: .string)
     try store.close()
   }
 
-  /// A transaction reads the run that grows without a lock, on its thread.
+  /// A transaction reads the growing run without a lock, on its own thread.
   ///
-  /// Seen to fail with: a drop that joins the run that grows; a run of its own for each commit.
+  /// Seen to fail with: a drop that joins the growing run; a separate run for each commit.
   @Test func onlyADropHasARunOfItsOwn() throws {
     let log = try directory.log()
     var store = try open(log, [balances, notes])
@@ -188,7 +188,7 @@ private let notes = Table("notes", key: .string, value: .string)
     try store.close()
   }
 
-  /// Seen to fail with: an id that is used again: the later table has no rows then.
+  /// Seen to fail with: an id that is used again, so that the later table has no rows.
   @Test(arguments: [16, 64 << 10]) func aRestoreOfALogWithADropIsTheSame(_ waitingKibibytes: Int) throws {
     let log = try makeLog()
     var options = StoreOptions.lazy
@@ -202,7 +202,7 @@ private let notes = Table("notes", key: .string, value: .string)
     try next.close()
   }
 
-  /// Seen to fail with: an id that is used again: the later table has no rows then.
+  /// Seen to fail with: an id that is used again, so that the later table has no rows.
   @Test func anInterruptedRestoreOfALogWithADropIsTheSame() throws {
     let log = RecordingChangelog(try makeLog())
     var options = StoreOptions.lazy

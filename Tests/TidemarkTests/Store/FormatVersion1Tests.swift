@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import Tidemark
 
-/// Directories of format version 1 open with all that was committed, whether they were closed or the program was killed.
+/// Directories of format version 1 open with every commit, whether they were closed or the program was killed.
 ///
 /// Seen to fail with one digit of a manifest changed.
 @Suite struct FormatVersion1Tests {
@@ -34,12 +34,12 @@ import Tidemark
     #expect(report.offset == checkpoint.offset)
   }
 
-  /// The store shows the manifest, is verified, takes a commit, and shows that after it was opened again.
+  /// The store matches the manifest, verifies, takes a commit, and shows the commit after a reopen.
   private func expect(_ manifest: Manifest, in path: String, hasChangelog: Bool) throws {
     var store = try open(path, hasChangelog: hasChangelog)
     var expected = manifest
     if !hasChangelog {
-      // The log that it goes on with begins with a commit of its own, which changes nothing.
+      // The store's new log begins with a commit of its own, which changes nothing.
       expected.offset += 1
       expected.receipt = try store.info().receipt.description
     }
@@ -81,7 +81,7 @@ import Tidemark
     try expect(manifest, in: store, hasChangelog: hasChangelog)
   }
 
-  /// Deletes are left out of table files only over tables without rows, which these aren't.
+  /// Deletes are left out of table files only for tables without rows; these tables have rows.
   @Test func rowsOfRocksDBsLogCanBeDeleted() throws {
     _ = try copy("local-killed-unflushed")
     var store = try open(store, hasChangelog: false)
@@ -96,7 +96,7 @@ import Tidemark
     try store.close()
   }
 
-  /// The last 12 commits are in RocksDB's own log alone, so that the fixtures prove that it is read.
+  /// The last 12 commits are in RocksDB's own log alone: the fixtures prove that this log is read.
   @Test(arguments: ["local-killed", "local-killed-unflushed"])
   func commitsOfAKilledStoreWithoutAChangelogAreInRocksDBsLog(_ name: String) throws {
     let fixture = try copy(name)
@@ -107,7 +107,7 @@ import Tidemark
     for log in logs { try Data().write(to: URL(fileURLWithPath: database + log)) }
     let without = try open(store, hasChangelog: false)
     if name == "local-killed" {
-      // The log that it goes on with begins with a commit of its own.
+      // The store's new log begins with a commit of its own.
       #expect(try without.snapshot().offset.value == manifest.offset - 12 + 1)
     } else {
       #expect(try Manifest(of: without, storedOffset: nil).tables.values.allSatisfy(\.isEmpty))
@@ -140,7 +140,7 @@ import Tidemark
     #expect(start > 0)
     let base = try String(contentsOfFile: store + "/BASE", encoding: .utf8)
     #expect(base == fixture("checkpoint") + "\n")
-    // The entries of several writers: a line each, after a version and their number.
+    // Entries of several writers: a version, their number, then a line each.
     let epochs = try String(
       contentsOfFile: changelog + "/state-0/leader-epoch-checkpoint", encoding: .utf8)
     #expect(epochs.split(separator: "\n").count > 3, "\(epochs)")

@@ -7,7 +7,7 @@ import TidemarkTesting
 
 private let notes = Table("notes", key: .string, value: .string)
 
-/// A store keeps version 1 of the formats until it uses what only version 2 can say, or is upgraded.
+/// A store keeps version 1 of the formats until it uses a feature of version 2, or is upgraded.
 @Suite struct FormatVersion2Tests {
   let directory: TemporaryDirectory
 
@@ -63,7 +63,7 @@ private let notes = Table("notes", key: .string, value: .string)
       #expect(shown.tables == fixture.manifest.tables && shown.position == fixture.manifest.position)
       #expect(shown.streamTime == fixture.manifest.streamTime)
       #expect(try store.verify(in: directory("scratch")).agrees)
-      // The second time nothing is done.
+      // Another upgrade does nothing.
       try store.upgrade()
       #expect(try store.snapshot().offset == after)
       try store.close()
@@ -75,9 +75,9 @@ private let notes = Table("notes", key: .string, value: .string)
     try store.close()
   }
 
-  /// Byte for byte: what version 0.1 has written stays, and what comes is written as version 0.1 would.
+  /// Byte for byte: version 0.1's data stays, and new data is written as version 0.1 would write it.
   ///
-  /// Seen to fail with: each application says that the store is of version 2.
+  /// Seen to fail with: applications that each set the store's version to 2.
   @Test(arguments: ["changelog-closed", "changelog-killed"])
   func aStoreOfVersion1StaysOne(_ name: String) throws {
     let fixture = try fixture(name)
@@ -108,7 +108,7 @@ private let notes = Table("notes", key: .string, value: .string)
     #expect(try Version1Program.offsetsRows(of: fixture.store) == rows)
   }
 
-  /// Also where the restore is sorted outside of memory.
+  /// Also if the restore is sorted outside of memory.
   ///
   /// Seen to fail with: a version that the bulk restore doesn't write.
   @Test(arguments: [16, 64 << 10]) func aStoreRestoredFromAnUpgradedChangelogIsOfVersion2(_ kibibytes: Int) throws {
@@ -162,7 +162,7 @@ private let notes = Table("notes", key: .string, value: .string)
     #expect(row == [2, 5] + Array("notes".utf8) + [6] + Array("string".utf8) + [6] + Array("string".utf8) + [9, 0])
   }
 
-  /// A store that was made without a changelog before there was a version 2.
+  /// A store without a changelog, made before there was a version 2.
   @Test func aTailLogIsAFeatureOfVersion2AndOpensWhateverTheRowSays() throws {
     var store = try open(nil)
     try store.write { try $0.put("a", 1, in: balances) }
@@ -208,7 +208,7 @@ private let notes = Table("notes", key: .string, value: .string)
     return try StateStore.open(root + "/store", tables: [balances], changelog: log, options: options)
   }
 
-  /// Seen to fail with: a version that doesn't come into the database with the commit that says it.
+  /// Seen to fail with: a version that enters the database apart from the commit that records it.
   @Test func afterAPowerCutAtAnyStepOfAnUpgradeTheStoreIsOfOneVersion() throws {
     let directory = try TemporaryDirectory(inMemory: true)
     let root = directory("recorded")
@@ -273,7 +273,7 @@ private let notes = Table("notes", key: .string, value: .string)
   @Test func aLaterVersionIsRefusedBeforeAnythingIsChanged() throws {
     let log = try makeStore()
     for (row, kind): ([UInt8], StoreError.Kind) in [([3], .unsupported), ([0x82, 0], .corrupted), ([], .corrupted)] {
-      // Of a later version the other rows may be others.
+      // In a later version the other rows may be different.
       try plant(["tidemark:format": row, "tidemark:commit": [9, 9]])
       let current = try String(contentsOfFile: store + "/db/CURRENT", encoding: .utf8)
       for attempt in [
@@ -289,7 +289,7 @@ private let notes = Table("notes", key: .string, value: .string)
 
   private static let texts = [5] + Array("notes".utf8) + [6] + Array("string".utf8) + [6] + Array("string".utf8)
 
-  /// Seen to fail with: a retention that is passed over.
+  /// Seen to fail with: a retention that is ignored.
   @Test(arguments: [
     ([1, 6] + Array("window".utf8), "window"), ([5, 1, 7], "retention"), ([7, 1, 1], "index of"), ([3, 1, 1], "kind"),
     ([11, 0], "11"),
@@ -303,7 +303,7 @@ private let notes = Table("notes", key: .string, value: .string)
     #expect(error?.metadata.contains { $0.name == told || $0.value == told } == true, "\(error as Any)")
   }
 
-  /// Seen to fail with: a drop that describes the table anew without what it doesn't know.
+  /// Seen to fail with: a drop that rewrites the table's description without the unknown field.
   @Test func aFieldThatMayBeSkippedIsKeptWhenATableIsDropped() throws {
     let log = try makeStore()
     try plant(["tidemark:table:2": [2] + Self.texts + [6, 1, 7], "tidemark:format": [2]])
@@ -317,7 +317,7 @@ private let notes = Table("notes", key: .string, value: .string)
     #expect(row == [2] + Self.texts + [6, 1, 7] + [9, 0])
   }
 
-  /// Of each byte of a log with records of version 2 one bit is flipped.
+  /// Flips one bit of each byte of a log with records of version 2.
   @Test func damageOfALogOfVersion2IsFound() throws {
     let log = try makeStore()
     let store = try open(log)

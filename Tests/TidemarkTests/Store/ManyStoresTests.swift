@@ -9,13 +9,13 @@ import TidemarkTesting
   @Test func `200 stores work in a process that may have 4096 files, in one memory budget`() throws {
     let directory = try TemporaryDirectory(inMemory: true)
     let output = try run("many", directory("many"))
-    // Names and figures by turns.
+    // Names and figures alternate.
     let words = output.split(whereSeparator: \.isWhitespace).map(String.init)
     func figure(_ name: String) throws -> Int {
       let index = try #require(words.firstIndex(of: name), "\(output)")
       return try #require(Int(words[index + 1]), "\(output)")
     }
-    // As Operating.md tells: 11, and two for the column families that were just made, of the table and of the offsets.
+    // As Operating.md says: 11, and 2 for the new column families, of the table and of the offsets.
     for name in ["withChangelog", "without"] { #expect(try figure(name) <= 13, "\(output)") }
     for name in ["reopenedWithChangelog", "reopenedWithout"] { #expect(try figure(name) <= 11, "\(output)") }
     #expect(try figure("most") < 4096 - 128, "\(output)")
@@ -33,7 +33,7 @@ import TidemarkTesting
     }
   }
 
-  /// Seen to fail with: the system's words alone, which don't say what to do.
+  /// Seen to fail with: the system's message alone, which doesn't say what to do.
   @Test func `a process without a descriptor left is told the limit and what to do, and nothing is lost`() throws {
     let directory = try TemporaryDirectory(inMemory: true)
     let output = try run("none", directory("none"))

@@ -4,7 +4,7 @@ import TidemarkTesting
 
 @testable import Tidemark
 
-/// States of the past, and changelogs that go on from them.
+/// Past states, and changelogs that continue from them.
 @Suite struct PointInTimeTests {
   let directory: TemporaryDirectory
   let logOptions = FileLogOptions(segmentBytes: 4 << 10)
@@ -21,7 +21,7 @@ import TidemarkTesting
 
   private func log() throws -> FileLog { try directory.log(logOptions) }
 
-  /// Commits rows to a store, and answers what each commit led to.
+  /// Commits rows to a store, and returns the state after each commit.
   private func fill(_ store: StateStore, commits: Range<Int>, _ random: inout SeededGenerator) throws -> [Past] {
     try commits.map { number in
       try store.write([TopicPartition("in", 0): Offset(Int64(number))]) { transaction in
@@ -40,7 +40,7 @@ import TidemarkTesting
     }
   }
 
-  /// What a checkpoint holds, seen in a store on a copy of it.
+  /// Checks a checkpoint's contents, seen in a store on a copy of it.
   private func expect(_ checkpoint: Checkpoint, _ past: Past, of log: any Changelog) throws {
     #expect(checkpoint.offset == past.offset)
     defer { try? FileManager.default.removeItem(atPath: directory("look")) }
@@ -68,7 +68,7 @@ import TidemarkTesting
       try expect(checkpoint, past, of: log)
       try FileManager.default.removeItem(atPath: directory("past"))
     }
-    // Between two commits, the former counts.
+    // Between two commits, the earlier one counts.
     let between = Offset(later[30].offset.value - 1)
     let checkpoint = try StateStore.restore(
       to: directory("past"), from: log, upTo: .offset(between),
@@ -89,9 +89,9 @@ import TidemarkTesting
     #expect(try copy.snapshot().allBalances() == later.last!.balances)
   }
 
-  /// Cancelled with sorted runs and with all of it stored; for a later point, an earlier one, and the same.
+  /// Cancelled with sorted runs and with everything stored; then for a later point, an earlier one, and the same one.
   ///
-  /// Seen to fail with: what a former attempt left taken for another point's.
+  /// Seen to fail with: remains of an attempt for one point that are used for another.
   @Test func whatWasCancelledGoesOn() throws {
     var random = SeededGenerator(seed: testSeed("cancelled point in time"))
     let log = try log()
@@ -121,9 +121,9 @@ import TidemarkTesting
     }
   }
 
-  /// The end at a point, through indexes, beside the one that reading finds.
+  /// Finds the end at a point through indexes, and compares it with the end that reading finds.
   ///
-  /// Seen to fail with: a search by time that begins in the segment behind.
+  /// Seen to fail with: a search by time that begins one segment too late.
   @Test func aPointIsFoundAsByReading() throws {
     var random = SeededGenerator(seed: testSeed("points"))
     let log = try log()
@@ -138,7 +138,7 @@ import TidemarkTesting
       }
       commit.position = [TopicPartition("in", 0): Offset(Int64(number))]
       ends.append(try writer.append(commit).endOffset)
-      // So that several commits have one time, and there are several times.
+      // Several commits share one time, and there are several times.
       let milliseconds = Int(Date().timeIntervalSince1970 * 1000)
       if number % 20 == 0 { #expect(eventually { Int(Date().timeIntervalSince1970 * 1000) > milliseconds + 1 }) }
     }
@@ -162,7 +162,7 @@ import TidemarkTesting
     points += ends.map { .offset($0) } + ends.map { .offset($0.advanced(by: 1)) }
     points += Set(times).flatMap { [.time($0), .time($0 - 1), .time($0 + 1)] }
     for point in points { #expect(try log.end(at: point) == ByReading(log: log).end(at: point), "\(point)") }
-    // Where the start was deleted.
+    // With the log's start deleted.
     let start = try log.deleteCommits(below: ends[100])
     #expect(start > .zero)
     #expect(try log.end(at: .offset(start)) == start)
@@ -183,7 +183,7 @@ import TidemarkTesting
     let forkedLog = try log.fork(to: directory("forks"), fork, at: past.offset)
     #expect(forkedLog.identity != log.identity)
     _ = storeError(.invalidArgument) { _ = try log.fork(to: directory("forks"), fork, at: past.offset) }
-    // Inside a commit, before all, behind the first, which defines the tables, and beyond the end.
+    // Inside a commit, before the first, after the first, which defines the tables, and beyond the end.
     for wrong in [history[5].offset.value + 1, 0, 2, history.last!.offset.value + 1] {
       _ = storeError(.invalidArgument) {
         _ = try log.fork(to: directory("forks"), TopicPartition("x", 0), at: Offset(wrong))
@@ -220,7 +220,7 @@ import TidemarkTesting
     _ = try StateStore.setAside(directory("forked"))
     let rebuilt = try StateStore.open(directory("forked"), tables: [balances], changelog: forkedLog)
     #expect(try rebuilt.snapshot().allBalances() == balancesThen)
-    // Nobody told the original.
+    // The original is unaware of the forks.
     #expect(try store.snapshot().allBalances() == history.last!.balances)
     let more = try fill(store, commits: 60..<70, &random)
     try store.close()

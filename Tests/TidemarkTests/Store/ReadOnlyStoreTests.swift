@@ -22,7 +22,7 @@ import Tidemark
     try store.close()
   }
 
-  /// Each name below a directory, with what tells of a change.
+  /// Each name below a directory, with a value that reveals a change.
   private func tree(_ path: String) throws -> [String: String] {
     let files = FileManager.default
     var tree: [String: String] = [:]
@@ -49,7 +49,7 @@ import Tidemark
     try fill()
     // RocksDB would delete it.
     try Data().write(to: URL(fileURLWithPath: directory("store/db/000099.sst.trash")))
-    // Nothing may be written, unless root runs the test.
+    // Nothing can be written, unless root runs the test.
     try setPermissions(directories: 0o500, files: 0o400)
     defer { try? setPermissions(directories: 0o700, files: 0o600) }
     let before = try tree(directory("store"))

@@ -3,7 +3,7 @@ import Tidemark
 let totals = Table("totals", key: .string, value: .int64)
 let payments = TopicPartition("payments", 0)
 
-/// Adds up payments by customer; started again after a crash, it goes on where the last commit stood.
+/// Adds up payments by customer; restarted after a crash, it continues after the last commit.
 func process(_ input: [(customer: String, cents: Int64)], in directory: String) throws {
   let changelog = try FileLog.open(directory, TopicPartition("totals", 0))
   let store = try StateStore.open(directory + "/store", tables: [totals], changelog: changelog)

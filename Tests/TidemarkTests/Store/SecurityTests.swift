@@ -6,7 +6,7 @@ import TidemarkTesting
 @testable import Changelog
 @testable import Tidemark
 
-/// What SECURITY.md promises of files and names.
+/// SECURITY.md's promises about files and names.
 @Suite struct SecurityTests {
   let directory: TemporaryDirectory
 
@@ -38,7 +38,7 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// Seen to fail with: RocksDB's files as the umask has them; its text log alone so.
+  /// Seen to fail with: RocksDB's files, or its text log alone, with the permissions that the umask leaves.
   @Test func filesAreTheirOwnersAlone() throws {
     try fill()
     let paths = try everything()
@@ -53,7 +53,7 @@ import TidemarkTesting
     }
   }
 
-  /// Whoever puts a link in the place of a file has nothing read, nor written over, elsewhere.
+  /// A link in the place of a file makes the store neither read nor overwrite files elsewhere.
   ///
   /// Seen to fail with: RocksDB's file system without the check; the changelog's without `O_NOFOLLOW`.
   @Test func symbolicLinksInThePlaceOfFilesAreRefused() throws {
@@ -95,7 +95,7 @@ import TidemarkTesting
 
   /// A state may lie on another disk.
   ///
-  /// Seen to fail with: directories that are opened as files are.
+  /// Seen to fail with: directories that are opened like files.
   @Test func directoriesMayBeLinks() throws {
     try fill()
     for name in ["store", "changelog", "checkpoint"] {
@@ -111,7 +111,7 @@ import TidemarkTesting
     #expect(try directory.store(try directory.log()).snapshot().get("key0", in: balances) == 0)
   }
 
-  /// Whatever is logged, and what RocksDB writes to its text log: who reads these needn't be allowed to see the rows.
+  /// No row appears in a log message or in RocksDB's text log: their readers may not be allowed to see the rows.
   ///
   /// Seen to fail with: a key in the message of a snapshot that has expired; a key in a line of RocksDB's.
   @Test func rowsAppearInNoLog() throws {
@@ -153,7 +153,7 @@ import TidemarkTesting
     }
   }
 
-  /// Seen to fail with: names that are taken as they come.
+  /// Seen to fail with: names that aren't checked.
   @Test(arguments: ["", ".", "..", "../../etc/passwd", "a/b", "a\u{1B}[2J", String(repeating: "n", count: 101)])
   func aNameFromAChangelogIsOneThatATableCanHave(_ name: String) throws {
     var value = ByteWriter()

@@ -88,7 +88,7 @@ import Tidemark
     #expect(try copy.snapshot().multiGet(["a", "b"], in: balances) == [1, 2])
   }
 
-  /// Seen to fail with: files taken for the same by name, files that aren't looked for in the others.
+  /// Seen to fail with: files taken for the same by name; files that aren't looked for in the other checkpoints.
   @Test func aLaterCheckpointOnAnotherFileSystemCopiesWhatIsNew() throws {
     let elsewhere = otherFileSystem + "/tidemark-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: elsewhere) }
@@ -107,11 +107,11 @@ import Tidemark
     try store.write { try $0.put("b", 2, in: balances) }
     _ = try store.checkpoint(to: elsewhere + "/2", sharingFilesOf: [elsewhere + "/none", elsewhere + "/1"])
     let (first, second) = (try files("1"), try files("2"))
-    // Compactions may have put others in the place of some.
+    // Compactions may have replaced some files.
     let kept = first.filter { second[$0.key] != nil }
     #expect(!kept.isEmpty && kept.allSatisfy { second[$0.key] == $0.value }, "\(first) \(second)")
     #expect(second.contains { first[$0.key] == nil })
-    // One that isn't the same any more isn't shared; what was copied doesn't need the others.
+    // A changed file isn't shared; the new checkpoint doesn't need the others.
     let damaged = try #require(kept.keys.sorted().first)
     let path = "\(elsewhere)/2/db/\(damaged)"
     let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
@@ -145,7 +145,7 @@ import Tidemark
     #expect(report.rows == 1)
   }
 
-  /// Seen to fail with: a directory that is there and taken for a store.
+  /// Seen to fail with: an existing directory that is taken for a store.
   @Test(arguments: [true, false]) func anEmptyDirectoryBecomesNoStoreUnlessThatIsWanted(_ hasChangelog: Bool) throws {
     try FileManager.default.createDirectory(atPath: directory("store"), withIntermediateDirectories: true)
     var options = StoreOptions()

@@ -4,14 +4,14 @@ import TidemarkTesting
 
 @testable import Tidemark
 
-/// What a store does by the clock, whatever its disk does.
+/// A store's timed work goes on, whatever its disk does.
 @Suite struct StoreWatchTests {
   let directory: TemporaryDirectory
   private let observed = Observed()
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Seen to fail with: snapshots that expire, and gauges that are published, on the thread that applies.
+  /// Seen to fail with: snapshots that expire, and gauges that are published, on the applying thread.
   @Test func snapshotsExpireAndGaugesArePublishedWhileAnApplicationHangs() throws {
     let log = RecordingChangelog(try directory.log())
     var options = observed.options
@@ -26,7 +26,7 @@ import TidemarkTesting
     try store.write { try $0.put(("a", 1), String(repeating: "x", count: 3000), in: orders) }
     // On a thread that applies.
     try #require(eventually { gate.hasArrivals })
-    // The others have as much to wait for.
+    // Jobs block the other threads as well.
     let jobs = (0..<8).map { _ in Scheduler.Job(on: .work) }
     for job in jobs {
       job.start {
@@ -53,7 +53,7 @@ import TidemarkTesting
     try store.close()
   }
 
-  /// Seen to fail with: a call for each snapshot; for each after one that is gone.
+  /// Seen to fail with: a call for each snapshot; for each snapshot after one that is gone.
   @Test(arguments: [true, false]) func snapshotsWakeNobodyWhereSomebodyWillLook(_ areKept: Bool) throws {
     let store = try directory.store(try directory.log())
     let open = try store.opened()
@@ -71,7 +71,7 @@ import TidemarkTesting
     }
     try make(1000)
     #expect(wakeCount.withLock { $0 } == 1)
-    // Whoever was woken looks at once, and again when it is told to.
+    // The registry's caller, once woken, looks at once, and again at the time that `expire` returns.
     for _ in 0..<3 {
       let next = try #require(views.expire(at: now) { _, _ in })
       #expect(next <= now.advanced(by: .seconds(61)))
@@ -80,7 +80,7 @@ import TidemarkTesting
       #expect(wakeCount.withLock { $0 } == 1)
     }
     kept = []
-    // Nobody looks at a store for ever whose snapshots are gone.
+    // A store whose snapshots are gone isn't examined for ever.
     var looks = 0
     while let next = views.expire(at: now, { _, _ in }), looks < 10 {
       now = next

@@ -2,13 +2,13 @@ import Foundation
 import Testing
 import Tidemark
 
-/// Verification beside what a store's options do to others.
+/// Verification under options that limit other readers.
 @Suite struct VerifyTests {
   let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// Seen to fail with: a view that expires like those of others.
+  /// Seen to fail with: a view that expires as other views do.
   @Test func aVerificationMayTakeLongerThanSnapshotsLive() throws {
     var options = StoreOptions.lazy
     options.snapshotExpiry = .milliseconds(1)
@@ -16,7 +16,7 @@ import Tidemark
     for number in 0..<50 { try store.write { try $0.put("key\(number)", Int64(number), in: balances) } }
     var steps = 0
     let report = try store.verify(in: directory("scratch")) { _ in
-      // One that was taken later has expired.
+      // A view that was taken later has expired.
       let view = try store.snapshot()
       #expect(
         eventually {

@@ -4,9 +4,9 @@ import RocksDB
 
 @testable import Tidemark
 
-/// What a program of version 0.1 looks at before it takes a store or a changelog: its rules as they were, which don't change.
+/// The checks of a program of version 0.1 before it takes a store or a changelog; these rules don't change.
 enum Version1Program {
-  /// Why it refuses a store's directory, which nobody has open; `nil` if it takes it.
+  /// The reason to refuse a store's directory, which nobody has open; `nil` if the program takes it.
   static func refusal(ofStore path: String) throws -> String? {
     let head = try String(contentsOfFile: path + "/HEAD", encoding: .utf8)
     if !head.hasPrefix("tidemark-head 1\n") { return "HEAD is of a newer version" }
@@ -18,7 +18,7 @@ enum Version1Program {
     return nil
   }
 
-  /// Why it refuses a changelog: each commit, and each of the store's own records.
+  /// The reason to refuse a changelog, from each commit and each of the store's own records.
   static func refusal(of log: FileLog) throws -> String? {
     var refusal: String?
     for segment in try log.segments() {

@@ -4,7 +4,7 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// What crash images keep and lose: the model that proofs of crash safety rest on.
+/// The bytes that crash images keep and lose: proofs of crash safety rest on this model.
 @Suite struct CrashImagesTests {
   let directory: TemporaryDirectory
   private let root: String

@@ -18,7 +18,7 @@ import TidemarkTesting
     print(tally.summary)
   }
 
-  /// Restores from nothing that are killed again and again, and go on each time.
+  /// Restores from nothing that are killed again and again, and continue each time.
   ///
   /// Seen to fail with: runs of former processes that are skipped.
   @Test func aKilledRestoreGoesOn() throws {
@@ -33,7 +33,7 @@ import TidemarkTesting
       try fileManager.removeItem(atPath: directory("store"))
       for round in 0..<10 {
         let child = try BankChild(directory.path, seed: seed, round: round, .restore)
-        // Reached while it sorts, or once it merges.
+        // A file that appears while the restore sorts, or once it merges.
         let sign = draw.below(4) == 0 ? "PLAN" : "\(draw.below(8)).run"
         var line: String?
         while line == nil, !fileManager.fileExists(atPath: directory("store/restore/" + sign)) {
@@ -42,7 +42,7 @@ import TidemarkTesting
         child.kill()
         line = line ?? child.line(until: patience)
         if let line, line != "ready 0" { throw Violation(description: line) }
-        // It was over before it was seen: once more.
+        // The restore ended before the file was seen: repeat it.
         if line != nil { try fileManager.removeItem(atPath: directory("store")) }
         if fileManager.fileExists(atPath: directory("store/restore/0.run")) { killedWithRuns += 1 }
       }
@@ -66,7 +66,7 @@ import TidemarkTesting
     let directory = try TemporaryDirectory()
     let transfers = try killedBank(directory.path, seed: seed, transfers: 2000)
     let patience = ContinuousClock.now.advanced(by: .seconds(60))
-    // What is acknowledged is made durable.
+    // Makes the acknowledged transfers durable.
     try Bank.open(directory.path).close()
     let signs = [
       "past.partial/restore/0.run", "past.partial/restore/2.run", "past.partial/restore/PLAN",
@@ -104,7 +104,7 @@ import TidemarkTesting
     print("killed at \(killed.sorted { $0.key < $1.key })")
   }
 
-  /// Lets a bank run until so many transfers are acknowledged, and kills it; answers how many were.
+  /// Lets a bank run until `transfers` transfers are acknowledged, then kills it; returns the number acknowledged.
   private func killedBank(_ directory: String, seed: UInt64, transfers: Int64) throws -> Int64 {
     let teller = try BankChild(directory, seed: seed, round: 0, .run)
     let patience = ContinuousClock.now.advanced(by: .seconds(60))

@@ -4,7 +4,7 @@ import TidemarkTesting
 
 @testable import Tidemark
 
-/// Calls of RocksDB to a disk that fails, where that was seen to damage a database.
+/// RocksDB's calls to a failing disk, in cases that were seen to damage a database.
 @Suite struct FailingDiskTests {
   let directory: TemporaryDirectory
   let disk = Disk()
@@ -23,7 +23,7 @@ import TidemarkTesting
     }
   }
 
-  /// Opens it again, on a disk that works, and looks whether all is there.
+  /// Opens the store again, on a disk that works, and checks that every row is there.
   private func check(rows: Int) throws {
     disk.heal()
     let store = try open()
@@ -38,9 +38,9 @@ import TidemarkTesting
     }
   }
 
-  /// RocksDB goes on if it can't remove the first of a table file's two names; the next file of that name must be another.
+  /// RocksDB goes on if it can't remove a table file's first name; the next file of that name must be a new file.
   ///
-  /// Seen to fail with: table files that are written over what is there.
+  /// Seen to fail with: table files that overwrite existing files.
   @Test func aTableFileThatKeptItsFirstNameIsNotWrittenOver() throws {
     let store = try open()
     try commit(0..<100, to: store)
@@ -55,10 +55,10 @@ import TidemarkTesting
     try check(rows: 110)
   }
 
-  /// What the MANIFEST says after that is on the disk all the same.
+  /// The MANIFEST's contents after the failure are on the disk all the same.
   ///
   /// The first write sets numbers aside, the second adds files.
-  /// Seen to fail with: table files that RocksDB deletes, since it takes them for unused.
+  /// Seen to fail with: table files that RocksDB deletes because it takes them for unused.
   @Test(arguments: [Disk.Operation.sync, .write], [1, 2]) func aManifestThatCanNotBeWrittenLosesNoTableFile(
     _ operation: Disk.Operation, _ nth: Int
   ) throws {
@@ -71,9 +71,9 @@ import TidemarkTesting
     try check(rows: 100)
   }
 
-  /// What is read of a table file on its way into the database counts once two reads agree.
+  /// A read of a table file on its way into the database counts once two reads agree.
   ///
-  /// Seen to fail with: a flipped bit that is taken as it comes.
+  /// Seen to fail with: a flipped bit that isn't noticed.
   @Test(arguments: [1, 2, 3, 4], [true, false])
   func aReadOfATableFileThatIsTakenInMayFailOnce(_ nth: Int, _ isFlipped: Bool) throws {
     let store = try open()
@@ -87,9 +87,9 @@ import TidemarkTesting
     try check(rows: 100)
   }
 
-  /// RocksDB 7.8 takes a file whose first key can't be read for one without keys, and its rows aren't found any more.
+  /// RocksDB 7.8 treats a file whose first key can't be read as a file without keys, and its rows are lost to reads.
   ///
-  /// The first two reads are those of the file's index, which RocksDB heeds; the next of its first key.
+  /// The first two reads are of the file's index, and RocksDB checks these; the next is of its first key.
   /// Seen to fail with: files that are taken in although a read of them failed.
   @Test(arguments: [1, 3]) func aTableFileWhoseKeysCanNotBeReadIsNotTakenIn(_ nth: Int) throws {
     let store = try open()
@@ -101,9 +101,9 @@ import TidemarkTesting
     try check(rows: 100)
   }
 
-  /// A checksum finds it, and RocksDB 7.8 goes on all the same.
+  /// A checksum finds the flipped bit, but RocksDB 7.8 goes on all the same.
   ///
-  /// Seen to fail with: bounds that nobody looks at.
+  /// Seen to fail with: bounds that aren't checked.
   @Test(arguments: [1, 3]) func aFlippedBitInATableFileThatIsTakenInIsAnError(_ nth: Int) throws {
     let store = try open()
     try commit(0..<100, to: store)
@@ -115,7 +115,7 @@ import TidemarkTesting
     try? store.close()
     disk.heal()
     if nth == 3 {
-      // The database has the file: only the changelog knows better.
+      // The database has the file: only a comparison with the changelog finds the error.
       let error = storeError(.corrupted) { _ = try open() }
       #expect(error?.message.contains("rebuild") == true)
       _ = try StateStore.setAside(directory("store"))

@@ -41,7 +41,7 @@ extension IsolationCheckerTests {
   }
 
   @Test func whatUncommittedReadersMustNotSeeIsFound() {
-    // Without what was acknowledged; with what was gone; with what comes later.
+    // Without an acknowledged element; with one that was gone; with one that comes later.
     expect([.uncommittedRead], .realTime, in: with(peek(a, [], 3...3)))
     expect([.uncommittedRead], .realTime, in: with(peek(a, [1, 2], 9...9)))
     expect([.uncommittedRead], .realTime, in: with(peek(a, [1, 2, 4, 5], 15...16)))
@@ -52,9 +52,9 @@ extension IsolationCheckerTests {
     expect([.uncommittedRead], .session, in: with(peek(a, [1, 2], 3...4), peek(a, [1], 5...6)))
   }
 
-  /// A transaction whose commit is unknown goes with its store, and may be back once the log was restored.
+  /// A transaction with an unknown commit goes with its store, and may be back once the log is restored.
   ///
-  /// Seen to fail with: a reader that has to see again what it saw of such a transaction; one that never has to.
+  /// Seen to fail with: a reader that must see such a transaction's changes again; one that never has to.
   @Test func whatIsUnknownMayGoUntilSomebodyReadItAsCommitted() {
     let operations = [
       Operation(.transaction, process: 0, begin: 0, end: 1, [.append(1, to: a)]),

@@ -6,13 +6,13 @@ private let a = HistoryKey("left", "a")
 private let b = HistoryKey("left", "b")
 private let c = HistoryKey("right", "c")
 
-/// Anomalies that are planted in histories; each is found, and named.
+/// Anomalies planted in histories; each is found, and named.
 ///
 /// Columns are processes, time goes down.
 @Suite struct IsolationCheckerTests {
   typealias Operation = HistoryOperation
 
-  /// Numbers the ticks: each operation begins when the one before has ended.
+  /// Numbers the ticks: each operation begins when the previous one has ended.
   private func inTurn(_ operations: Operation...) -> IsolationHistory {
     IsolationHistory(
       operations.enumerated().map { number, operation in
@@ -22,7 +22,7 @@ private let c = HistoryKey("right", "c")
       })
   }
 
-  /// All at the same time, each by a process of its own: nothing but what is read tells an order.
+  /// All at the same time, each by a process of its own: only the reads show an order.
   private func atOnce(_ operations: Operation...) -> IsolationHistory {
     IsolationHistory(
       operations.enumerated().map { number, operation in
@@ -51,7 +51,7 @@ private let c = HistoryKey("right", "c")
       .uncommittedRead, process: process, begin: ticks.lowerBound, end: ticks.upperBound, [.read(key, elements)])
   }
 
-  /// Checks that this is found, and nothing else.
+  /// Checks that these anomalies are found, and no others.
   @discardableResult
   func expect(
     _ kinds: [IsolationAnomaly.Kind], _ basis: IsolationAnomaly.Basis = .lists, in history: IsolationHistory,
@@ -120,7 +120,7 @@ private let c = HistoryKey("right", "c")
       [.g1a],
       in: inTurn(
         write(.append(1, to: a), .savepoint, .append(2, to: a), .rollBack, .append(3, to: a)), view([a: [1, 2, 3]])))
-    // What an aborted transaction reads is no exception.
+    // Reads of an aborted transaction are no exception.
     expect(
       [.g1a],
       in: inTurn(write(.append(1, to: a), outcome: .aborted), write(.read(a, [1]), outcome: .aborted)))
@@ -275,7 +275,7 @@ private let c = HistoryKey("right", "c")
     let report = expect([.gSingle], .session, in: history)
     #expect(report.anomalies[0].name == "G-single, read skew (session)")
     #expect(report.description.contains("order: #2 is what the same process did later"))
-    // Two readers may, as far as nobody knows an order: the calls of one overlap those of the other.
+    // Two readers may go back where their order is unknown: the calls of one overlap those of the other.
     history = IsolationHistory([history.operations[0], history.operations[1]])
     history.append(Operation(.snapshot, process: 2, begin: 1, end: 4, [.read(a, [])]))
     expect([], in: history)
@@ -290,7 +290,7 @@ private let c = HistoryKey("right", "c")
   @Test func snapshotsThatLackWhatWasAcknowledgedAreFound() {
     let report = expect([.gSingle], .realTime, in: inTurn(write(.append(1, to: a)), view([a: []])))
     #expect(report.anomalies[0].name == "G-single, read skew (real time)")
-    // And what is gone again, although it was never read: the list has it behind what came later, if at all.
+    // And an element that is gone again, although it was never read: the list could hold it only after later elements.
     expect(
       [.g0], .session,
       in: inTurn(write(.append(1, to: a)), write(.append(2, to: a)), write(.append(3, to: a)), view([a: [1, 3]])))
@@ -316,7 +316,7 @@ private let c = HistoryKey("right", "c")
   /// ```
   @Test func listsThatArentThoseOfTheOffsetAreFound() {
     let (first, second) = (write(.append(1, to: a), offset: 3), write(.append(2, to: b), offset: 5))
-    // Nothing else tells that it is too new, as it overlaps both.
+    // Only the offset shows that the read is too new, because it overlaps both commits.
     let newer = expect([.wrongState, .gSingle], .offsets, in: atOnce(first, second, view([a: [1], b: [2]], .init(3))))
     #expect(newer.description.contains("left/b is [] at offset 3, and was read as [2]"))
     expect([.wrongState, .gSingle], .offsets, in: atOnce(first, second, view([a: [1], b: []], .init(5))))
@@ -332,9 +332,9 @@ private let c = HistoryKey("right", "c")
     expect([.wrongStamp], .offsets, in: inTurn(first, view([a: [1]], .init(3, [partition: 7], streamTime: 69))))
     expect(
       [.wrongStamp], .offsets, in: atOnce(write(.append(1, to: a), offset: 3), write(.append(1, to: b), offset: 3)))
-    // A later commit with a lesser offset.
+    // A later commit with a smaller offset.
     expect([.g0], .session, in: inTurn(write(offset: 5), write(offset: 3)))
-    // An offset that goes back, without any list.
+    // An offset that goes back, without any reads of lists.
     expect(
       [.gSingle], .session, in: inTurn(write(offset: 3), write(offset: 5), view([:], .init(5)), view([:], .init(3))))
   }

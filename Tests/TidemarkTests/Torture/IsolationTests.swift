@@ -3,8 +3,8 @@ import Tidemark
 import TidemarkTesting
 import Torture
 
-/// Readers beside a writer, recorded and checked: every snapshot is one commit's state, with that commit's offset, position and
-/// stream time; no reader goes back, or lacks what was acknowledged; nobody sees what isn't committed, unless it asks for that.
+/// Readers beside a writer, recorded and checked: every snapshot is one commit's state with its offset, position and
+/// stream time; no reader goes back or misses an acknowledged commit; only readers that ask see uncommitted changes.
 @Suite struct IsolationTests {
   let directory: TemporaryDirectory
 
@@ -22,7 +22,7 @@ import Torture
     #expect(report.edgeCounts.count == IsolationAnomaly.Edge.Dependency.allCases.count)
   }
 
-  /// A history that was recorded, with something that didn't happen.
+  /// A recorded history, with one event that didn't happen.
   @Test func whatIsPlantedInARecordedHistoryIsFound() throws {
     let seed = testSeed()
     var settings = IsolationRun.Settings()
@@ -30,7 +30,7 @@ import Torture
     let operations = try IsolationRun(seed: seed, settings: settings, in: directory("run")).record().operations
     var random = SeededGenerator(seed: seed)
 
-    /// Those that the history gets, if one operation of a kind is changed.
+    /// The anomalies of the history after a change to one operation of a kind.
     func kinds(
       _ kind: HistoryOperation.Kind, _ change: (inout HistoryOperation) -> Bool
     ) throws -> Set<IsolationAnomaly.Kind> {
@@ -41,7 +41,7 @@ import Torture
       Issue.record("there is no such operation")
       return []
     }
-    /// Lets the first list that isn't empty be read without its last element.
+    /// Drops the last element from the first read of a list that isn't empty.
     func cut(_ operation: inout HistoryOperation) -> Bool {
       for (place, action) in operation.actions.enumerated() {
         guard case .read(let key, let elements) = action, !elements.isEmpty else { continue }
@@ -74,7 +74,7 @@ import Torture
       return true
     }
     #expect(aborted.contains(.g1a), "TIDEMARK_SEED=\(seed)")
-    // A transaction that hasn't seen what came before it, or what it did itself.
+    // A transaction that misses an earlier commit, or its own changes.
     let stale = try kinds(.transaction) { $0.outcome == .committed && cut(&$0) }
     #expect(!stale.isEmpty, "TIDEMARK_SEED=\(seed)")
   }

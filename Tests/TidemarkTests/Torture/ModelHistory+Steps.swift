@@ -72,7 +72,7 @@ extension ModelHistory {
     }
   }
 
-  /// Scans a range, often writing meanwhile, often stopping before its end and going on from there.
+  /// Scans a range, often writing meanwhile, often stopping before its end and continuing from there.
   func scan(_ transaction: inout Transaction) throws {
     let table = randomTable()
     let (range, order) = (randomRange(in: table), randomOrder())
@@ -82,7 +82,7 @@ extension ModelHistory {
     for _ in 0..<(chance(2) ? 1000 : pick(0...10)) {
       if writes, chance(2) { try write(&transaction) }
       if chance(8) {
-        // Another cursor that goes on from where this one stands.
+        // Another cursor that continues from this one's position.
         cursor = try transaction.scan(table, range.scanRange, order, after: cursor.continuation)
       }
       note("scan of \(range) in \(table.name), \(order), behind \(last.map { "\($0)" } ?? "nothing")")
@@ -106,7 +106,7 @@ extension ModelHistory {
 // MARK: Readers and snapshots
 
 extension ModelHistory {
-  /// Reads a key and scans a range, beside the transaction and into it.
+  /// Reads a key and scans a range, in committed rows alone and with the transaction's changes.
   func readLatest() throws {
     for reader in readers {
       let state = reader.isolation == .readCommitted ? model.committed : model.current
@@ -131,7 +131,7 @@ extension ModelHistory {
     snapshots.append((snapshot, model.committed))
   }
 
-  /// Reads one of the old snapshots, or goes on with an old scan.
+  /// Reads one of the old snapshots, or continues an old scan.
   func readSnapshot() throws {
     guard let (snapshot, state) = snapshots.randomElement(using: &generator) else { return }
     switch pick(0...5) {
@@ -154,7 +154,7 @@ extension ModelHistory {
     }
   }
 
-  /// Compares all that a snapshot shows.
+  /// Compares everything that a snapshot shows.
   func checkSnapshot(_ snapshot: Snapshot, _ state: ModelState) throws {
     try expectEqual(snapshot.position, state.position, "position")
     try expectEqual(snapshot.streamTime, state.streamTime, "stream time")

@@ -2,7 +2,7 @@ import Foundation
 import Tidemark
 import TidemarkTesting
 
-/// A random history of one store, each of whose reads is compared with the model.
+/// A random history of one store; each read is compared with the model.
 ///
 /// It goes in sessions: open, some hundred steps on one transaction, and an end, by closing or by letting the store go as
 /// a crash would.
@@ -28,7 +28,7 @@ final class ModelHistory {
   var model = ModelStore(tables: tables.map(\.name))
   var snapshots: [(taken: Snapshot, model: ModelState)] = []
   var stoppedScans: [StoppedScan] = []
-  /// Of the session's store.
+  /// The readers of the session's store.
   var readers: [Reader] = []
   var lastOffset = Offset.zero
   private(set) var step = 0
@@ -39,15 +39,15 @@ final class ModelHistory {
     self.hasChangelog = hasChangelog
     generator = SeededGenerator(seed: seed)
     var options = StoreOptions()
-    // Table files come and go under the history.
+    // Table files come and go during the history.
     if Bool.random(using: &generator) { options.storedLagBytes = Int.random(in: 200...4000, using: &generator) }
-    // Commits reach the database at once, several together, or only when they must.
+    // Commits reach the database at once, several together, or only when they have to.
     options.waitingBytes = [0, 500, 5000, 2 << 20].randomElement(using: &generator)!
     options.tailDurability = .os
     self.options = options
   }
 
-  /// Runs sessions until there were that many steps, and then verifies the store against its changelog.
+  /// Runs sessions until they have made this many steps, then verifies the store against its changelog.
   func run(steps: Int) throws {
     while step < steps { try runSession(steps: min(steps - step, pick(20...200))) }
     let store = try open()
@@ -110,7 +110,7 @@ final class ModelHistory {
     try expectEqual(transaction.streamTime, model.current.streamTime, "stream time")
   }
 
-  /// One change or read of the transaction; savepoints and scans run others inside.
+  /// One change or read of the transaction; savepoints and scans run further ones inside.
   func change(_ transaction: inout Transaction, depth: Int) throws {
     switch pick(0...99) {
     case 0..<45: try write(&transaction)
@@ -156,7 +156,7 @@ final class ModelHistory {
 // MARK: Random choices
 
 extension ModelHistory {
-  /// Bytes that meet each other and the escapes of codecs.
+  /// Bytes that collide with each other and with the escapes of codecs.
   private static let alphabet: [UInt8] = [0x00, 0x01, 0x61, 0xFE, 0xFF]
 
   func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }

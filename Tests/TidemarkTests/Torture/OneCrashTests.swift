@@ -3,8 +3,8 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// The power is cut at every step of a short story: the smallest crash test, to be read before `CrashSweep`, which does the
-/// same to long histories, and to the recoveries from them.
+/// The power is cut at every step of a short story: the smallest crash test. Read it before `CrashSweep`, which does
+/// the same to long histories and to the recoveries from them.
 @Suite struct OneCrashTests {
   /// The model: the rows after none, one, two and three commits.
   private let model: [[String: Int64]] = [[:], ["anna": 1], ["anna": 2, "bert": 5], ["bert": 5]]
@@ -22,7 +22,7 @@ import TidemarkTesting
     return try StateStore.open(root + "/store", tables: [balances], changelog: log, options: store)
   }
 
-  /// Seen to fail with: a log that doesn't sync what it appends.
+  /// Seen to fail with: a log that doesn't sync its appends.
   @Test func afterAPowerCutAtAnyStepTheStoreShowsExactlyOneCommit() throws {
     let root = directory("recorded")
     try POSIXStorage().makeDirectory(root)
@@ -44,8 +44,8 @@ import TidemarkTesting
     // The log alone has the commits until here. Closing writes them to table files, and then `HEAD`.
     try store.close()
 
-    // The crashes. From the record comes the disk as a power cut after each step may leave it: with nothing but what was
-    // synced; and, if there is more, with some of that, torn at sectors.
+    // The crashes. The record yields the disk as a power cut after each step may leave it: with nothing but the synced
+    // data; and, if there is unsynced data, with some of it, torn at sectors.
     var random = SeededGenerator()
     var images = CrashImages(disk.trace)
     var seen: Set<Int> = []

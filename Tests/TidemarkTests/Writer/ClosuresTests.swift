@@ -1,7 +1,7 @@
 import Testing
 import Tidemark
 
-/// What the closures of a store may do, and which errors come out of them.
+/// The calls that a store's closures may make, and the errors that come out of them.
 @Suite struct ClosuresTests {
   let directory: TemporaryDirectory
   let store: StateStore
@@ -23,7 +23,7 @@ import Tidemark
     }
     #expect(error?.kind == .invalidArgument)
     #expect(try store.snapshot().offset == offset)
-    // The refusal alone changes nothing: the write commits if its closure goes on.
+    // The refused commit alone changes nothing: the write commits if its closure goes on.
     try store.write { transaction in
       try transaction.put("anna", 2, in: balances)
       #expect(throws: StoreError.self) { try transaction.commit() }
@@ -82,7 +82,7 @@ import Tidemark
     #expect(try transaction.get("bert", in: balances) == nil)
   }
 
-  /// Compiles: each call throws `StoreError` alone, where its closure does, or throws nothing.
+  /// Compiles: each call throws only `StoreError` if its closure does, or throws nothing.
   private func typed(_ view: Snapshot, _ reader: Reader) throws(StoreError) -> Int64 {
     let written = try store.write { (transaction) throws(StoreError) in
       try transaction.put("anna", 1, in: balances)

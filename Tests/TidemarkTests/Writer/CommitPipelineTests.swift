@@ -2,9 +2,9 @@ import Testing
 
 @testable import Tidemark
 
-/// The records of the commit under way, and what stays of them.
+/// The records of the commit under way, and the memory that stays afterwards.
 @Suite struct CommitPipelineTests {
-  /// Whatever becomes of the commit: the pipeline isn't told.
+  /// The same after success and failure: the pipeline isn't told which.
   ///
   /// Seen to fail with: a buffer that stays, however large the commit was.
   @Test func aLargeCommitLeavesNothing() throws {

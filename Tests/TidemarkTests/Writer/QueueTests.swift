@@ -7,7 +7,7 @@ import TidemarkTesting
 
 private let jobs = Table("jobs", key: .int64, value: .int64)
 
-/// Tables whose rows are deleted at one end: a look at that end is one seek, not a step over each deleted row.
+/// Tables whose rows are deleted at one end: a read at that end is one seek, not a step over each deleted row.
 @Suite struct QueueTests {
   private static let count: Int64 = 2000
 
@@ -24,7 +24,7 @@ private let jobs = Table("jobs", key: .int64, value: .int64)
     try store.flush()
   }
 
-  /// How many deleted rows the first step of a scan goes over, and the key that it finds.
+  /// The number of deleted rows that a scan's first step goes over, and the key that it finds.
   private func look(
     _ transaction: borrowing Transaction, _ order: ScanOrder = .ascending
   ) throws -> (skipped: Int, key: Int64?) {
@@ -46,14 +46,14 @@ private let jobs = Table("jobs", key: .int64, value: .int64)
         skipped += found.skipped
         try transaction.delete(expected, in: jobs)
       }
-      // Whether the deleted rows are in runs or in table files.
+      // First with the deleted rows in runs, then in table files.
       if index == Self.count / 2 { try store.flush() }
     }
     try store.write { transaction in
       skipped += try look(transaction, order).skipped
       #expect(try look(transaction, order).key == nil)
     }
-    // A few are stepped over until there are enough to be remembered, and again after each time that happens.
+    // A few rows are stepped over until they are enough to be remembered, and so on after each time.
     #expect(skipped < 4 * Int(Self.count), "\(skipped)")
   }
 
@@ -82,7 +82,7 @@ private let jobs = Table("jobs", key: .int64, value: .int64)
     #expect(try store.snapshot().first(in: jobs)?.key == Self.count - 1)
   }
 
-  /// Seen to fail with: deletes that are written to table files below which there is nothing.
+  /// Seen to fail with: deletes that are written to table files with nothing below them.
   @Test func `deletes over an empty table come into no table file`() throws {
     try store.write { transaction in for key in 0..<Self.count { try transaction.put(key, key, in: jobs) } }
     try store.write { transaction in for key in 0..<Self.count - 1 { try transaction.delete(key, in: jobs) } }
@@ -102,9 +102,9 @@ private let jobs = Table("jobs", key: .int64, value: .int64)
     return deletes?.split(separator: "=").last.flatMap { Int($0) }
   }
 
-  /// All of a transaction's scans against a model: puts, deletes of ranges, savepoints, aborts, commits and flushes by turns.
+  /// A transaction's scans against a model: a mix of puts, range deletes, savepoints, aborts, commits and flushes.
   ///
-  /// Seen to fail with: a put that is not looked for; a rollback, or an abort, after which ranges are still taken to be empty.
+  /// Seen to fail with: a put that isn't checked for; ranges still taken for empty after a rollback or an abort.
   @Test func `what is known to be empty never hides a row`() throws {
     var draw = SeededGenerator()
     let keys: Int64 = 400
@@ -163,7 +163,7 @@ private let jobs = Table("jobs", key: .int64, value: .int64)
         } catch is CancellationError {}
       case 3: try store.flush()
       case 4:
-        // What is put before a cursor that hasn't stepped yet is seen.
+        // A row put before a cursor's first step is seen.
         var cursor = try transaction.scan(jobs)
         try change(&transaction, &staged)
         #expect(try cursor.next()?.key == staged.keys.min())

@@ -21,7 +21,7 @@ private let bytes = Table("bytes", key: .bytes, value: .bytes)
       directory("store"), tables: [balances, bytes], changelog: try directory.log(log), options: options)
   }
 
-  /// Fills a transaction until a put is refused; answers the keys that were put.
+  /// Fills a transaction until a put is refused; returns the keys that were put.
   func fill(_ transaction: inout Transaction, valueBytes: Int) throws -> [[UInt8]] {
     var keys: [[UInt8]] = []
     while true {

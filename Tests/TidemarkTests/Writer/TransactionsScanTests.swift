@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import Tidemark
 
-/// Scans of a transaction over what is committed and what isn't: the places where RocksDB's merged iterators go wrong.
+/// Scans of a transaction over committed and uncommitted rows: the places where RocksDB's merged iterators go wrong.
 @Suite struct TransactionsScanTests {
   let directory: TemporaryDirectory
   let store: StateStore

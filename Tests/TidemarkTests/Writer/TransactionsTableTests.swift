@@ -1,7 +1,7 @@
 import Testing
 import Tidemark
 
-/// Tables: what may be declared, what is kept, what a transaction refuses.
+/// Tables: which may be declared, which are kept, and which a transaction refuses.
 @Suite struct TransactionsTableTests {
   let directory: TemporaryDirectory
 
@@ -51,7 +51,7 @@ import Tidemark
     #expect(keys?.metadata.map(\.value) == ["balances", "string -> int64", "int64 -> int64"])
     let values = expectInvalid([Table("balances", key: .string, value: .list(.string))], .schemaMismatch)
     #expect(values?.metadata.map(\.value) == ["balances", "string -> int64", "string -> list(string)"])
-    // The refused open gave both locks back and changed nothing.
+    // The refused open released both locks and changed nothing.
     let store = try open([balances])
     #expect(try store.info().tables.map(\.keyFormat) == ["string"])
     try store.close()
@@ -71,7 +71,7 @@ import Tidemark
     expectRefused { try transaction.delete(1, in: other) }
     expectRefused { _ = try transaction.scan(other) }
     expectRefused { _ = try store.snapshot().get(1, in: other) }
-    // Another value of the same declaration is the same table.
+    // An equal declaration is the same table.
     #expect(try transaction.get("a", in: Table("balances", key: .string, value: .int64)) == 1)
   }
 

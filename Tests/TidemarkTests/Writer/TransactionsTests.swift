@@ -6,7 +6,7 @@ private let bytes = Table("bytes", key: .bytes, value: .bytes)
 private let input = TopicPartition("input", 0)
 private struct Refusal: Error {}
 
-/// One transaction: what it shows, what it drops, what it commits.
+/// One transaction: the changes that it shows, drops and commits.
 @Suite struct TransactionsTests {
   let directory: TemporaryDirectory
   let store: StateStore
@@ -295,7 +295,7 @@ private struct Refusal: Error {}
     try transaction.put([1], [2], in: bytes)
     try transaction.commit()
     try transaction.put([2], [3], in: bytes)
-    // One key is committed and one is not, each inside the other.
+    // One key is committed and one is not; each is read inside the other.
     for (outer, inner) in [(1, 2), (2, 1)] as [(UInt8, UInt8)] {
       let read = try transaction.withBytes([outer], in: bytes) { span in
         (span.copied, try transaction.get([inner], in: bytes), span.copied)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tidemark
 
-/// Scans of uncommitted changes: what they copy, who waits for them, and over which commit they are laid.
+/// Scans of uncommitted changes: the rows they copy, the callers that wait for them, and the commit below them.
 @Suite struct UncommittedScanTests {
   let directory: TemporaryDirectory
   private let budget = MemoryBudget(bytes: 16 << 20)
@@ -19,12 +19,12 @@ import Testing
   private static let rowCount = 120
   private static let text = String(repeating: "x", count: 50_000)
 
-  /// Changes all rows: some 6 MiB.
+  /// Changes all rows, about 6 MiB.
   private static func change(_ transaction: inout Transaction, to prefix: String) throws {
     for number in 0..<rowCount { try transaction.put(("row", Int64(number)), prefix + text, in: orders) }
   }
 
-  /// The beginnings of all rows that a scan shows, each once.
+  /// The number of rows that a scan shows, and the distinct beginnings of their values.
   private static func beginnings(_ reader: Reader) throws -> (rows: Int, Set<String>) {
     var cursor = try reader.scan(orders)
     var (rows, found) = (0, Set<String>())
@@ -49,10 +49,10 @@ import Testing
       while views.count < 20 { views.append(try open.writer.makeView(withUncommitted: KeyRange(), of: table)) }
     }
     #expect(!views.isEmpty)
-    // At most the changes of one visit are there before they are counted.
+    // At most one visit's changes exist before they are counted.
     #expect(budget.heldByTransactions <= budget.bytes / 8 * 7 + 256 << 10)
     _ = storeError(.overBudget) { _ = try reader.scan(orders) }
-    // What isn't in the range isn't copied.
+    // Changes outside the range aren't copied.
     _ = try reader.scan(orders, .between(("other", 0), ("other", 9)))
     views = []
     #expect(budget.heldByTransactions <= held, "all memory is given back, of scans that failed as well")
@@ -62,16 +62,16 @@ import Testing
     try store.close()
   }
 
-  /// A store whose application is asked for, and takes its time: so long a copy that asks stands still.
+  /// A store that takes its time when asked to apply; a copy that asks stands still meanwhile.
   private final class SlowStore: BudgetedStore {
     let gate = Gate()
     let waitingBytes = Int.max
     func requestFlush() { gate.pass() }
   }
 
-  /// The copy begins anew then: over the commit lies nothing that it changed.
+  /// The copy then begins anew: it must not lie over a commit that holds its changes.
   ///
-  /// Seen to fail with: a copy that is made with the lock of what is committed; one that is laid over a later commit.
+  /// Seen to fail with: a copy made under the lock of the committed state; one that is laid over a later commit.
   @Test func snapshotsAndCommitsGoOnWhileAScanCopies() throws {
     let store = try directory.store(try directory.log(), options)
     try store.write { try Self.change(&$0, to: "0") }
@@ -81,7 +81,7 @@ import Testing
     defer { slow.gate.open() }
     var transaction = try store.begin()
     try Self.change(&transaction, to: "1")
-    // Beyond three quarters of the budget the copy asks stores to apply.
+    // Above three quarters of the budget, the copy asks stores to apply.
     budget.hold(3 << 20)
     let reader = try store.reader(.readUncommitted)
     let seen = Mutex<(rows: Int, Set<String>)>((0, []))
@@ -105,7 +105,7 @@ import Testing
     try store.close()
   }
 
-  /// A scan shows one commit, and over it changes of one transaction that began after that commit.
+  /// A scan shows one commit, and over it the changes of one transaction that began after that commit.
   ///
   /// Seen to fail with: a copy that is laid over a later commit.
   @Test func aScanShowsOneCommitAndOneTransaction() throws {
@@ -113,7 +113,7 @@ import Testing
     let keys = (0..<150).map { String($0 + 1000) }
     try store.write { for key in keys { try $0.put(key, 0, in: balances) } }
     let isOver = Gate()
-    // A value is the number of its transaction, and after it that of the commit that it began with.
+    // A value is its transaction's number, followed by the number of the commit that the transaction began with.
     let writer = BackgroundCall {
       var transaction = try store.begin()
       var (number, base): (Int64, Int64) = (0, 0)
