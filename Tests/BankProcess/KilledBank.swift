@@ -13,7 +13,7 @@ struct KilledBank {
     case alone
   }
 
-  /// All of the state is recomputed after each `auditInterval` kills.
+  /// The whole state is recomputed once in this number of lives.
   private static let auditInterval = 5
   /// A file system in memory.
   private static let otherFileSystem = "/dev/shm"

@@ -3,16 +3,16 @@ internal import Foundation
 internal import RowInput
 
 extension FuzzTarget {
-  /// A byte of ``RowChoices``, one that says how much of the file is there at first, and a CSV file.
+  /// A byte of ``RowChoices``, a byte for the share of the file that is there at first, and a CSV file.
   ///
-  /// However much is read at once, there are the same rows and errors; reading that goes on at any row comes to the rest; a
-  /// file that grows while it is read comes to the same as one that was there whole; a short limit of a row's length ends in
-  /// rows and errors too. The fields are those of another, slower reader.
+  /// However much is read at once, the rows and errors are the same; reading resumed at any row gives the rest; a file
+  /// that grows while it is read gives the same as one that is complete from the start; a short limit of a row's length
+  /// also ends in rows and errors. The fields equal those of another, slower reader.
   static let csv = FuzzTarget("csv", greatestBytes: 512, seeds: csvSeeds) { input in
     try checkRows(input, .csv) { try expectSameFields($0, as: CSVModel.rows(of: $1), columns: $2) }
   }
 
-  /// The same with lines of JSON: their texts are those that Foundation reads.
+  /// The same with lines of JSON: their texts equal those that Foundation reads.
   static let json = FuzzTarget("json", greatestBytes: 512, seeds: jsonSeeds) { input in
     try checkRows(input, .ndjson) { try expectSameTexts($0, in: $1, columns: $2) }
   }
@@ -25,7 +25,7 @@ private struct RowChoices: OptionSet {
   static let skipsBadRows = RowChoices(rawValue: 1)
   /// Two columns by name.
   static let hasNamedColumns = RowChoices(rawValue: 2)
-  /// All columns of the header, if there is one and the above doesn't hold.
+  /// All columns of the header, if there is one and `hasNamedColumns` isn't set.
   static let hasAllColumns = RowChoices(rawValue: 4)
 }
 
@@ -63,7 +63,7 @@ private func checkRows(
   _ = try reading.events()
 }
 
-/// Reading that goes on at a row comes to the rest.
+/// Reading resumed at a row gives the rest.
 private func expectResumable(_ reading: RowReading, _ whole: [RowEvent]) throws {
   for (index, event) in whole.enumerated() where index < 6 || index >= whole.count - 2 {
     guard let next = event.next else { continue }
@@ -75,11 +75,11 @@ private func expectResumable(_ reading: RowReading, _ whole: [RowEvent]) throws 
   }
 }
 
-/// A file of which the first bytes are there when it is opened, and the others once those are read.
+/// Reads a file whose first bytes exist when it is opened; the others are added once those are read.
 private func expectGrowable(
   _ file: RowFile, _ bytes: RawSpan, _ first: Int, _ reading: RowReading, _ whole: [RowEvent]
 ) throws {
-  // Which keys the objects of a file have, the rows that are there first don't tell.
+  // The rows that are there first don't tell which keys the objects of the file have.
   if reading.format == .ndjson, case .failed(let error)? = whole.first, case .missingColumn = error.kind { return }
   let first = min(first, bytes.byteCount)
   try file.write(bytes.extracting(..<first))
@@ -103,7 +103,7 @@ private func expectGrowable(
 
 // MARK: Comparing
 
-/// The rows before the first error are those of the model.
+/// The rows before the first error equal those of the model.
 private func expectSameFields(
   _ events: [RowEvent], as rows: (rows: [[CSVModel.Field]], isWhole: Bool), columns: [String]
 )
@@ -124,7 +124,7 @@ private func expectSameFields(
   try expect(rows.isWhole && events.count == expected.count, "\(events.count) rows were read, not \(expected.count)")
 }
 
-/// The texts of the rows are those that Foundation finds in the lines, but for byte order marks, which it drops.
+/// The texts of the rows equal those that Foundation finds in the lines, except byte order marks, which it drops.
 private func expectSameTexts(_ events: [RowEvent], in bytes: RawSpan, columns: [String]) throws {
   for case .row(let fields, let start, let next, _) in events {
     let line = Data(bytes.extracting(start.offset..<next.offset).array)
@@ -141,7 +141,7 @@ private func expectSameTexts(_ events: [RowEvent], in bytes: RawSpan, columns: [
   }
 }
 
-/// A line with 0 in the place of each number (RFC 8259, section 6): Foundation refuses those that no `Double` holds.
+/// A line with each number replaced by 0: Foundation refuses numbers that no `Double` holds (RFC 8259, section 6).
 private func withSmallNumbers(_ line: Data) -> Data {
   var result = Data()
   var rest = line[...]
@@ -153,7 +153,7 @@ private func withSmallNumbers(_ line: Data) -> Data {
       rest = rest.dropFirst(number.output.utf8.count)
       continue
     }
-    // What is escaped ends no text.
+    // An escaped character doesn't end a text.
     let count = isInText && byte == UInt8(ascii: "\\") ? 2 : 1
     if byte == UInt8(ascii: "\"") { isInText.toggle() }
     result.append(contentsOf: rest.prefix(count))
