@@ -96,7 +96,7 @@ package enum Bank {
 
   /// Makes another bank, in `fork`, which begins where this one ends.
   ///
-  /// Whenever an earlier attempt was killed, files under their final name are whole.
+  /// Files under their final name are whole, even if an earlier attempt was killed.
   package static func fork(_ directory: String) throws {
     let fork = directory + "/fork"
     func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: fork + "/" + name) }

@@ -4,7 +4,7 @@ internal import TidemarkTesting
 
 /// The lists of a recorded history: rows of three tables whose values are lists.
 ///
-/// Only a few keys are appended to at a time, and these change over time: so many transactions meet at each key, and no
+/// Only a few keys are appended to at a time, and these change over time: many transactions meet at each key, but no
 /// list grows long.
 struct IsolationLists {
   typealias Lists = Table<IntegerCodec<Int64>, ListCodec<IntegerCodec<Int64>>>
