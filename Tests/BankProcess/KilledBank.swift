@@ -1,9 +1,9 @@
 import Foundation
 import Tidemark
 
-/// A bank whose processes are killed, and the checks of what they leave.
+/// A bank whose processes are killed, and the checks of its state afterwards.
 struct KilledBank {
-  /// What kind of store it is.
+  /// The kind of store.
   enum Kind: CaseIterable {
     /// With a changelog.
     case logged
@@ -117,7 +117,7 @@ struct KilledBank {
 
   // MARK: Checks
 
-  /// Records what the process found, and what it leaves to the next one.
+  /// Checks the position that the process found, and counts its work and its leftovers on disk.
   private mutating func settle(_ life: KilledLife, _ tally: inout KillTally) throws {
     if life.mode == .rebuild { isHalfSetAside = !life.wasSetAside }
     if let start = life.start {

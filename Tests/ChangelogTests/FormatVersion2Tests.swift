@@ -85,7 +85,7 @@ import TidemarkTesting
     _ = failure(.corrupted) { _ = try decoded([2] + texts) }
   }
 
-  /// A record's checksum finds the flip; the bare value must be refused, or decode to what its bytes say.
+  /// A record's checksum finds the flip; the bare value must be refused, or decode to the value that its bytes encode.
   @Test func aFlippedBitOfATableIsRefusedOrSaysSomethingElse() throws {
     for at in fullValue.indices {
       for bit in 0..<8 {

@@ -3,7 +3,7 @@ import TidemarkTesting
 
 /// A wrapper around a changelog that breaks one promise.
 final class SabotagedChangelog: Changelog {
-  /// What it does wrong.
+  /// The faults that it can have.
   enum Fault: String, CaseIterable {
     case startsAtOne, losesRecords, swapsCommits, wrongReceipt, receiptEverywhere, endsLate, readsOn, countsTooManyBytes
     case keepsDeposedWriters, leavesATrace, forgetsPositions, staysOpen, forgetsTheReceipt, deletesTooMuch

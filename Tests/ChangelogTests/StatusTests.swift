@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import TidemarkTesting
 
-/// Waiting for a changelog, the bytes it takes, what recovery reports, and what a commit may carry.
+/// Waiting for a changelog, its size in bytes, the report of a recovery, and the limits of a commit's contents.
 @Suite struct StatusTests {
   /// A changelog with the required members only: the rest are the protocol's defaults.
   struct Plain: Changelog {
@@ -88,7 +88,7 @@ import TidemarkTesting
       // Gives the waiter time to start waiting.
       for _ in 0..<200 { #expect(try log.offsets() == known) }
       writer.withLock { $0 = nil }
-      // The waiter holds the writer for a moment while it looks for what to wait for.
+      // The waiter holds the writer for a moment while it determines what to wait for.
       var next: (any ChangelogWriter)?
       let begin = ContinuousClock.now
       while next == nil, begin.duration(to: .now) < .seconds(10) { next = try? scratch.open().openWriter() }

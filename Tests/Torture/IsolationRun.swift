@@ -7,8 +7,7 @@ internal import struct Synchronization.Atomic
 /// Random transactions of one writer beside several readers, recorded over several lives of a store.
 ///
 /// The store's memory is so small that rows move from the transaction into runs, from there into the database, and are
-/// compacted meanwhile.
-/// The writer's choices follow from the seed; the interleaving of the threads does not.
+/// compacted meanwhile. The writer's choices follow from the seed; the interleaving of the threads does not.
 package struct IsolationRun: Sendable {
   /// How the store is kept, and for how long.
   package struct Settings: Sendable {

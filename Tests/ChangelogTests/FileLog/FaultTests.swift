@@ -39,7 +39,7 @@ import TidemarkTesting
     return try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
   }
 
-  // R7. Seen to fail with: epochs that are read once for the writer's own and once more for what is recorded with it.
+  // R7. Seen to fail with: epochs that are read twice, for the writer's own and for those recorded with it.
   @Test(arguments: 1...6) func aFlippedBitInAReadOfTheEpochsStaysOffTheDisk(nth: Int) throws {
     let scratch = Scratch()
     let first = try scratch.open().openWriter()

@@ -44,7 +44,7 @@ import TidemarkTesting
     return starts
   }
 
-  // R7. Seen to fail with: `checkMayBeCut` without the look at later batches. Without its comparison with what is known
+  // R7. Seen to fail with: `checkMayBeCut` without the look at later batches. Without its comparison with `known`
   // the comparison of the end in `recover` still fails the opening; without both this test fails.
   @Test(arguments: [true, false])
   func damageBelowTheDurableOffsetIsAnErrorThatNamesIt(onlyLaterBatchesKnow: Bool) throws {

@@ -242,7 +242,7 @@ final class PlainIterator {
 
 /// The work that compactions still have to do at the end of a run.
 struct CompactionDebt: Sendable, Codable {
-  /// RocksDB's estimate of what compactions would have to rewrite.
+  /// RocksDB's estimate of the bytes that compactions would have to rewrite.
   var pendingBytes: Int
   /// The files in level 0.
   var levelZeroFiles: Int
