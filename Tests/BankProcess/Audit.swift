@@ -1,6 +1,6 @@
 package import Tidemark
 
-/// What isn't as it must be.
+/// A check that failed.
 package struct Violation: Error, CustomStringConvertible {
   package let description: String
 
@@ -13,14 +13,14 @@ package struct Audit {
 
   package init(_ view: Snapshot) { self.view = view }
 
-  /// How many transfers are applied, as the position says; `nil` before the accounts were opened.
+  /// The number of applied transfers, from the position; `nil` before the accounts were opened.
   package var applied: Int64? { view.position[Bank.input]?.value }
 
   private func require(_ condition: Bool, _ text: @autoclosure () -> String) throws {
     if !condition { throw Violation(description: "\(text()) (offset \(view.offset), position \(view.position))") }
   }
 
-  /// Money is constant, and position, stream time and the last transfer are those of the same commit.
+  /// Money is constant; position, stream time and the last transfer belong to the same commit.
   ///
   /// O(accounts).
   package func quickly() throws {
@@ -37,7 +37,7 @@ package struct Audit {
     try require(sequence ?? -1 == applied - 1, "the last transfer is \(sequence ?? -1)")
   }
 
-  /// As many rows of transfers as the position says.
+  /// There are as many rows of transfers as the position says.
   ///
   /// O(rows).
   package func count() throws {
@@ -47,7 +47,7 @@ package struct Audit {
     try require(count == min(applied ?? 0, Bank.keptTransfers), "\(count) rows of transfers")
   }
 
-  /// Every row is what the seed says, none is missing and there is no other.
+  /// Every row follows from the seed; none is missing and there is no other.
   ///
   /// O(transfers).
   package func wholly(seed: UInt64) throws {

@@ -2,14 +2,14 @@ internal import Foundation
 internal import Logging
 package import Tidemark
 
-/// A bank whose money only moves: what the crash test runs, and what it recomputes to check it.
+/// A bank that only moves money: the crash test runs it, and recomputes it to check it.
 ///
-/// Transfer `n` follows from the seed and from `n` alone, apart from the amount, which is at most what the account holds. So
-/// the whole state at a position can be computed again, and any row too many or too few shows.
+/// Transfer `n` follows from the seed and `n` alone, except that its amount is at most what the account holds. So the
+/// whole state at a position can be recomputed, and any missing or extra row shows.
 package enum Bank {
   package static let checking = Table("checking", key: .int64, value: .int64)
   package static let savings = Table("savings", key: .int64, value: .int64)
-  /// The rows of the transfers that were applied, by sequence number.
+  /// The rows of the applied transfers, by sequence number.
   package static let transfers = Table(
     "transfers", key: .int64, value: .tuple(.int64, .int64, .int64, .int64))
   package static var tables: [any TableDefinition] { [checking, savings, transfers] }
@@ -19,9 +19,9 @@ package enum Bank {
   package static let accounts: Int64 = 40
   package static let openingBalance: Int64 = 1000
   package static let total = accounts * 2 * openingBalance
-  /// So many of the last transfers have a row; the rows before them are deleted.
+  /// Only the last `keptTransfers` transfers have a row; earlier rows are deleted.
   package static let keptTransfers: Int64 = 4000
-  /// Sequence numbers from here on are those of transfers that are never committed.
+  /// Transfers that are never committed have sequence numbers from here on.
   package static let bogusSequence: Int64 = 1 << 40
 
   /// Small, so that flushes and segment rolls happen all the time.
@@ -34,8 +34,8 @@ package enum Bank {
     return options
   }
 
-  /// The options of a round: the same but for the bytes that wait, which are so few that table files are applied all the
-  /// time, and metrics that say so.
+  /// The options of a round: the same, but with metrics that print, and with so few waiting bytes that table files are
+  /// applied all the time.
   static func options(seed: UInt64, round: UInt64) -> StoreOptions {
     var draw = Draw(seed ^ round &* 0x2545_F491_4F6C_DD1D)
     var options = options
@@ -44,7 +44,7 @@ package enum Bank {
     return options
   }
 
-  /// When a commit of a round is durable; for the death of a process all are the same.
+  /// When a round's commits become durable; all settings survive the death of a process equally.
   static func durability(seed: UInt64, round: UInt64) -> Durability {
     var draw = Draw(seed &+ round &* 0x9FB2_1C65_1E98_DF25)
     switch draw.below(6) {
@@ -70,22 +70,22 @@ package enum Bank {
       directory + "/changelog", changelog, options: FileLogOptions(durability: durability, segmentBytes: 48 << 10))
   }
 
-  /// Where the bank's checkpoints go, by number; the directory is made by whoever starts the process.
+  /// The directory of the bank's numbered checkpoints; whoever starts the process makes it.
   static func checkpoints(_ directory: String) -> String { directory + "/checkpoints" }
 
   static func checkpoint(_ number: Int, _ directory: String) -> String {
     checkpoints(directory) + "/\(number)"
   }
 
-  /// The numbers of the checkpoints that have their name.
+  /// The numbers of the checkpoints that exist under their final name.
   static func checkpointNumbers(_ directory: String) -> [Int] {
     let names = try? FileManager.default.contentsOfDirectory(atPath: checkpoints(directory))
     return (names ?? []).compactMap { Int($0) }.sorted()
   }
 
-  /// Moves the store's database aside, so that the next open restores all of it; what was moved is removed.
+  /// Moves the store's database aside, so that the next open restores all of it; deletes the moved files.
   ///
-  /// To be called again if it was killed.
+  /// To be repeated if the process was killed inside this call.
   static func setAside(_ directory: String) throws {
     let store = directory + "/store"
     _ = try StateStore.setAside(store)
@@ -96,7 +96,7 @@ package enum Bank {
 
   /// Makes another bank, in `fork`, which begins where this one ends.
   ///
-  /// What is there under its name is whole, whenever a former attempt was killed.
+  /// Files under their final name are whole, even if an earlier attempt was killed.
   package static func fork(_ directory: String) throws {
     let fork = directory + "/fork"
     func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: fork + "/" + name) }
@@ -133,7 +133,7 @@ package enum Bank {
 /// One transfer: the draw that follows from the seed.
 package struct Transfer {
   package let sequence: Int64
-  /// Accounts are numbered through: first those of `checking`, then those of `savings`.
+  /// Accounts are numbered consecutively: first `checking`, then `savings`.
   package let from: Int64
   package let to: Int64
   package let asked: Int64

@@ -1,9 +1,9 @@
 import Foundation
 import TestSupport
 
-/// A `BankProcess` that was started to be killed, its output line by line.
+/// A `BankProcess` started to be killed; its output is read line by line.
 ///
-/// Its standard input is a pipe of the parent's, so it ends with the parent.
+/// Its standard input is a pipe from the parent, so it ends when the parent does.
 package final class BankChild {
   package private(set) var processID: Int32 = 0
   private let output: Int32
@@ -11,7 +11,7 @@ package final class BankChild {
   private var buffer: [UInt8] = []
   private var atEnd = false
   private var isReaped = false
-  /// How it ended, as `waitpid` tells; `nil` while it wasn't reaped.
+  /// The status from `waitpid`; `nil` until the process is reaped.
   package private(set) var status: Int32?
 
   struct SpawnError: Error { let text: String }
@@ -60,9 +60,9 @@ package final class BankChild {
     }
   }
 
-  /// Waits for output, its end, or the deadline; `false` for the latter.
+  /// Waits for output, its end, or the deadline; `false` for the deadline.
   ///
-  /// Nothing is waited for once the child is gone: another child may hold the pipe's other end.
+  /// Doesn't wait once the child is gone: another child may hold the pipe's other end.
   private func wait(until deadline: ContinuousClock.Instant) -> Bool {
     let left = isReaped ? 0 : max(0, ContinuousClock.now.duration(to: deadline) / .milliseconds(1))
     var entry = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
@@ -70,9 +70,9 @@ package final class BankChild {
     return ready > 0
   }
 
-  /// SIGKILL, and waits until it is gone.
+  /// Sends SIGKILL and waits until the process is gone.
   ///
-  /// What it wrote can still be read.
+  /// Its output can still be read.
   package func kill() {
     guard processID > 0, !isReaped else { return }
     Foundation.kill(processID, SIGKILL)

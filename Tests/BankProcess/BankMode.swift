@@ -1,19 +1,19 @@
-/// What a `BankProcess` is started for.
+/// The task of a `BankProcess`.
 package enum BankMode: String, CaseIterable {
   /// Opens the bank and applies transfers until it is killed.
   case run
-  /// The same, with options of the round, checkpoints, and a changelog that is deleted below them.
+  /// The same, with the round's options, checkpoints, and a changelog that is deleted below them.
   case work
   /// The same as `work`, for a store without a changelog.
   case alone
-  /// The same as `work`, with so little memory that what is to be restored is sorted on disk.
+  /// The same as `work`, with so little memory that a restore sorts on disk.
   case resume
-  /// The same as `resume`, of a store that is set aside first, so that all of it is restored.
+  /// The same as `resume`, but the store is set aside first, so that all of it is restored.
   case rebuild
   /// Keeps the bank open until its standard input ends.
   case hold
   /// Opens the bank with little memory, and ends.
   case restore
-  /// Makes another bank of it, of what isn't there yet, and ends.
+  /// Makes the missing parts of a fork of the bank, and ends.
   case fork
 }

@@ -2,11 +2,11 @@ import Foundation
 import Synchronization
 import Tidemark
 
-/// How far the teller is, for those who watch it.
+/// The teller's progress, for the threads that watch it.
 final class Progress: Sendable {
-  /// Nothing beyond it was given to a commit.
+  /// No transfer after this one was given to a commit.
   let begun = Atomic<Int64>(0)
-  /// Up to it, commits have returned.
+  /// Commits have returned up to this transfer.
   let committed = Atomic<Int64>(0)
   /// Signalled when it is time for another checkpoint.
   let checkpointIsDue = DispatchSemaphore(value: 0)
@@ -40,7 +40,7 @@ struct Checker {
   }
 }
 
-/// Looks for the last transfer that was committed, key by key, while the teller commits.
+/// Looks up the last committed transfer, key by key, while the teller commits.
 struct LatestReader {
   let store: StateStore
   let seed: UInt64

@@ -1,7 +1,7 @@
 import Foundation
 import Tidemark
 
-/// Takes checkpoints while the teller commits, deletes the changelog below them, and removes those that nobody needs.
+/// Takes checkpoints while the teller commits, deletes the changelog below them, and removes unneeded ones.
 struct CheckpointTaker {
   private static let keptCount = 3
 
@@ -17,7 +17,7 @@ struct CheckpointTaker {
     while true {
       progress.checkpointIsDue.wait()
       while progress.checkpointIsDue.wait(timeout: .now()) == .success {}
-      // One that was killed has left no more than a name that isn't its own, which is used again.
+      // A killed attempt leaves only a temporary name, which is used again.
       let earlier = Bank.checkpointNumbers(directory)
       let number = (earlier.last ?? 0) + 1
       say("taking \(number)")
@@ -42,13 +42,13 @@ struct CheckpointTaker {
     say("deleted \(start)")
   }
 
-  /// Removes all but the last, and the one that the changelog was deleted below.
+  /// Removes all but the latest checkpoints and the one that the changelog was deleted below.
   private func removeOldCheckpoints() throws {
     let base = try? String(contentsOfFile: directory + "/store/BASE", encoding: .utf8)
     let needed = base.flatMap { Int(($0.trimmingCharacters(in: .newlines) as NSString).lastPathComponent) }
     for number in Bank.checkpointNumbers(directory).dropLast(Self.keptCount) where number != needed {
       say("removing \(number)")
-      // What has its name is whole, so it loses that first.
+      // A checkpoint under its final name is whole, so it loses that name first.
       let path = Bank.checkpoint(number, directory)
       try FileManager.default.moveItem(atPath: path, toPath: path + ".gone")
       try FileManager.default.removeItem(atPath: path + ".gone")

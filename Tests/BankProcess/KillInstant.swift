@@ -1,6 +1,6 @@
 /// When a process is killed, drawn at random.
 ///
-/// What it says or leaves on disk starts a clock, so that a kill falls on any instruction behind it.
+/// An output line or a file on disk starts a clock, so that the kill can fall on any instruction after it.
 enum KillInstant {
   /// While it opens the bank.
   case opening(microseconds: Int)
@@ -10,9 +10,9 @@ enum KillInstant {
   case takingCheckpoint(microseconds: Int)
   /// While it deletes the changelog below a checkpoint.
   case deletingChangelog(microseconds: Int)
-  /// Some time after the bank was opened.
+  /// Some time after the bank opened.
   case working(microseconds: Int)
-  /// Right after so many commits.
+  /// Right after this number of acknowledged commits.
   case acknowledged(Int)
 
   init(_ mode: BankMode, _ draw: inout Draw) {
@@ -30,7 +30,7 @@ enum KillInstant {
     }
   }
 
-  /// What the process says when the clock starts, and how long it runs.
+  /// The output word that starts the clock, and the time until the kill.
   var clock: (word: String, microseconds: Int)? {
     switch self {
     case .opening(let microseconds): ("opening", microseconds)

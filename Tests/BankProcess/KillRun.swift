@@ -8,10 +8,10 @@ package struct KillRun {
   let seed: UInt64
 
   /// - Parameters:
-  ///   - home: the directory in which each bank has one of its own, which is removed once all is right.
+  ///   - home: the parent of each bank's own directory, which is removed if all checks pass.
   ///   - kills: how many.
-  ///   - killsPerBank: how many of them a bank has at most.
-  ///   - seed: what transfers, modes and instants are drawn from; the instants themselves are the machine's.
+  ///   - killsPerBank: the most kills of one bank.
+  ///   - seed: transfers, modes and kinds of instants are drawn from it; the exact instants depend on the machine.
   package init(_ home: String, kills: Int, killsPerBank: Int, seed: UInt64) {
     self.home = home
     self.kills = kills
@@ -19,7 +19,7 @@ package struct KillRun {
     self.seed = seed
   }
 
-  /// Kills and checks; throws a `Violation` at the first thing that isn't right, and keeps the bank's directory.
+  /// Kills and checks; at the first failed check throws a `Violation` and keeps the bank's directory.
   ///
   /// `progress` is called after each kill.
   package func run(_ progress: (KillTally) -> Void = { _ in }) throws -> KillTally {

@@ -1,9 +1,9 @@
-/// What became of a run of kills, counted.
+/// The counters of a run of kills.
 package struct KillTally: Sendable {
   package var kills = 0
-  /// How many were to fall in all.
+  /// The number of kills planned in all.
   package var wanted = 0
-  /// Where they fell; those that are missing fell while transfers were applied.
+  /// Kills by place; those not counted here fell while transfers were applied.
   package var whileOpening = 0
   package var whileRestoring = 0
   package var whileApplying = 0
@@ -12,9 +12,9 @@ package struct KillTally: Sendable {
 
   /// Commits that were acknowledged.
   package var acknowledgements = 0
-  /// Kills behind which a commit was found that hadn't been acknowledged yet.
+  /// Kills after which a commit was found that hadn't been acknowledged yet.
   package var unacknowledgedFound = 0
-  /// Transfers that were found by the last open of each bank.
+  /// Transfers found by the last open of each bank.
   package var transfers: Int64 = 0
   /// Table files brought into the database, and merged.
   package var applications = 0
@@ -23,11 +23,11 @@ package struct KillTally: Sendable {
   package var checkpointsVerified = 0
   package var changelogDeletions = 0
   package var storesSetAside = 0
-  /// States that were computed again and compared, by processes that opened the bank and by the run.
+  /// States recomputed and compared, by processes that opened the bank and by the run.
   package var audits = 0
-  /// Stores that were made of a checkpoint.
+  /// Stores made from a checkpoint.
   package var checkpointsRestored = 0
-  /// Changelogs that were replayed and compared.
+  /// Changelogs replayed and compared.
   package var replays = 0
   /// Records of these replays.
   package var replayedRecords = 0

@@ -1,19 +1,19 @@
 import Foundation
 import Tidemark
 
-/// A bank whose processes are killed, and all that must be true of it afterwards.
+/// A bank whose processes are killed, and the checks of its state afterwards.
 struct KilledBank {
-  /// What kind of store it is.
+  /// The kind of store.
   enum Kind: CaseIterable {
     /// With a changelog.
     case logged
-    /// The same; checkpoints lie on another file system, where one is at hand.
+    /// The same, with checkpoints on another file system if the machine has one.
     case copied
     /// Without a changelog.
     case alone
   }
 
-  /// How often all of the state is computed again.
+  /// The whole state is recomputed once in this number of lives.
   private static let auditInterval = 5
   /// A file system in memory.
   private static let otherFileSystem = "/dev/shm"
@@ -26,10 +26,10 @@ struct KilledBank {
   private var lives = 0
   private var acknowledged: Int64 = 0
   private var tried: Int64 = 0
-  /// Checkpoints that must be there.
+  /// Checkpoints that must exist.
   private var taken: Set<Int> = []
   private var verified: Set<Int> = []
-  /// Setting the store aside was killed, and has to be done again.
+  /// A process was killed while setting the store aside, which must be repeated.
   private var isHalfSetAside = false
 
   init(_ directory: String, _ kind: Kind, seed: UInt64) throws {
@@ -92,7 +92,7 @@ struct KilledBank {
         isOver = stop(try life.take(line))
       }
     }
-    // What it does seldom may not come at all.
+    // A rare word may never be printed.
     func isEnough() -> Bool { life.acknowledgements >= 300 }
     if let (word, microseconds) = instant.clock {
       try read(until: patience) { $0 == word || isEnough() }
@@ -117,7 +117,7 @@ struct KilledBank {
 
   // MARK: Checks
 
-  /// What the process found, and what it leaves to be found.
+  /// Checks the position that the process found, and counts its work and its leftovers on disk.
   private mutating func settle(_ life: KilledLife, _ tally: inout KillTally) throws {
     if life.mode == .rebuild { isHalfSetAside = !life.wasSetAside }
     if let start = life.start {
@@ -143,7 +143,7 @@ struct KilledBank {
     if life.isDeletingChangelog { tally.whileDeletingChangelog += 1 }
   }
 
-  /// Nothing acknowledged is missing, and there is nothing that no commit was given.
+  /// No acknowledged transfer is missing, and none is present that was never given to a commit.
   private mutating func expect(_ position: Int64, _ tally: inout KillTally) throws {
     guard position >= acknowledged else {
       throw Violation(description: "acknowledged up to \(acknowledged), and found up to \(position)")
@@ -155,7 +155,7 @@ struct KilledBank {
     (acknowledged, tried) = (position, position)
   }
 
-  /// A checkpoint that was told of is there, and whatever has its name is whole.
+  /// Every reported checkpoint exists, and all under a final name are whole.
   private mutating func checkCheckpoints(_ life: KilledLife, _ tally: inout KillTally) throws {
     taken = taken.union(life.taken).subtracting(life.removing)
     let numbers = Bank.checkpointNumbers(directory)
@@ -163,7 +163,7 @@ struct KilledBank {
       throw Violation(description: "checkpoints \(taken.subtracting(numbers).sorted()) are gone")
     }
     for number in numbers where !verified.contains(number) { try verifyCheckpoint(number, &tally) }
-    // What was being removed has its name or not.
+    // A checkpoint whose removal had begun may still have its name, or not.
     taken = Set(numbers)
     verified = taken
   }
@@ -179,16 +179,16 @@ struct KilledBank {
     try Bank.open(directory + "/" + name, kind == .alone ? nil : try Bank.log(directory), Bank.options)
   }
 
-  /// Opens the bank and computes its state again; so, too, of a store that is made of the last checkpoint.
+  /// Opens the bank and recomputes its state; does the same for a store made from the last checkpoint.
   private mutating func audit(_ tally: inout KillTally) throws {
-    // Nobody may hold the changelog when it is opened again.
+    // A function of its own, so that the changelog is released before it is opened again.
     func auditState() throws {
       let store = try openStore("store")
       let audit = Audit(try store.snapshot())
       try audit.wholly(seed: seed)
       try expect(audit.applied ?? 0, &tally)
       tally.audits += 1
-      // Else it is as if it were killed.
+      // Otherwise the store is left as if the process had been killed.
       if draw.below(2) == 0 { try store.close() }
     }
     try auditState()

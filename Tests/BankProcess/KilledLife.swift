@@ -1,11 +1,11 @@
-/// One process of a bank, from its start until it is killed, by what it said.
+/// One process of a bank, from its start until it is killed, as seen in its output.
 struct KilledLife {
   let mode: BankMode
-  /// Whether the bank was open, and where it stood then.
+  /// The position at which the bank opened; `nil` if it didn't.
   private(set) var start: Int64?
-  /// The last position that was acknowledged.
+  /// The last acknowledged position.
   private(set) var acknowledged: Int64?
-  /// The last position that was given to a commit.
+  /// The last position given to a commit.
   private(set) var tried: Int64?
   private(set) var wasSetAside = false
   private(set) var acknowledgements = 0
@@ -13,14 +13,14 @@ struct KilledLife {
   private(set) var compactions = 0
   private(set) var taken: Set<Int> = []
   private(set) var removing: Set<Int> = []
-  /// The checkpoint that it was taking.
+  /// The checkpoint being taken.
   private(set) var taking: Int?
   private(set) var isDeletingChangelog = false
   private(set) var changelogDeletions = 0
 
   init(_ mode: BankMode) { self.mode = mode }
 
-  /// Takes a line in; answers its first word.
+  /// Takes in a line; returns its first word.
   mutating func take(_ line: String) throws -> Substring {
     let words = line.split(separator: " ")
     guard let word = words.first, word != "violation:", words.count <= 2 else {

@@ -1,6 +1,6 @@
 import CoreMetrics
 
-/// Says of each application and each compaction that it is done; all else is dropped.
+/// Prints a line for each finished application and compaction; drops all other metrics.
 final class SpokenMetrics: MetricsFactory {
   private static let words = ["tidemark.flush-total": "applied", "tidemark.compaction-total": "compacted"]
 

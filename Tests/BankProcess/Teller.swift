@@ -2,7 +2,7 @@ import Dispatch
 import Synchronization
 import Tidemark
 
-/// Applies transfers for as long as it lives, and tells of each commit.
+/// Applies transfers for as long as it lives, and prints each commit.
 struct Teller: ~Copyable {
   let store: StateStore
   let seed: UInt64

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A long run for a terminal: a line of progress every few seconds, the tally at the end; ends the process.
+/// A long run for a terminal: a line of progress every few seconds and the tally at the end; then ends the process.
 func torture(_ arguments: [String]) -> Never {
   guard let kills = arguments.first.flatMap({ Int($0) }), kills > 0, arguments.count <= 3,
     let seed = arguments.count > 1 ? UInt64(arguments[1]) : .random(in: 0..<1 << 32)

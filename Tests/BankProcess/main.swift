@@ -1,8 +1,8 @@
 // BankProcess <directory> <seed> <round> <mode>
 //
-// What it is started for is told by `BankMode`. It says `ready <position>` once the bank is open; `try <position>` before
-// each commit and `ack <position>` after it; `violation: …` of what is wrong, and ends with 1 then. In the modes with
-// checkpoints it also says `opening`, `aside` when the store was set aside, `taking`, `taken`, `removing <number>` of
+// `BankMode` lists the modes. Prints `ready <position>` once the bank is open; `try <position>` before each commit and
+// `ack <position>` after it; and, before it exits with status 1, `violation: …` for a failed check. The modes with
+// checkpoints also print `opening`, `aside` when the store was set aside, `taking`, `taken`, `removing <number>` of
 // checkpoints, `deleting`, `deleted <offset>` of the changelog, `applied` and `compacted`.
 //
 // BankProcess torture <kills> [<seed> [<directory>]]
@@ -30,7 +30,7 @@ func beside(_ body: @escaping @Sendable () throws -> Void) {
   Thread.detachNewThread { orElseEnd { try body() } }
 }
 
-/// Opens the bank as the mode asks for.
+/// Opens the bank as the mode asks.
 func open(_ directory: String, _ mode: BankMode, seed: UInt64, round: UInt64) throws -> StateStore {
   switch mode {
   case .work, .alone, .resume, .rebuild: break
@@ -82,7 +82,7 @@ orElseEnd {
   let applied = audit.applied ?? 0
   progress.begun.store(applied, ordering: .sequentiallyConsistent)
   progress.committed.store(applied, ordering: .sequentiallyConsistent)
-  // Whoever started this process is gone once standard input ends.
+  // Standard input ends when the process that started this one is gone.
   beside {
     while readLine() != nil {}
     exit(0)

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import TidemarkTesting
 
-/// The conformance checks see what is wrong, and nothing where nothing is.
+/// The conformance checks find every fault, and report none in a correct changelog.
 @Suite struct ConformanceTests {
   private func conformance(
     _ promise: ChangelogConformance.Promise, _ fault: SabotagedChangelog.Fault?
@@ -34,7 +34,7 @@ import TidemarkTesting
       tear: isFile ? tear : nil, make: make, reopen: reopen)
   }
 
-  /// Each check is seen to fail with a fault of its own.
+  /// Each check is seen to fail with the fault made for it.
   @Test(arguments: SabotagedChangelog.Fault.allCases)
   func aBrokenPromiseIsSeen(_ fault: SabotagedChangelog.Fault) throws {
     do {

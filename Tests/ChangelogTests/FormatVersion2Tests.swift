@@ -3,7 +3,7 @@ import Changelog
 import Testing
 import TidemarkTesting
 
-/// What version 2 adds to commit records and table records.
+/// The fields that version 2 adds to commit records and table records.
 @Suite struct FormatVersion2Tests {
   private func value(_ table: TableDescriptor) -> [UInt8] {
     var buffer = ByteWriter()
@@ -27,7 +27,7 @@ import TidemarkTesting
   private let texts: [UInt8] =
     [5] + Array("notes".utf8) + [6] + Array("string".utf8) + [5] + Array("int64".utf8)
 
-  /// All fields that are known, and one that may be skipped.
+  /// Every known field, and one that may be skipped.
   private var full: TableDescriptor {
     var table = plain
     table.parameters = [1, 2, 3]
@@ -41,7 +41,7 @@ import TidemarkTesting
     [2] + texts + [3, 3, 1, 2, 3] + [5, 2, 0xAC, 2] + [6, 1, 9] + [7, 1, 5] + [9, 0]
   }
 
-  /// Seen to fail with: a version of the encoding that is always 2.
+  /// Seen to fail with: an encoding that always says version 2.
   @Test func whatVersion1CanSayIsSaidInVersion1() throws {
     #expect(value(plain) == [1] + texts)
     #expect(plain.formatVersion == .version1)
@@ -85,7 +85,7 @@ import TidemarkTesting
     _ = failure(.corrupted) { _ = try decoded([2] + texts) }
   }
 
-  /// A record's checksum finds it; without that it must be refused, or be taken for what it says.
+  /// A record's checksum finds the flip; the bare value must be refused, or decode to the value that its bytes encode.
   @Test func aFlippedBitOfATableIsRefusedOrSaysSomethingElse() throws {
     for at in fullValue.indices {
       for bit in 0..<8 {
@@ -100,7 +100,7 @@ import TidemarkTesting
     }
   }
 
-  /// Seen to fail with: a mark of a dropped table that may have bytes.
+  /// Seen to fail with: bytes accepted in the mark of a dropped table.
   @Test(arguments: [
     [1, 0], [1, 9] + Array("key-value".utf8), [1, 1, 0xFF], [3, 0], [5, 0], [5, 1, 0], [5, 2, 0x81, 0],
     [5, 10, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1], [7, 1, 0], [7, 4, 0xFF, 0xFF, 0xFF, 1],
@@ -111,7 +111,7 @@ import TidemarkTesting
     #expect(error?.value("table") == "notes")
   }
 
-  /// Seen to fail with: kinds that aren't looked at.
+  /// Seen to fail with: kinds that aren't checked.
   @Test func whatATableMeansMustBeKnown() {
     let kind = failure(.unsupported) { _ = try decoded([2] + texts + [1, 6] + Array("window".utf8)) }
     #expect(kind?.value("table") == "notes" && kind?.value("kind") == "window", "\(kind as Any)")
@@ -172,7 +172,7 @@ import TidemarkTesting
         bytes[at] ^= 1 << UInt8(bit)
         do throws(StoreError) {
           let found = try CommitMetadata(bytes.rawSpan)
-          // The time of a commit without stream time counts for nothing.
+          // The time of a commit without stream time is ignored.
           #expect(found != sample)
         } catch { #expect([.corrupted, .unsupported].contains(error.kind), "\(error)") }
       }
@@ -182,7 +182,7 @@ import TidemarkTesting
   private let placement = CommitPlacement(
     baseOffset: 0, durableOffset: 0, epoch: 0, previousReceipt: Receipt(7), timestamp: 17)
 
-  /// A batch whose commit record has these bytes after the receipt; `version` is that of its value.
+  /// A batch with these bytes after the receipt in its commit record; `version` is that of the record's value.
   private func batch(_ metadata: [UInt8], version: UInt8, after receipt: Receipt = Receipt(7)) -> [UInt8] {
     var value: [UInt8] = [version]
     var fixed = ByteWriter()
@@ -244,7 +244,7 @@ import TidemarkTesting
     }
   }
 
-  /// Seen to fail with: versions that aren't compared with what the metadata says.
+  /// Seen to fail with: a version that isn't compared with the metadata.
   @Test func aCommitRecordHasTheVersionOfItsFields() throws {
     for (bytes, version) in [(goldenMetadata, UInt8(1)), (metadata(CommitMetadata(position: position)), 2)] {
       #expect(throws: CommitBatch.Fault.self) {
@@ -253,14 +253,14 @@ import TidemarkTesting
     }
   }
 
-  /// As version 0.1 did it: it looked at the version of a commit record before all else.
+  /// As version 0.1 did it: it checked a commit record's version before all else.
   private func isRefusedByVersion1(_ batch: [UInt8]) throws -> Bool {
     var reader = ByteReader(try RecordBatch(startOf: batch.rawSpan).recordBytes)
     guard reader.zigzag() != nil, reader.take(6) != nil, reader.zigzag() != nil else { return true }
     return reader.integer(UInt8.self) != 1
   }
 
-  /// Seen to fail with: a log that is opened, and cut, before fields are looked at.
+  /// Seen to fail with: a log that is opened, and cut, before its fields are checked.
   @Test func aLogIsReadIfItsFieldsMayBeSkippedAndElseRefusedAsItIs() throws {
     let scratch = Scratch()
     var skipped = CommitMetadata(position: position)

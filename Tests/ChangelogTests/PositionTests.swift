@@ -8,9 +8,9 @@ import Testing
   private let b = TopicPartition("b", 0)
   private let c = TopicPartition("c", 0)
 
-  /// Whatever the next position names: all partitions, some of them, others, none.
+  /// Whatever partitions the next position names: all, some, others, or none.
   ///
-  /// Seen to fail with: a position that names as many partitions taken for one that names all.
+  /// Seen to fail with: taking a position with the same number of partitions for one that names them all.
   @Test func aPositionAdvancesAndKeepsWhatTheNextOneDoesNotName() {
     let cases: [(from: Position, to: Position, expected: Position?)] = [
       ([:], [:], [:]),

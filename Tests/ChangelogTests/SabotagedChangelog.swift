@@ -1,16 +1,16 @@
 import Changelog
 import TidemarkTesting
 
-/// A changelog around another that breaks one promise.
+/// A wrapper around a changelog that breaks one promise.
 final class SabotagedChangelog: Changelog {
-  /// What it does wrong.
+  /// The faults that it can have.
   enum Fault: String, CaseIterable {
     case startsAtOne, losesRecords, swapsCommits, wrongReceipt, receiptEverywhere, endsLate, readsOn, countsTooManyBytes
     case keepsDeposedWriters, leavesATrace, forgetsPositions, staysOpen, forgetsTheReceipt, deletesTooMuch
     case durableAhead, durableLost, forgetsTheTimeout, returnsAtOnce, missesSyncs, hidesTheCut, reportsACut
     case otherCapabilities, dropsOutputs, takesHalfOfOutputs
 
-    /// What is broken by it.
+    /// The promise that the fault breaks.
     var promise: ChangelogConformance.Promise {
       switch self {
       case .startsAtOne: .emptyStart
@@ -62,7 +62,7 @@ final class SabotagedChangelog: Changelog {
   func waitForChange(from known: ChangelogOffsets, timeout: Duration) throws(StoreError) -> ChangelogOffsets {
     var (known, timeout) = (known, timeout)
     if fault == .returnsAtOnce { timeout = .zero }
-    // So long that it isn't waited for, and short enough for the thread to end with the test.
+    // Too long for the check to wait, but short enough for the thread to end with the test.
     if fault == .forgetsTheTimeout { timeout = .seconds(4) }
     let end = known.end
     while true {
@@ -94,7 +94,7 @@ final class SabotagedChangelog: Changelog {
     }
   }
 
-  /// Gives the first two commits in the other order.
+  /// Delivers the first two commits in reverse order.
   private func readSwapped(
     from start: Offset, _ body: (LoggedCommit) throws(StoreError) -> ReadContinuation
   ) throws(StoreError) -> Offset {

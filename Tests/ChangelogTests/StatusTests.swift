@@ -3,9 +3,9 @@ import Foundation
 import Testing
 import TidemarkTesting
 
-/// Waiting for a changelog, the bytes it takes, what recovery reports, and what a commit may carry.
+/// Waiting for a changelog, its size in bytes, the report of a recovery, and the limits of a commit's contents.
 @Suite struct StatusTests {
-  /// A changelog that has only what it must have: the rest are the protocol's defaults.
+  /// A changelog with the required members only: the rest are the protocol's defaults.
   struct Plain: Changelog {
     let base: any Changelog
     var identity: ChangelogIdentity { base.identity }
@@ -18,7 +18,7 @@ import TidemarkTesting
     func deleteCommits(below offset: Offset) throws(StoreError) -> Offset { try base.deleteCommits(below: offset) }
   }
 
-  /// Waits on a thread of its own, so that a waiter that is never woken fails the test and doesn't hang it.
+  /// Waits on a thread of its own: a waiter that is never woken then fails the test instead of hanging it.
   private func change(
     of log: any Changelog, from known: ChangelogOffsets, during body: () throws -> Void
   ) throws -> ChangelogOffsets {
@@ -44,7 +44,7 @@ import TidemarkTesting
     ]
   }
 
-  /// Seen to fail with: an append that wakes nobody, a wait that looks at the end alone.
+  /// Seen to fail with: an append that wakes nobody; a wait that checks the end alone.
   @Test(arguments: 0..<6) func aWaiterIsWokenByAnAppendAndByASync(_ number: Int) throws {
     let scratch = Scratch()
     let (log, waiting) = try logs(scratch)[number]
@@ -53,7 +53,7 @@ import TidemarkTesting
     for commit in 0..<3 {
       let appended = try change(of: waiting, from: known) { _ = try writer.append(Sample(commit).commit()) }
       #expect(appended.end == writer.endOffset)
-      // Another value learns of a sync by the files that the writer leaves when it is closed.
+      // Another value sees a sync by the files that the writer leaves on close.
       let isElsewhere = number == 3
       let synced = try change(of: waiting, from: appended) {
         if isElsewhere { try writer.close() } else { try writer.sync() }
@@ -85,10 +85,10 @@ import TidemarkTesting
     let writer = Mutex((any ChangelogWriter)?.some(try log.openWriter()))
     let known = try log.offsets()
     _ = try change(of: log, from: known) {
-      // Time for the waiter to wait.
+      // Gives the waiter time to start waiting.
       for _ in 0..<200 { #expect(try log.offsets() == known) }
       writer.withLock { $0 = nil }
-      // For a moment the waiter has it, when it looks for what to wait for.
+      // The waiter holds the writer for a moment while it determines what to wait for.
       var next: (any ChangelogWriter)?
       let begin = ContinuousClock.now
       while next == nil, begin.duration(to: .now) < .seconds(10) { next = try? scratch.open().openWriter() }
@@ -176,7 +176,7 @@ import TidemarkTesting
     }
     #expect(log.outputs.map(\.topic) == ["out"])
     #expect(log.groupOffsets == ["group": [TopicPartition("in", 0): 7]])
-    // Whatever would reach a reader counts.
+    // Everything that would reach a reader counts.
     commit.outputs[0].headers[0].value = nil
     let otherDigest = commit.outputsDigest
     #expect(otherDigest != digest)
@@ -188,7 +188,7 @@ import TidemarkTesting
     #expect(sameDigest == groupDigest)
   }
 
-  /// Seen to fail with: unknown flags left out.
+  /// Seen to fail with: unknown flags ignored.
   @Test func metadataOfALaterVersionIsRefusedAsSuch() throws {
     let metadata = CommitMetadata(position: [TopicPartition("in", 1): 5], streamTime: 3, outputsDigest: 0x0102)
     var buffer = ByteWriter()

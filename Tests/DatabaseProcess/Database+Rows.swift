@@ -1,7 +1,7 @@
 import RocksDB
 
 extension Database {
-  /// Takes in `files` files of 100 rows each, one after the other; they are written beside the database's directory.
+  /// Ingests `files` files of 100 rows each, one after the other; they are written next to the database's directory.
   func fill(_ path: String, files: Int) throws(RocksDBError) {
     guard let family = columnFamily("default") else { return }
     for _ in 0..<files {
@@ -11,7 +11,7 @@ extension Database {
     }
   }
 
-  /// Writes files of 100 rows each for a family, which have no keys in common; returns their paths.
+  /// Writes files of 100 rows each for a family, with no keys in common; returns their paths.
   func writeFiles(_ path: String, _ name: String, count: Int) throws(RocksDBError) -> [String] {
     guard let family = columnFamily(name) else { return [] }
     var files: [String] = []
@@ -28,7 +28,7 @@ extension Database {
     return files
   }
 
-  /// How many rows a family has.
+  /// The number of rows in a family.
   func countRows(family name: String = "default") -> Int {
     guard let family = columnFamily(name) else { return 0 }
     let snapshot = makeSnapshot()

@@ -9,7 +9,7 @@ final class ExitRace: Sendable {
 
   init(_ path: String) { self.path = path }
 
-  /// Exits `delay` turns of a loop after another thread began to close the database.
+  /// Exits `delay` turns of a loop after another thread starts to close the database.
   func whileClosing(delay: Int) throws {
     let database = try Database.open(path, options: options(), columnFamilies: [])
     try database.fill(path, files: 2)
@@ -23,7 +23,7 @@ final class ExitRace: Sendable {
     exit(0)
   }
 
-  /// Exits `delay` turns of a loop after threads began to compact, read, open and close databases.
+  /// Exits `delay` turns of a loop after threads start to compact, read, open and close databases.
   func whileWorking(delay: Int) throws {
     let database = try Database.open(path, options: options(), columnFamilies: [])
     try database.fill(path, files: 6)
@@ -63,7 +63,7 @@ private final class Box: @unchecked Sendable {
   func close() { database = nil }
 }
 
-/// Turns a loop.
+/// Spins for `turns` turns.
 private func spin(_ turns: Int) {
   let turn = Atomic<Int>(0)
   while turn.load(ordering: .relaxed) < turns { turn.add(1, ordering: .relaxed) }
@@ -76,7 +76,7 @@ private func start(_ body: @escaping @Sendable () -> Void) {
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
   var thread = pthread_t()
-  // Proof: the thread takes over the reference that is retained here.
+  // Proof: the thread takes over the reference retained here.
   let status = unsafe pthread_create(
     &thread, nil,
     { context in

@@ -17,7 +17,7 @@ struct ManyDatabases {
     guard unsafe mkdir(path, 0o700) == 0 else { fail("no directory: \(errno)") }
   }
 
-  /// Opens `count` databases, fills and reads each, and says what that took.
+  /// Opens `count` databases, fills and reads each, and prints the descriptors, files and threads used.
   func run(count: Int) throws {
     let (descriptors, threads) = (Self.entries("/proc/self/fd"), Self.entries("/proc/self/task"))
     var open: [Held] = []
@@ -47,7 +47,7 @@ struct ManyDatabases {
       "\(pool.tableFileCapacity) threads \(Self.entries("/proc/self/task") - threads)")
   }
 
-  /// Takes in links to files, of each family in turn.
+  /// Ingests hard links to the files, family by family.
   private func ingestCopies(of files: [[String]], into database: borrowing Database) throws {
     var ingestion = try database.makeIngestion()
     for (name, files) in zip(Self.families, files) {
@@ -71,7 +71,7 @@ struct ManyDatabases {
     } catch {
       for held in open { try held.database.fill(path + "/rows", files: 3) }
       print("\(open.count) \(error)")
-      // Room for another, once one is closed; and for more files than it may have open, once it is the only one.
+      // Closing one makes room for another; alone, that one can use more files than the process may have open.
       open.removeLast()
       let last = Held(try Database.open(path + "/last", options: options(), columnFamilies: []))
       open.removeAll()
@@ -87,7 +87,7 @@ struct ManyDatabases {
     return options
   }
 
-  /// How many entries a directory has.
+  /// The number of entries in a directory.
   private static func entries(_ path: String) -> Int {
     guard let directory = unsafe opendir(path) else { return 0 }
     defer { unsafe closedir(directory) }
@@ -97,7 +97,7 @@ struct ManyDatabases {
   }
 }
 
-/// A database that is in an array.
+/// Holds a database, so that it can be stored in an array.
 private final class Held {
   let database: Database
 

@@ -1,9 +1,9 @@
 import Glibc
 import RocksDB
 
-/// Makes a database's files under a umask of 0, and looks on: none may ever be open to others.
+/// Makes a database's files under a umask of 0, and watches them: none may ever be open to others.
 ///
-/// A file that is made open to others and closed to them afterwards shows as a change of its attributes.
+/// A file that is created open and closed to others afterwards shows as a change of its attributes.
 func makeFilesUnderOpenUmask(_ path: String) throws {
   umask(0)
   let database = path + "/db"
@@ -26,7 +26,7 @@ func makeFilesUnderOpenUmask(_ path: String) throws {
     if count <= 0 { break }
     var start = 0
     while start + 16 <= count {
-      // Of `struct inotify_event`: watch, mask, cookie, and the length of the name behind.
+      // The fields of `struct inotify_event`: watch, mask, cookie, and the length of the name after them.
       func field(_ index: Int) -> UInt32 {
         (0..<4).reduce(0) { $0 | UInt32(bytes[start + index * 4 + $1]) << UInt32($1 * 8) }
       }

@@ -19,7 +19,7 @@ func writeLog(_ path: String) {
   kill(getpid(), SIGKILL)
 }
 
-/// Ends the process where RocksDB failed.
+/// Ends the process if RocksDB failed.
 private func require(_ error: UnsafeMutablePointer<CChar>?) {
   // Proof: the shim's message ends with a zero.
   if let error = unsafe error { fail(unsafe String(cString: error)) }

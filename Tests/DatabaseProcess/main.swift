@@ -1,9 +1,9 @@
-// A process that uses databases as a test can't: `DatabaseProcess mode directory [number]`.
+// A process that uses databases in ways a test can't: `DatabaseProcess mode directory [number]`.
 //
-// Exit status 0: it went as it should; 2: it didn't, and says why.
+// Exit status 0: everything went as expected; 2: it didn't, and the process prints why.
 import Glibc
 
-/// What a process is started for.
+/// The task of a process.
 enum Mode: String {
   /// Exits while another thread closes the only database.
   case exitWhileClosing = "exit-while-closing"
@@ -11,9 +11,9 @@ enum Mode: String {
   case exitWhileWorking = "exit-while-working"
   /// Opens, fills and reads many databases under a limit of open files.
   case manyDatabases = "many-databases"
-  /// Opens databases until one is refused for want of files, and says so.
+  /// Opens databases until one is refused for lack of files, and prints that.
   case fewFiles = "few-files"
-  /// Makes files under a umask that takes nothing away.
+  /// Makes files under a umask that clears no bits.
   case openUmask = "open-umask"
   /// Writes to RocksDB's log and kills itself.
   case writeLog = "write-log"

@@ -21,7 +21,7 @@ import Tidemark
     }
   }
 
-  /// The contents of fenced blocks, with the language that each names.
+  /// The contents of fenced blocks, each with the language that its fence names.
   private static func blocks(of text: String) -> [(language: String, code: String)] {
     var blocks: [(language: String, code: String)] = []
     var open: (language: String, lines: [Substring])?
@@ -41,7 +41,7 @@ import Tidemark
   }
 
   @Test func everySwiftBlockStandsInAFileThatIsCompiledAndRun() throws {
-    // Examples of a changelog are written with the products alone.
+    // The examples of a changelog use only the public products.
     let files = try [Self.here, Self.here.appending(path: "../PublicAPITests")].flatMap {
       try FileManager.default.contentsOfDirectory(at: $0, includingPropertiesForKeys: nil)
     }

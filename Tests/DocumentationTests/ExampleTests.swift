@@ -160,7 +160,7 @@ import TidemarkTesting
     #expect(try sumOverTwoLives(numbers) == (1...20).reduce(0, +))
     #expect(try sumAfterProcessDeath(numbers, in: directory("death")) == (1...20).reduce(0, +))
     #expect(try positionAfterPowerLoss(numbers, .sync, in: directory("sync")) == [input: 20])
-    // RocksDB may have compacted meanwhile, for which the log is synced.
+    // RocksDB may have compacted meanwhile, which syncs the log.
     let prefixes: [Position] = [[:], [input: 10], [input: 20]]
     #expect(prefixes.contains(try positionAfterPowerLoss(numbers, .os, in: directory("os"))))
     #expect(
@@ -247,7 +247,7 @@ import TidemarkTesting
     try served.close()
   }
 
-  /// What a closure was given; on this thread alone.
+  /// The offsets given to a closure; used on this thread alone.
   private final class Offsets: @unchecked Sendable {
     private(set) var all: [Offset] = []
     func append(_ offset: Offset) { all.append(offset) }
@@ -284,7 +284,7 @@ import TidemarkTesting
     } throws: {
       ($0 as? StoreError)?.kind == .wrongChangelog
     }
-    // What `BASE` names is gone, and the changelog has all its commits.
+    // The checkpoint that `BASE` names is gone, and the changelog has all its commits.
     try FileManager.default.removeItem(atPath: directory("backup"))
     #expect(throws: StoreError.self) { try StateStore.setAside(directory("restored")) }
     try FileManager.default.removeItem(atPath: directory("restored/BASE"))

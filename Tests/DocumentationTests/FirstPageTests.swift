@@ -21,7 +21,7 @@ import Testing
     let articles = try CatalogueTests.names().map { "Sources/Tidemark/Tidemark.docc/" + $0 + ".md" }
     var count = 0
     for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", ".ci/run"] + articles {
-      // In a sentence between backticks, in a block at the beginning of a line.
+      // In a sentence, a command stands between backticks; in a block, at the beginning of a line.
       let command = /(?:^|`)make ([a-z][a-z-]*)(?:`|$| +#| [A-Z_]+=)/.anchorsMatchLineEndings()
       for command in try Self.text(page).matches(of: command) {
         count += 1

@@ -17,7 +17,7 @@ import TidemarkTesting
 
   @Test func aBatchIsWhatTheTablesSay() throws {
     let log = try FileLog.open(directory.path, TopicPartition("state", 0))
-    // Nothing may be flushed meanwhile, for others' memory or by time: the log would be synced, and the batch say so.
+    // Nothing may be flushed meanwhile, for others' memory or by time: that syncs the log, and the batch would say so.
     var options = StoreOptions()
     options.budget = MemoryBudget(bytes: 64 << 20)
     options.storedLagTime = .seconds(3600)
@@ -201,7 +201,7 @@ import TidemarkTesting
       #expect(article.contains(row), "the article has no row \(row)")
       table.isDropped = true
     }
-    // Each tag of a table stands in the article, and those alone.
+    // The article lists exactly the tags of a table.
     table.kind = TableKind(rawValue: "other")
     table.parameters = [1]
     table.retention = .seconds(1)

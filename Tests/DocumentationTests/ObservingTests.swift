@@ -5,9 +5,9 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// What the article on metrics and log messages says.
+/// The article on metrics and log messages against the code.
 @Suite struct ObservingTests {
-  /// Without a directory of its own: what makes one also says where log messages go, and a process may say so once.
+  /// Has no directory of its own: making one also sets where log messages go, which a process may do only once.
   @Test func aProgramSaysWhereBothGo() async throws {
     await #expect(processExitsWith: .success) {
       let metrics = TestMetrics()
@@ -53,7 +53,7 @@ import TidemarkTesting
     let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     let file = here.appending(path: "../../Sources/Tidemark/Observing/StoreObserver.swift").standardizedFileURL
     let source = try String(contentsOf: file, encoding: .utf8)
-    // A message is the first text behind a level; that of a stall is one of two.
+    // A message is the first text after a level; that of a stall is one of two.
     var logged: Set<String> = []
     for call in source.matches(of: /logger\.([a-z]+)\(\s*(?:after == \.stopped\s*\? "([^"]+)"\s*:\s*)?"([^"]+)"/) {
       logged.insert("\(call.output.1): \(call.output.3)")

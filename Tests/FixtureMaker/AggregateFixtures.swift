@@ -12,13 +12,13 @@ struct AggregateFixtures {
     try Data(csv(0..<40).utf8).write(to: URL(fileURLWithPath: path + "/orders.csv"))
     try run(["aggregate", path + "/orders.csv"] + options(state))
 
-    // Two commits of 10 rows; then 5 rows and a half are in the input log alone.
+    // Two commits of 10 rows; another 5 rows and a half are in the input log alone.
     let half = "c9"
     try killed(csv(40..<65) + half)
     try expect(0..<60, "state")
     try manager.copyItem(atPath: path, toPath: Fixture.root + "/aggregate-killed")
 
-    // The input log's 5 rows, and another pipe.
+    // The input log's 5 rows, and then another pipe.
     try run(["aggregate", "-"] + options(state), csv(65..<80))
     try expect(0..<80, "state")
     try run(["checkpoint", path + "/checkpoint", "--state", state])
@@ -35,7 +35,7 @@ struct AggregateFixtures {
     "customer,amount\n" + rows[range].map { "\($0.customer),\($0.amount)\n" }.joined()
   }
 
-  /// Writes the output of `tidemark scan --json` for the rows of a range, and that of `tidemark log`.
+  /// Writes the outputs of `tidemark scan --json`, for the rows of a range, and of `tidemark log`.
   private func expect(_ range: Range<Int>, _ name: String) throws {
     let groups = Dictionary(grouping: rows[range]) { $0.customer }.sorted { $0.key < $1.key }
     let lines = groups.map {

@@ -7,12 +7,12 @@ package struct Fixture {
   /// `BASE` and the table `inputs` hold absolute paths below it.
   package static let root = "/tmp/tidemark-fixtures"
 
-  /// Where it lies in the repository.
+  /// The fixture's path in the repository.
   package let source: String
   /// The copy, which a test may change.
   package let path: String
 
-  /// Copies a fixture to a directory, which must not be there, as files that are their owner's alone.
+  /// Copies a fixture to a directory, which must not exist, as files that only their owner can access.
   ///
   /// `BASE` files lead to the copy afterwards. Empty directories aren't in the repository: the store makes its own.
   package init(_ name: String, version: Int = 1, to path: String) throws {

@@ -19,7 +19,7 @@ package enum FixtureTables {
   package static var all: [any TableDefinition] { [names, numbers, people, pairs, lists] }
   package static let changelog = TopicPartition("state", 0)
 
-  /// All rows that a snapshot shows, as texts: by table and key.
+  /// All rows of a snapshot, as texts by table and key.
   package static func rows(of view: Snapshot) throws -> [String: [String: String]] {
     [
       names.name: try rows(names, view), numbers.name: try rows(numbers, view), people.name: try rows(people, view),
@@ -35,7 +35,7 @@ package enum FixtureTables {
   }
 }
 
-/// Commits that follow from their number alone, and the rows that they lead to, kept beside the store.
+/// Commits that follow from their number alone, and the resulting rows, kept beside the store.
 package struct Workload {
   /// By table and key, as texts.
   package private(set) var rows: [String: [String: String]]
@@ -68,7 +68,7 @@ package struct Workload {
     try put(id, person, FixtureTables.people, &transaction)
     try put(("a\0b\(n % 5)", -n % 11), (n * n, "value \(n)"), FixtureTables.pairs, &transaction)
     try put(["list", "", "\(n % 13)"], Double(n) / 8 - 1, FixtureTables.lists, &transaction)
-    // Keys of earlier commits go, in memory and in table files.
+    // Deletes keys of earlier commits, in memory and in table files.
     if n % 3 == 2 {
       try delete("clé-\((n + 20) % 37)", FixtureTables.names, &transaction)
       try delete(("a\0b\((n - 7) % 5)", -(n - 7) % 11), FixtureTables.pairs, &transaction)

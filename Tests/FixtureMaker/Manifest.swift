@@ -18,7 +18,7 @@ package struct Manifest: Codable, Equatable {
   /// By table and key.
   package var tables: [String: [String: String]]
 
-  /// What an open store shows; `storedOffset` must be read before opening.
+  /// The manifest of an open store; `storedOffset` must be read before opening.
   package init(of store: StateStore, storedOffset: Int64?) throws {
     let (view, info) = (try store.snapshot(), try store.info())
     offset = view.offset.value

@@ -89,7 +89,7 @@ enum StoreFixture: String, CaseIterable {
     return try StateStore.open(store, tables: FixtureTables.all, changelog: log, options: options)
   }
 
-  /// Closes the store; the manifest must be what the workload led to.
+  /// Closes the store; its manifest must agree with the workload.
   private func finish(_ store: StateStore, _ workload: Workload) throws {
     var manifest = try manifest(store, workload)
     try store.close()

@@ -1,7 +1,7 @@
 // Makes the fixtures of the present format version: see Tests/TidemarkTests/Fixtures/version-1/README.md.
 //
-// `FixtureMaker NAME` makes `/tmp/tidemark-fixtures/NAME`, which must not be there. A fixture of a killed program ends this
-// process with SIGKILL.
+// `FixtureMaker NAME` makes `/tmp/tidemark-fixtures/NAME`, which must not exist. A fixture of a killed program ends
+// this process with SIGKILL.
 
 import Foundation
 

@@ -1,10 +1,10 @@
 internal import Changelog
 
-/// What is put right in batches that were changed at random, so that the changes get past what would stop them first.
+/// Repairs to randomly changed batches, so that the changes get past the checks that would stop them first.
 struct BatchRepair: OptionSet, Sendable {
   let rawValue: UInt8
 
-  /// A batch whose length is impossible goes to the end of the bytes.
+  /// A batch with an impossible length extends to the end of the bytes.
   static let length = BatchRepair(rawValue: 1)
   /// Checksums match.
   static let checksum = BatchRepair(rawValue: 2)
@@ -21,7 +21,7 @@ struct BatchRepair: OptionSet, Sendable {
   private static let receiptAt = 21
   private static let valueBytes = 29
 
-  /// Repairs batches, of which the first follows `receipt`.
+  /// Repairs batches; the first follows `receipt`.
   func apply(to bytes: inout ByteWriter, after receipt: Receipt? = nil) {
     var position = 0
     var expected: Int64?
@@ -60,7 +60,7 @@ struct BatchRepair: OptionSet, Sendable {
     if contains(.receipts), let receipt { bytes.set(bigEndian: receipt.value, at: value + Self.receiptAt) }
   }
 
-  /// Where the value of the commit record starts; `nil` if there is none.
+  /// The start of the commit record's value; `nil` if there is no commit record.
   private func commitValueStart(_ batch: RawSpan) -> Int? {
     var reader = ByteReader(batch)
     guard reader.take(RecordBatchHeader.byteCount) != nil, reader.zigzag() != nil, reader.take(1) != nil,

@@ -3,9 +3,9 @@ internal import Changelog
 internal import TidemarkTesting
 
 extension FuzzTarget {
-  /// A byte of ``BatchRepair``, and bytes that are read as record batches, one after the other.
+  /// A byte of ``BatchRepair``, and bytes that are read as consecutive record batches.
   ///
-  /// What passes as intact has a checksum that is right by another computation too; what is compressed, transactional or a
+  /// A batch that passes as intact has the right checksum by another computation too; a compressed, transactional or
   /// control batch is refused as unsupported; a commit that decodes encodes to a batch that decodes to the same.
   static let batch = FuzzTarget("batch", greatestBytes: 4096, seeds: batchSeeds) { input in
     guard input.byteCount > 0 else { return }
@@ -27,7 +27,7 @@ private func checkBatch(_ batch: RecordBatch) throws {
   try expect(batch.bytes.byteCount == batch.header.totalBytes, "a batch is longer than its header says")
   let checksummed = batch.bytes.extracting(RecordBatchHeader.checksummedStart...)
   let checksum = unsafe checksummed.withUnsafeBytes {
-    // Proof: the pointer is valid for the count, and the header alone is more than nothing.
+    // Proof: the pointer is valid for the count, and not null, since the header alone has bytes.
     unsafe tidemark_crc32c_portable(0, $0.baseAddress!, $0.count)
   }
   try expect(checksum == batch.header.checksum, "a checksum was taken for right")
@@ -50,7 +50,7 @@ private func checkBatch(_ batch: RecordBatch) throws {
   if bytes == batch.bytes.array { try expect(again.receipt == found.receipt, "the receipts of equal commits differ") }
 }
 
-/// Whether metadata of version 2, which a commit was taken for having, is read, with all of its fields.
+/// Checks that the metadata of a commit taken for version 2 can be read, with all of its fields.
 private func checkFields(_ commit: CommitBatch) throws {
   let metadata = try CommitMetadata(commit.metadata)
   try expect(metadata.outputsDigest != nil || !metadata.laterFields.isEmpty, "a commit of version 2 has no field of it")
@@ -77,7 +77,7 @@ private struct DecodedCommit: Equatable {
     receipt = commit.receipt
   }
 
-  /// Receipts are of the bytes, and there are several ways to write a commit.
+  /// Without the receipts: they depend on the bytes, and a commit has several encodings.
   static func == (a: DecodedCommit, b: DecodedCommit) -> Bool {
     a.sample == b.sample && a.placement.baseOffset == b.placement.baseOffset
       && a.placement.durableOffset == b.placement.durableOffset && a.placement.epoch == b.placement.epoch

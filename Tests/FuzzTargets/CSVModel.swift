@@ -1,6 +1,6 @@
 internal import Changelog
 
-/// CSV, byte by byte: what `RowReader` reads in words of eight bytes and in pieces of a file.
+/// CSV, byte by byte: `RowReader` reads the same in words of eight bytes and in pieces of a file.
 enum CSVModel {
   struct Field: Equatable {
     var bytes: [UInt8] = []
@@ -11,7 +11,7 @@ enum CSVModel {
     case start, bare, quoted, behindQuote
   }
 
-  /// All rows, with the header and empty lines, but those before the header; up to what isn't CSV.
+  /// All rows up to an error, with the header and empty lines, except empty lines before the header.
   static func rows(of file: RawSpan) -> (rows: [[Field]], isWhole: Bool) {
     var bytes = file.array
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
@@ -35,7 +35,7 @@ enum CSVModel {
       let isLast = index + 1 == bytes.count
       let next = isLast ? nil : bytes[index + 1]
       index += 1
-      // A CR belongs to the line break behind it, or would have if the file went on.
+      // A CR belongs to the line break after it, or would if the file went on.
       let isBreak = byte == UInt8(ascii: "\r") && (isLast || next == UInt8(ascii: "\n"))
       switch (state, byte) {
       case (.start, UInt8(ascii: "\"")):

@@ -4,10 +4,11 @@ internal import RowInput
 internal import Tidemark
 
 extension FuzzTarget {
-  /// A byte that says which codec, one that says how long the first of two pieces is, and the pieces.
+  /// A byte for the codec, a byte for the length of the first of two pieces, and the pieces.
   ///
-  /// Each piece is refused as corrupted or as another declaration's, or is a value that encodes to the same bytes (of JSON and
-  /// compact values: to bytes that do); two values of a key codec sort as their bytes, alone and as parts of a longer key, and no part starts another.
+  /// Each piece is refused as corrupted or as another declaration's, or is a value that encodes to the same bytes (JSON
+  /// and compact values: to bytes that do); two values of a key codec sort as their bytes do, alone and as parts of a
+  /// longer key, and no part is a prefix of another.
   static let codecs = FuzzTarget("codecs", greatestBytes: 1024, seeds: codecSeeds) { input in
     guard input.byteCount >= 2 else { return }
     let pieces = input.extracting(2...)
@@ -18,7 +19,7 @@ extension FuzzTarget {
   }
 }
 
-/// What is done with two pieces of bytes under one codec, and bytes of some values.
+/// The check of two pieces of bytes under one codec, and the bytes of some values.
 private struct CodecCheck: Sendable {
   var samples: [[UInt8]]
   var check: @Sendable (RawSpan, RawSpan) throws -> Void
@@ -119,7 +120,7 @@ private func value<C: KeyCodec>(_ bytes: RawSpan, _ codec: C) throws -> C.Value?
   return value
 }
 
-/// Takes a part off the bytes, whatever follows it.
+/// Takes a part off the start of the bytes, whatever follows it.
 private func checkPart<C: KeyCodec>(_ bytes: RawSpan, _ codec: C) throws {
   var reader = ByteReader(bytes)
   guard let value = try unlessCorrupted({ try codec.decodeComponent(&reader) }) else { return }
@@ -192,7 +193,7 @@ private let compact: CodecCheck = {
   ]
   return CodecCheck(samples: samples.map { (try? bytes(of: $0, codec)) ?? [] }) { first, _ in
     do {
-      // Bytes, as a number may be NaN.
+      // Compares bytes, since a number may be NaN.
       let once = try bytes(of: try codec.decode(first), codec)
       try expect(try bytes(of: try codec.decode(once.rawSpan), codec) == once, "\(once) encode to others")
     } catch let error as StoreError {

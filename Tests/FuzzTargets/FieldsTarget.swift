@@ -2,11 +2,11 @@ internal import Changelog
 internal import Tidemark
 
 extension FuzzTarget {
-  /// A byte that says which structure, and bytes that are read as its encoding: tagged fields, a commit's metadata, a table's
+  /// A byte for the structure, and bytes that are read as its encoding: tagged fields, a commit's metadata, a table's
   /// definition, or the version of the formats.
   ///
-  /// Each is refused as corrupted or unsupported, or is a value that encodes to bytes that are the same value; to the same
-  /// bytes, where there is one encoding of it alone.
+  /// Each is refused as corrupted or unsupported, or is a value that encodes to bytes of the same value; to the same
+  /// bytes if the value has only one encoding.
   static let fields = FuzzTarget("fields", greatestBytes: 512, seeds: fieldsSeeds) { input in
     guard input.byteCount > 0 else { return }
     let bytes = input.extracting(1...)
@@ -31,7 +31,7 @@ private func unlessRefused(_ body: () throws -> Void) throws {
   }
 }
 
-/// The bytes that something appends.
+/// The bytes that `encode` appends.
 private func bytes(_ encode: (inout ByteWriter) -> Void) -> [UInt8] {
   var buffer = ByteWriter()
   encode(&buffer)
@@ -56,7 +56,7 @@ private func checkMetadata(_ input: RawSpan) throws {
   let metadata = try CommitMetadata(input)
   let again = bytes { metadata.encode(into: &$0) }
   try expect(try CommitMetadata(again.rawSpan) == metadata, "metadata encodes to other metadata: \(metadata)")
-  // There are several ways to write positions, and one to say whether there are fields.
+  // Positions have several encodings; the presence of fields has one.
   try expect(
     CommitMetadata.hasFields(input) == CommitMetadata.hasFields(again.rawSpan), "metadata is of two versions")
 }

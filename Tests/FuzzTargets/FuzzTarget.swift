@@ -1,8 +1,8 @@
-/// One kind of bytes that may come from anywhere, and what must hold whatever they are.
+/// One kind of bytes that may come from anywhere, and the properties that hold for any bytes.
 ///
-/// `Fuzz/run` has libFuzzer look for inputs that break it; `FuzzTests` gives it those that were kept.
+/// `Fuzz/run` has libFuzzer look for inputs that break them; `FuzzTests` runs the kept inputs.
 public struct FuzzTarget: Sendable, CustomStringConvertible {
-  /// What `Fuzz/run` and the folder of kept inputs call it.
+  /// The target's name for `Fuzz/run` and in the folder of kept inputs.
   public let name: String
   /// Longer inputs show nothing that shorter ones don't.
   public let greatestBytes: Int
@@ -21,19 +21,19 @@ public struct FuzzTarget: Sendable, CustomStringConvertible {
     makeSeeds = seeds
   }
 
-  /// All of them; those that give more work to a run come first.
+  /// All targets; those that take more work per run come first.
   public static let all = [segment, indexes, csv, json, batch, codecs, fields]
 
-  /// Looks at one input; throws ``Violation`` if something doesn't hold that must.
+  /// Checks one input; throws ``Violation`` if a property doesn't hold.
   public func check(_ input: RawSpan) throws { try body(input) }
 
   /// Inputs to start from, made from real encodings; the same each time.
   public func seeds() throws -> [[UInt8]] { try makeSeeds() }
 }
 
-/// Something doesn't hold that must.
+/// A property that doesn't hold.
 public struct Violation: Error, CustomStringConvertible {
-  /// What that is.
+  /// The broken property, and how it was broken.
   public let description: String
 
   init(_ description: String) { self.description = description }

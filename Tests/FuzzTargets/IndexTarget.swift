@@ -2,11 +2,11 @@ internal import Changelog
 internal import TidemarkTesting
 
 extension FuzzTarget {
-  /// Files beside the segments of a log that is intact: each a byte that says which, two bytes of length, and contents.
+  /// Files beside the segments of an intact log: each a byte for the file, two bytes of length, and contents.
   ///
   /// A bit of the first byte says whether the log's first segment was deleted on purpose.
-  /// Whatever they hold: all commits are read, in all ways, and more can be appended; or there is an error that names one of
-  /// the files, or that the log belongs to another identity than `partition.metadata` says.
+  /// Whatever they hold, either all commits are read, in all ways, and more can be appended; or there is an error that
+  /// names one of the files, or says that the log has another identity than `partition.metadata`.
   static let indexes = FuzzTarget("indexes", greatestBytes: 512, seeds: indexSeeds) { input in
     let isCut = input.byteCount > 0 && input.byte(at: 0) & 0x40 != 0
     let intact = try (isCut ? IntactLog.cut : IntactLog.whole).get()
@@ -29,13 +29,13 @@ extension FuzzTarget {
   }
 }
 
-/// A log of three segments, with indexes, that was closed.
+/// A closed log of three segments, with indexes.
 private struct IntactLog {
   static let whole = Result { try IntactLog() }
   /// Without its first segment.
   static let cut = Result { try IntactLog(isCut: true) }
   static let path = "/\(SampleBatches.partition)/"
-  /// What may be anything.
+  /// The files that may have any contents.
   static let names = [
     segmentName(0, "index"), segmentName(0, "timeindex"), segmentName(middle, "index"),
     segmentName(middle, "timeindex"),

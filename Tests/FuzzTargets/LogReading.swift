@@ -1,7 +1,7 @@
 internal import Changelog
 internal import TidemarkTesting
 
-/// What a file log shows, from its start to its end or to an error.
+/// The contents of a file log, from its start to its end or to an error.
 struct LogReading: Equatable {
   /// A commit, and its records if they can be read.
   struct Commit: Equatable {
@@ -38,14 +38,14 @@ struct LogReading: Equatable {
   }
 }
 
-/// Throws unless an error says that bytes aren't what was written, and in which file.
+/// Throws unless the error says that bytes differ from those written, and in which file.
 func expectClear(_ error: StoreError) throws {
   let isOfBytes = [.corrupted, .unsupported, .wrongChangelog].contains(error.kind)
   try expect(isOfBytes, "bytes are the cause of another kind of error: \(error)")
   try expect(error.metadata.contains { $0.name == "file" }, "the error doesn't name a file: \(error)")
 }
 
-/// Checks that a log that reads without an error is one: each commit follows the one before, and is found by all ways.
+/// Checks a log that reads without an error: each commit follows the one before, and every way of reading finds it.
 func expectConsistent(_ log: FileLog, _ reading: LogReading) throws {
   let commits = reading.commits
   for (former, next) in zip(commits, commits.dropFirst()) {
@@ -67,7 +67,7 @@ func expectConsistent(_ log: FileLog, _ reading: LogReading) throws {
   }
 }
 
-/// Appends two commits to a log, closes it and opens it again: what it showed must be there, and the two.
+/// Appends two commits to a log, closes and reopens it: it must show the earlier contents and these two.
 func expectAppendable(_ storage: MemoryStorage, _ options: FileLogOptions, _ before: LogReading) throws {
   let log = try FileLog.open("", SampleBatches.partition, options: options, storage: storage)
   let writer = try log.openWriter()
@@ -79,7 +79,7 @@ func expectAppendable(_ storage: MemoryStorage, _ options: FileLogOptions, _ bef
   do throws(StoreError) {
     for sample in samples { _ = try writer.append(sample.commit()) }
   } catch {
-    // Offsets so great that no commit of these may follow.
+    // The offsets are so large that none is left for one of these commits.
     guard writer.endOffset.value > RecordBatchHeader.greatestBaseOffset - 16 else { throw error }
     return try expectClear(error)
   }

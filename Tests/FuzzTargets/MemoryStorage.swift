@@ -6,12 +6,12 @@ final class MemoryStorage: Storage, @unchecked Sendable {
   private var files: [String: Inode] = [:]
   private var directories: Set<String> = ["", "/"]
 
-  /// What a name leads to.
+  /// The file that a name refers to.
   @safe
   final class Inode {
     var bytes: [UInt8] = []
     var isLocked = false
-    /// A mapped word, which starts as what is in the bytes there, and is never written back.
+    /// A mapped word, which starts with the bytes at its place and is never written back.
     private var mapped: UnsafeMutablePointer<UInt64>?
 
     deinit { unsafe mapped?.deallocate() }
@@ -27,7 +27,7 @@ final class MemoryStorage: Storage, @unchecked Sendable {
     }
   }
 
-  /// The contents of a file; setting them makes another file, `nil` none.
+  /// The contents of a file; setting them replaces the file, and `nil` removes it.
   subscript(path: String) -> [UInt8]? {
     get { files[path]?.bytes }
     set {

@@ -1,7 +1,7 @@
 internal import Changelog
 internal import RowInput
 
-/// What reading a file of rows comes to, step by step.
+/// The outcome of reading a file of rows, step by step.
 enum RowEvent: Equatable {
   case row([RowField], at: RowPosition, next: RowPosition, isTerminated: Bool)
   case skipped(InputError, at: RowPosition, next: RowPosition)
@@ -15,7 +15,7 @@ enum RowEvent: Equatable {
   }
 }
 
-/// A field, and the number that it is taken for.
+/// A field, and the number that it is read as.
 struct RowField: Equatable {
   var bytes: [UInt8]
   var isQuoted: Bool
@@ -38,7 +38,7 @@ struct RowReading {
       bufferBytes: bufferBytes, maximumRowBytes: maximumRowBytes)
   }
 
-  /// All there is from a place on, up to the end or the first error that no row is skipped for.
+  /// All events from a place on, up to the end or the first error that isn't of a skippable row.
   func events(from start: RowPosition = .start) throws -> [RowEvent] {
     var reader: RowReader
     do throws(InputError) { reader = try open(from: start) } catch { return [.failed(error)] }
@@ -47,9 +47,9 @@ struct RowReading {
     return events
   }
 
-  /// Reads on until there is no more for the moment, or an error.
+  /// Reads on until nothing more is available, or an error.
   ///
-  /// A row that is refused is refused in the same way again, and skipping it leads on.
+  /// Reading a refused row again refuses it in the same way, and skipping it continues after it.
   func append(to events: inout [RowEvent], _ reader: inout RowReader) throws {
     while try step(&events, &reader) {}
   }

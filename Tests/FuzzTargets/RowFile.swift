@@ -1,10 +1,10 @@
 internal import Changelog
 internal import Glibc
 
-/// A file without a name, in memory where there is room for such files.
+/// A file without a name, in memory if the machine has a file system there.
 final class RowFile {
   private let descriptor: Int32
-  /// Leads to the file as long as it is open.
+  /// Refers to the file as long as it is open.
   var path: String { "/proc/self/fd/\(descriptor)" }
 
   init() throws {
@@ -25,7 +25,7 @@ final class RowFile {
 
   deinit { close(descriptor) }
 
-  /// Makes bytes the contents of the file; those that are the same as before may be left out.
+  /// Makes `bytes` the contents of the file, writing only those from `start` on: the file has the others already.
   func write(_ bytes: RawSpan, from start: Int = 0) throws {
     guard ftruncate(descriptor, off_t(start)) == 0 else { throw Violation("a temporary file can't be cut") }
     let rest = bytes.extracting(start...)

@@ -14,19 +14,19 @@ func encoded(_ sample: Sample, _ placement: CommitPlacement) throws -> [UInt8] {
   return try file.bytes(0..<byteCount)
 }
 
-/// Batches of the samples of some numbers, one after the other, as a log has them.
+/// Consecutive batches of numbered samples, as in a log.
 struct SampleBatches {
   static let partition = TopicPartition("fuzz", 0)
   /// An identity as `partition.metadata` has it.
   static let metadata = Array("version: 0\ntopic_id: VGlkZW1hcmtGdXp6aW5nIQ".utf8)
-  /// The same; its bytes are "TidemarkFuzzing!".
+  /// The identity in `metadata`; its bytes are "TidemarkFuzzing!".
   static let identity = ChangelogIdentity(
     id: UUID(
       uuid: (0x54, 0x69, 0x64, 0x65, 0x6D, 0x61, 0x72, 0x6B, 0x46, 0x75, 0x7A, 0x7A, 0x69, 0x6E, 0x67, 0x21)),
     topicPartition: partition)
 
   private(set) var bytes: [UInt8] = []
-  /// Where each batch starts among the bytes, and at which offset.
+  /// The position and base offset of each batch.
   private(set) var starts: [(position: Int, base: Offset)] = []
   private(set) var end: Offset
   private(set) var receipt = Receipt(startOf: identity)
@@ -34,7 +34,7 @@ struct SampleBatches {
   /// Starts without batches; the first is to start at `base`.
   init(at base: Offset = .zero) { end = base }
 
-  /// Appends the sample of a number, written when all before `durable` was durable.
+  /// Appends a numbered sample, written when all offsets before `durable` were durable.
   mutating func append(_ number: Int, durable: Offset = .zero, epoch: Int32 = 0) throws {
     let placement = CommitPlacement(
       baseOffset: end, durableOffset: durable, epoch: epoch, previousReceipt: receipt,

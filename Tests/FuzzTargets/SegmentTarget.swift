@@ -4,8 +4,8 @@ internal import TidemarkTesting
 extension FuzzTarget {
   /// A byte of ``BatchRepair``, a byte of ``SegmentLayout``, and bytes that become the segments of a file log.
   ///
-  /// It is read, opened for writing, appended to, and opened again. Each step ends in an error that says which file isn't
-  /// what was written, and leaves all segments alone; or what could be read before can be read afterwards, and is a log.
+  /// It is read, opened for writing, appended to, and opened again. Each step either fails with an error that names the
+  /// damaged file, and leaves all segments alone; or everything readable before is readable afterwards, as a valid log.
   static let segment = FuzzTarget("segment", greatestBytes: 4096, seeds: segmentSeeds) { input in
     guard input.byteCount >= 2 else { return }
     var bytes = ByteWriter(capacity: input.byteCount)
@@ -22,7 +22,7 @@ extension FuzzTarget {
 private struct SegmentLayout: OptionSet {
   let rawValue: UInt8
 
-  /// The second of two bits that say how many batches are in the first segment; with 0 it is the only one.
+  /// The two bits with the number of batches in the first segment; with 0 it is the only segment.
   static let firstSegment = SegmentLayout(rawValue: 3)
   /// All but the last batch is recorded as durable.
   static let hasRecoveryPoint = SegmentLayout(rawValue: 4)
@@ -62,7 +62,7 @@ private struct SegmentLayout: OptionSet {
 }
 
 private func checkLog(_ storage: MemoryStorage) throws {
-  // An entry for each batch, so that indexes are looked at.
+  // An entry for each batch, so that indexes are read.
   let options = FileLogOptions(indexIntervalBytes: 0)
   let log = try FileLog.open("", SampleBatches.partition, options: options, storage: storage)
   let before = try LogReading(log)
@@ -94,7 +94,7 @@ private func segmentSeeds() throws -> [[UInt8]] {
   }
   seeds.append([0, 0] + whole.bytes.dropLast(7))
   seeds.append([0, 4] + whole.bytes.dropLast(7))
-  // Written when the first was durable, and the second is torn.
+  // The third batch says that the first two are durable, but the second is damaged.
   var durable = SampleBatches()
   try durable.append(3)
   try durable.append(1)

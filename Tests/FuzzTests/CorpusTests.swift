@@ -2,7 +2,7 @@ import Foundation
 import FuzzTargets
 import Testing
 
-/// The inputs that fuzzing has kept, without the fuzzer: what once broke a target stays mended.
+/// Runs the kept fuzzing inputs without the fuzzer, so that fixed failures stay fixed.
 @Suite struct CorpusTests {
   private static let corpus = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appending(path: "../../Fuzz/Corpus").standardizedFileURL

@@ -17,7 +17,7 @@ bool ProfileCountersWrite(const char *path) {
   if (__llvm_profile_set_filename == NULL || __llvm_profile_write_file == NULL) return false;
   __llvm_profile_set_filename(path);
   if (__llvm_profile_write_file() != 0) return false;
-  // What runs until the process ends is not asked for.
+  // Excludes the code that runs until the process ends.
   __llvm_profile_set_filename("/dev/null");
   return true;
 }

@@ -14,7 +14,7 @@ final class Directory: Sendable {
   func callAsFunction(_ name: String) -> String { path + "/" + name }
 }
 
-/// What somebody can do who imports the products alone: write a changelog, check it, and run a store on it.
+/// Uses of the public products alone: write a changelog, check it, and run a store on it.
 @Suite struct PublicAPITests {
   let directory: Directory
 
@@ -63,7 +63,7 @@ final class Directory: Sendable {
     #expect(error?.kind == .wrongChangelog)
   }
 
-  /// What a commit defines and changes can be read by others.
+  /// The tables that a commit defines, and its changes, can be read by others.
   @Test func itsTablesCanBeRead() throws {
     let log = try SingleFileChangelog(directory("changelog"))
     let store = try StateStore.open(directory("store"), tables: [totals], changelog: log)

@@ -3,12 +3,12 @@ import ProfileCounters
 import QuietLogs
 import Tidemark
 
-// Which code does one record pass? `Tests/RecordPath/run` builds this with coverage, and lists the files.
+// Which code does one record pass through? `Tests/RecordPath/run` builds this with coverage, and lists the files.
 //
 //   RecordPath commit DIR PROFILE     a record's way: put, commit, apply, HEAD
 //   RecordPath restore DIR PROFILE    the same record's way from the changelog into an empty store
 //
-// PROFILE gets the counters of that way alone: what opening and closing do is not in it.
+// PROFILE gets the counters of that path alone: opening and closing are excluded.
 
 /// Ends the process with a message.
 func fail(_ message: String) -> Never {
@@ -32,7 +32,7 @@ switch mode {
 case "commit":
   let store = try StateStore.open(directory + "/store", tables: [totals], changelog: changelog)
   var transaction = try store.begin()
-  // The commit that defines the table, and the first look of the store's jobs, are no part of the record's way.
+  // The commit that defines the table, and the first run of the store's jobs, are no part of the record's path.
   try transaction.put("bob", 2, in: totals)
   try transaction.commit([TopicPartition("payments", 0): 1])
   try store.flush()

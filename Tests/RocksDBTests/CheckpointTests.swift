@@ -6,7 +6,7 @@ import Testing
 @Suite struct CheckpointTests {
   let directory = TemporaryDirectory()
 
-  /// A database that takes files, is compacted, read and copied at once.
+  /// A database that ingests files, is compacted, read and copied, all at the same time.
   private final class Traffic: Sendable {
     static let checkpoints = 300
 
@@ -26,11 +26,11 @@ import Testing
       family = try database.family("default")
     }
 
-    /// Answers how many checkpoints were taken, within a time that is plenty, and what failed.
+    /// Returns how many checkpoints were taken, within a generous time limit, and the failures.
     func run() -> (taken: Int, failures: [String]) {
       for _ in 0..<2 {
         Thread.detachNewThread { [self] in
-          // Who lets go of a former version's last reader looks for files that nobody needs.
+          // A thread that releases a former version's last reader looks for obsolete files.
           while !isOver.load(ordering: .relaxed) { _ = try? database.rows(in: family) }
         }
       }

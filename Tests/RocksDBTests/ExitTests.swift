@@ -17,7 +17,7 @@ import Testing
     try expectCleanExits("exit-while-working", count: 40)
   }
 
-  /// Each process exits a little later than the one before, with status 0.
+  /// Each process exits a little later than the one before it, with status 0.
   private func expectCleanExits(_ mode: String, count: Int) throws {
     var failures: [String] = []
     for number in 0..<count {

@@ -5,7 +5,7 @@ import Testing
 @Suite struct FilePermissionTests {
   let directory = TemporaryDirectory()
 
-  /// Seen to fail where files were closed to others after RocksDB had made them: 15 of 16 changed afterwards.
+  /// Seen to fail if files are closed to others after RocksDB has made them: 15 of 16 changed afterwards.
   @Test func `every file and directory is closed to others from the moment that it is made`() throws {
     let path = directory.child("private")
     let outcome = try runDatabaseProcess("open-umask", path)

@@ -2,7 +2,7 @@ import Foundation
 import RocksDB
 import Testing
 
-/// Table files that are taken into a database in one step.
+/// Table files ingested into a database in one step.
 @Suite struct IngestionTests {
   let directory = TemporaryDirectory()
 
@@ -112,7 +112,7 @@ import Testing
       file("1.sst", [("w", "1"), ("y", "1")], database, family), file("2.sst", [("x", "2")], database, family),
     ]
     var files = try database.makeIngestion()
-    // RocksDB would take them, one above the other, if ranges met; the same key in two files is what it can't order.
+    // RocksDB stacks files whose ranges overlap, but it can't order the same key in two files.
     for path in paths { try files.add(path, to: family) }
     do throws(RocksDBError) { try files.finish() } catch {
       #expect(paths.allSatisfy { FileManager.default.fileExists(atPath: $0) })

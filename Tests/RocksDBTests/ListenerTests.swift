@@ -2,11 +2,11 @@ import Foundation
 import RocksDB
 import Testing
 
-/// What a database tells of its work in the background.
+/// The events of a database's background work.
 @Suite struct ListenerTests {
   let directory = TemporaryDirectory()
 
-  /// What was told, in order.
+  /// The events, in order.
   private struct Told: Sendable {
     var compactions = 0
     var failures: [RocksDBError] = []
@@ -15,7 +15,7 @@ import Testing
     var families: Set<String> = []
   }
 
-  /// A compaction waits in its sync until it is let go, or fails there.
+  /// The behaviour of a compaction's sync: it waits until released, or fails.
   private enum Plan: Sendable {
     case wait, go
     case fail(RocksDBError)
@@ -58,7 +58,7 @@ import Testing
     return options
   }
 
-  /// Takes in files that overlap; the first of all goes to the last level, the others to level 0.
+  /// Ingests overlapping files; the first of all goes to the last level, the others to level 0.
   private func fill(_ database: borrowing Database, files: Range<Int>) throws {
     let family = try database.family("default")
     for number in files { try database.install(["a": "\(number)", "b": "\(number)"], in: family) }

@@ -3,7 +3,7 @@ import RocksDB
 import TestSupport
 import Testing
 
-/// Databases share the files that the process may have open.
+/// Databases share the process's limit of open files.
 @Suite struct OpenFilesTests {
   let directory = TemporaryDirectory()
 
@@ -11,7 +11,7 @@ import Testing
   @Test func `200 databases work in a process that may have 4096 files`() throws {
     let outcome = try runDatabaseProcess("many-databases", directory.child("many"), 200)
     #expect(outcome.status == 0, "\(outcome.output)")
-    // Names and figures by turns.
+    // The output alternates names and figures.
     let words = outcome.output.split(whereSeparator: \.isWhitespace).map(String.init)
     func figure(_ name: String) throws -> Int {
       let index = try #require(words.firstIndex(of: name), "\(outcome.output)")

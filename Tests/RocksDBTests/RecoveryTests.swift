@@ -3,7 +3,7 @@ import RocksDB
 import TestSupport
 import Testing
 
-/// A database of version 0.1, whose log holds writes, and one whose column families are made together.
+/// A version 0.1 database with writes in its log, and one whose column families are made together.
 @Suite struct RecoveryTests {
   let directory = TemporaryDirectory()
 

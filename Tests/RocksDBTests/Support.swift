@@ -13,7 +13,7 @@ final class TemporaryDirectory: Sendable {
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
-  /// A path inside, where nothing is yet.
+  /// A path inside the directory where nothing exists yet.
   func child(_ name: String) -> String { path + "/" + name }
 
   /// Every file below, with size and time of change.
@@ -59,7 +59,7 @@ extension String {
 }
 
 extension Database {
-  /// A column family that must be there.
+  /// A column family that must exist.
   func family(_ name: String) throws -> ColumnFamily {
     guard let family = columnFamily(name) else {
       throw RocksDBError(.notFound, message: "no column family is named \(name)")
@@ -75,7 +75,7 @@ extension Database {
     try withValue(key.bytes, in: family, at: snapshot, text)
   }
 
-  /// Takes in one file of rows; a row without a value is a deletion.
+  /// Ingests one file of rows; a row without a value is a deletion.
   ///
   /// `path` is on the database's file system.
   func install(
@@ -129,13 +129,13 @@ extension RocksDB.Iterator {
   }
 }
 
-/// Runs what must fail with a `RocksDBError`, and returns that.
+/// Runs `body`, which must fail with a `RocksDBError`, and returns the error.
 func failure(_ body: () throws -> Void) -> RocksDBError? {
   do { try body() } catch { return error as? RocksDBError }
   return nil
 }
 
-/// Looks again and again, for at most half a minute.
+/// Polls the condition for at most half a minute.
 func eventually(_ condition: () -> Bool) -> Bool {
   let deadline = ContinuousClock.now.advanced(by: .seconds(30))
   while !condition() {

@@ -120,7 +120,7 @@ import Testing
         expected.append(fields)
       }
       let bufferBytes = Int.random(in: 1...100, using: &random)
-      // Scalars, because `String` compares what looks alike.
+      // Compares scalars, because `String` treats canonically equivalent texts as equal.
       let found = try table(text, columns, bufferBytes: bufferBytes)
       #expect(found.map { $0.map { Array($0.utf8) } } == expected.map { $0.map { Array($0.utf8) } })
     }

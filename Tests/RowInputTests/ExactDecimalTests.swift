@@ -73,7 +73,7 @@ import Testing
   }
 
   @Test func sumsAreExactUpToTheLastDigit() throws {
-    // Against integers: both numbers brought to the same scale, which always fits.
+    // Compares with integers: both numbers are brought to the same scale, which always fits.
     var random = SeededGenerator.forTest()
     for _ in 0..<5000 {
       let scales = (Int.random(in: 0...18, using: &random), Int.random(in: 0...18, using: &random))
@@ -100,7 +100,7 @@ import Testing
     #expect(greatest.adding(least)?.description == "-1")
     #expect(greatest.adding(try number("0.1")) == nil)
     #expect(greatest.adding(try number("-0.1")) == nil)
-    // The product passes the range, the sum doesn't.
+    // The product exceeds the range, the sum doesn't.
     #expect(
       try number("17014118346046923173168730371588410573").adding(number("-0.5"))?.description
         == "17014118346046923173168730371588410572.5")
@@ -108,7 +108,7 @@ import Testing
       try number("-17014118346046923173168730371588410573").adding(number("0.2"))?.description
         == "-17014118346046923173168730371588410572.8")
     #expect(try number("17014118346046923173168730371588410573").adding(number("-0.1")) == nil)
-    // Zeros behind the point that the sum doesn't need.
+    // Trailing zeros after the point that the sum doesn't need.
     #expect(
       try number("17014118346046923173168730371588410572.5").adding(number("0.5"))?.description
         == "17014118346046923173168730371588410573")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import RowInput
 
-/// Numbers of any size, against sums and comparisons that are worked out with whole numbers.
+/// Numbers of any size, against sums and comparisons computed with whole numbers.
 @Suite struct ExactNumberTests {
   private func parse(_ text: String) throws -> ExactNumber? { try ExactNumber.parse(Array(text.utf8).rawBytes) }
 
@@ -15,7 +15,7 @@ import Testing
     ] {
       let (a, b) = (try parse(left), try parse(right))
       #expect(a == b && a?.description == b?.description, "\(left) \(right)")
-      // What is printed is read back.
+      // The printed number reads back as the same number.
       #expect(try parse(#require(a).description) == a, "\(left)")
     }
   }
@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test func sumsAndOrderAreExact() throws {
-    // Scaled to whole numbers of up to 60 digits in two halves, which `Int128` holds.
+    // Random numbers with up to 60 digits and exponents down to -60.
     var random = SeededGenerator.forTest()
     for _ in 0..<2000 {
       let digits = (0..<2).map { _ in

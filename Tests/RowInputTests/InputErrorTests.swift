@@ -43,7 +43,7 @@ import Testing
     // Without its line end the last row may be half a row.
     let open = try TemporaryFile("{\"a\":1}\n{\"b\":2", name: "rows.jsonl")
     _ = try RowReader.open(open.path, columns: ["b"], holdsBackOpenRow: true)
-    // More rows than are looked at beforehand.
+    // More rows than are examined beforehand.
     let long = try TemporaryFile(String(repeating: "{\"a\":1}\n", count: 200_000), name: "rows.jsonl")
     var reader = try RowReader.open(long.path, columns: ["a", "b"])
     while try reader.next() {}
@@ -55,7 +55,7 @@ import Testing
     let head = Array("a,b,c\nä,ö,ü\n".utf8)
     for place in row.indices where ![0x0A, 0x22, 0x2C].contains(row[place]) {
       var bytes = head + row
-      // 0xFF comes nowhere in UTF-8; the sequence that it breaks starts before it.
+      // 0xFF never occurs in UTF-8; the sequence that it breaks starts before it.
       bytes[head.count + place] = 0xFF
       let start = bytes[..<(head.count + place)].lastIndex { $0 < 0x80 || $0 >= 0xC0 }.map { index in
         let length = bytes[index] < 0x80 ? 1 : bytes[index] < 0xE0 ? 2 : bytes[index] < 0xF0 ? 3 : 4

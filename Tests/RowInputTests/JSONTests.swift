@@ -123,7 +123,7 @@ import Testing
       line += Array("}\n".utf8)
       let file = try TemporaryFile(line, name: "rows.jsonl")
       #expect(try rows(of: file, ["a"], bufferBytes: 7).map { Array($0.fields[0].utf8) } == [Array(text.utf8)])
-      // Foundation as an independent reader, and as a writer that escapes differently.
+      // Foundation serves as an independent reader, and as a writer that escapes differently.
       let object = try JSONSerialization.jsonObject(with: Data(line)) as? [String: String]
       #expect(object?["a"].map { Array($0.utf8) } == Array(text.utf8))
       let other = try JSONSerialization.data(withJSONObject: ["a": text])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import RowInput
 
-/// The core property: reading in two runs, cut at any row, is reading in one.
+/// The core property: reading in two runs, cut at any row, gives the same as reading in one.
 @Suite struct ResumeTests {
   static let files: [(String, String)] = [
     ("rows.csv", "a,b\n1,2\n3,4\n"),
@@ -55,7 +55,7 @@ import Testing
     let stopped = reader.position
     found = try reader.next()
     #expect(!found)
-    // The line break of the row that was read arrives later.
+    // The line break of the row already read arrives later.
     try file.append(String(lineBreak.unicodeScalars.first!))
     if lineBreak.utf8.count == 2 {
       found = try reader.next()

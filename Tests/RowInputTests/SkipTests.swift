@@ -2,7 +2,7 @@ import Testing
 
 @testable import RowInput
 
-/// Going past bad rows, and leaving half a row for later.
+/// Skipping bad rows, and leaving half a row for later.
 @Suite struct SkipTests {
   /// The first fields of the good rows, and the lines of the bad ones.
   func read(_ file: TemporaryFile, _ column: String, bufferBytes: Int) throws -> (good: [String], bad: [Int]) {
@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  /// Of a file, unlike of a pipe, all that is there can be seen: a quote that is open behind a whole line is a mistake.
+  /// A file, unlike a pipe, is visible as a whole: a quote still open after a whole line is a mistake.
   @Test func anOpenQuoteBehindAWholeLineIsAMistake() throws {
     let file = try TemporaryFile("a,b\n\"1,x\n2,y\n")
     var reader = try RowReader.open(file.path, columns: ["a"], holdsBackOpenRow: true)
@@ -67,7 +67,7 @@ import Testing
     #expect(!found)
   }
 
-  /// Skipping needs the whole line, which would be counted again and again until it is there.
+  /// Skipping needs the whole line; until that has arrived, each try would count the line again.
   @Test(arguments: [1, 1 << 16]) func halfABadRowIsLeftForLaterToo(bufferBytes: Int) throws {
     let file = try TemporaryFile("a,b\n\"x\"y,")
     var reader = try RowReader.open(file.path, columns: ["a"], holdsBackOpenRow: true, bufferBytes: bufferBytes)

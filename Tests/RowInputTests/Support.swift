@@ -58,7 +58,7 @@ func table(_ text: String, _ columns: [String], name: String = "rows.csv", buffe
   try rows(of: TemporaryFile(text, name: name), columns, bufferBytes: bufferBytes).map(\.fields)
 }
 
-/// The message of the error that reading a file ends with, with the path's folder left out.
+/// The message of the error that ends reading a file, without the folder of the path.
 func failure(
   _ file: TemporaryFile, _ columns: [String], from start: RowPosition = .start, numbers: [Int] = [],
   maximumRowBytes: Int = 1 << 20

@@ -2,8 +2,8 @@ internal import Foundation
 
 /// A real file system of few bytes, to be filled.
 ///
-/// An ext4 image on a loop device where that can be mounted: there blocks are given out late, a journal takes some, and a
-/// sync is a sync. Else a file system in memory. Both take the right to mount.
+/// An ext4 image on a loop device if the machine can mount one: it allocates blocks late, uses some for a journal, and
+/// really syncs. Otherwise a file system in memory. Both need the right to mount.
 package final class SmallDisk: Sendable {
   /// The kinds of file system, the better one first.
   package enum Kind: String, CaseIterable, Sendable {
@@ -11,7 +11,7 @@ package final class SmallDisk: Sendable {
     case memory = "a file system in memory"
   }
 
-  /// What this machine can mount, found out once and printed.
+  /// The best kind that this machine can mount, determined once and printed.
   ///
   /// `nil`: nothing.
   package static let kind: Kind? = {
@@ -22,7 +22,7 @@ package final class SmallDisk: Sendable {
     return kind
   }()
 
-  /// Whether one can be mounted here.
+  /// Whether a small disk can be mounted here.
   package static var isPossible: Bool { kind != nil }
 
   /// Where it is mounted.
@@ -35,7 +35,7 @@ package final class SmallDisk: Sendable {
     package let description: String
   }
 
-  /// Mounts one with about so much room in a directory, which is made.
+  /// Makes a directory and mounts a file system with about `mebibytes` MiB there.
   package convenience init(_ path: String, mebibytes: Int) throws {
     guard let kind = Self.kind else { throw Failure(description: "no file system can be mounted here") }
     try self.init(path, mebibytes: mebibytes, kind: kind)
@@ -52,7 +52,7 @@ package final class SmallDisk: Sendable {
         unsafe truncate(image, (mebibytes + journal + inodes) << 20) == 0
       else { throw Failure(description: "\(image) can't be made: errno \(errno)") }
       do {
-        // Blocks as on disks, and none that only root may take.
+        // Blocks as on real disks, and none reserved for root.
         try Self.run(
           "mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-N", "2048", "-J", "size=\(journal)",
           "-E", "lazy_itable_init=0,lazy_journal_init=0", image)
@@ -66,7 +66,7 @@ package final class SmallDisk: Sendable {
   }
 
   deinit {
-    // Lazily: what a test left open is closed some time. The loop device goes with the last of it.
+    // Lazily: files that a test left open are closed some time later, and the last one frees the loop device.
     try? Self.run("umount", "-l", path)
     if kind == .ext4 { try? FileManager.default.removeItem(atPath: image) }
   }
@@ -78,12 +78,12 @@ package final class SmallDisk: Sendable {
     return Int(status.f_bavail) * Int(status.f_frsize)
   }
 
-  /// Takes space until about so many bytes are left.
+  /// Takes space until about `bytes` bytes are left.
   package func fill(leaving bytes: Int) throws {
     let descriptor = unsafe open(ballast, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Failure(description: "no ballast: errno \(errno)") }
     defer { close(descriptor) }
-    // What is allocated takes blocks for its own list of blocks.
+    // The allocated file also takes blocks for its own block list, so one allocation isn't exact.
     for _ in 0..<8 {
       var status = stat()
       guard unsafe fstat(descriptor, &status) == 0 else { break }
@@ -93,16 +93,16 @@ package final class SmallDisk: Sendable {
     }
   }
 
-  /// Gives back what `fill(leaving:)` took.
+  /// Frees the space that `fill(leaving:)` took.
   package func makeRoom() throws {
-    // Emptied first: a process that another test starts at the wrong moment may inherit the open file, and keep its space.
+    // Truncated first: a process that another test starts at that moment may inherit the open file, and keep its space.
     guard unsafe truncate(ballast, 0) == 0 else { throw Failure(description: "no room: errno \(errno)") }
     try FileManager.default.removeItem(atPath: ballast)
-    // A journal keeps what was removed until it is written.
+    // A journal keeps the space of removed files until it is written.
     try sync()
   }
 
-  /// Writes the journal, after which the space of files that were removed is free.
+  /// Writes the journal, after which the space of removed files is free.
   package func sync() throws {
     let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Failure(description: "\(path) can't be opened: errno \(errno)") }
@@ -111,7 +111,7 @@ package final class SmallDisk: Sendable {
   }
 
   private static func run(_ program: String, _ arguments: String...) throws {
-    // Where PATH may not lead.
+    // Directories that PATH may lack.
     let places = ["/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/"].map { $0 + program }
     guard let path = places.first(where: { FileManager.default.isExecutableFile(atPath: $0) }) else {
       throw Failure(description: "there is no \(program)")

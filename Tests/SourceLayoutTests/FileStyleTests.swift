@@ -1,6 +1,6 @@
 import Testing
 
-/// What the formatter doesn't look at.
+/// Rules that the formatter doesn't check.
 @Suite struct FileStyleTests {
   private static let greatestLineCount = 400
 

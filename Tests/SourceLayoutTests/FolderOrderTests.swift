@@ -2,9 +2,9 @@ import Testing
 
 /// Arrows between the folders of a module point downward: no file uses a name that a folder above its own declares.
 ///
-/// Compared are words, which is enough because names differ: types, functions and variables at the top level, and members
-/// (but initializers) of extensions of types that are declared below the extension or in another module. A name that is
-/// declared below as well is taken for that.
+/// The check compares words, which is enough because names differ: top-level types, functions and variables, and
+/// members (except initializers) of extensions whose type is declared below the extension or in another module. A name
+/// that is also declared below counts as that declaration.
 @Suite struct FolderOrderTests {
   /// The folders of each module, from bottom to top; "" is the module's own folder.
   static let folders: KeyValuePairs<String, [String]> = [
@@ -66,7 +66,7 @@ import Testing
     let isMember: Bool
   }
 
-  /// The lowest folder that declares each name, at the top level or as a member that an extension adds.
+  /// The lowest folder that declares each name, at the top level or as a member in an extension.
   private func lowestRanks(_ files: [Placed]) -> [Name: Int] {
     var ranks: [Name: Int] = [:]
     for file in files {
@@ -79,7 +79,7 @@ import Testing
     for file in files {
       for declaration in file.declarations {
         guard let extended = declaration.extended else { continue }
-        // Who has a value of a type of this folder is no lower than it.
+        // Code that has a value of a type of this folder is no lower than the folder.
         if let own = types[Name(text: extended, isMember: false)], own >= file.rank { continue }
         let name = Name(text: declaration.name, isMember: true)
         ranks[name] = min(ranks[name] ?? file.rank, file.rank)

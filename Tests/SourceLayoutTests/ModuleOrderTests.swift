@@ -1,8 +1,8 @@
 import Testing
 
-/// Arrows between modules point downward: a target imports what stands below it, and nothing else.
+/// Arrows between modules point downward: a target imports only modules below it.
 @Suite struct ModuleOrderTests {
-  /// What each target of `Sources` may import of this package and of others, from bottom to top.
+  /// The modules of this package and of others that each target of `Sources` may import, from bottom to top.
   static let imports: KeyValuePairs<String, Set<String>> = [
     "TidemarkBase": ["CChecksum"],
     "Changelog": ["CChecksum", "TidemarkBase"],
@@ -12,7 +12,7 @@ import Testing
     "RowInput": ["CChecksum", "CLongDecimal"],
     "TidemarkCommand": ["Tidemark", "RowInput", "ArgumentParser", "Logging"],
   ]
-  /// What comes with Swift.
+  /// Modules that come with Swift.
   private static let system: Set = ["Dispatch", "Foundation", "Glibc", "Synchronization"]
 
   /// Seen to fail with: `internal import RocksDB` in `Sources/Changelog/Position.swift`.

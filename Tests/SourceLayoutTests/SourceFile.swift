@@ -15,7 +15,7 @@ struct SourceFile {
 
   // MARK: Imports
 
-  /// The modules that it imports, with their lines.
+  /// The imported modules, with their lines.
   var imports: [Token] {
     tokens.indices.filter { tokens[$0].text == "import" }.compactMap { index in
       var next = index + 1
@@ -38,11 +38,11 @@ struct SourceFile {
   /// A name that other files may use.
   struct Declaration {
     let name: String
-    /// The type that it is a member of, if it stands in an extension.
+    /// The extended type, if the name is a member in an extension.
     let extended: String?
   }
 
-  /// What the file declares at its top level and as members of extensions, without what is private.
+  /// The file's declarations at the top level and in extensions, except private ones.
   var declarations: [Declaration] {
     var declarations: [Declaration] = []
     var depth = 0

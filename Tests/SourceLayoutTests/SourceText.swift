@@ -9,7 +9,7 @@ struct SourceText {
   private static let root = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().appending(path: "../..").standardizedFileURL
 
-  /// The Swift files of a folder of the repository, but for what builds leave there.
+  /// The Swift files of a folder of the repository, except build products.
   static func all(in folder: String) throws -> [SourceText] {
     var files: [SourceText] = []
     let paths = FileManager.default.enumerator(atPath: root.appending(path: folder).path)

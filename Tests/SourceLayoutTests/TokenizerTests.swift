@@ -1,6 +1,6 @@
 import Testing
 
-/// The tests of the order are as good as what they take for a name.
+/// The tests of the order are only as good as the tokens that they compare.
 @Suite struct TokenizerTests {
   private func words(_ source: String) -> [String] {
     Tokenizer.tokens(of: source).filter(\.isWord).map(\.text)

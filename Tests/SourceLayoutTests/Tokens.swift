@@ -1,4 +1,4 @@
-/// A word or a sign of Swift source: no comments, no text of string literals, but the code interpolated into them.
+/// A word or a sign of Swift source: no comments and no text of string literals, but the code interpolated into them.
 struct Token: Equatable {
   let text: String
   let line: Int
@@ -74,7 +74,7 @@ struct Tokenizer {
     tokens.append(Token(text: String(decoding: source[start..<position], as: UTF8.self), line: line))
   }
 
-  /// Skips a comment, with those that are nested in it.
+  /// Skips a comment and the comments nested in it.
   private mutating func skipBlockComment() {
     var depth = 0
     repeat {
@@ -90,7 +90,7 @@ struct Tokenizer {
     } while depth > 0 && current != nil
   }
 
-  /// The number of signs `#` before a string literal that begins here; `nil` if none does.
+  /// The number of `#` signs before a string literal that begins here; `nil` if none does.
   private func marksOfString() -> Int? {
     var place = position
     while place < source.count, source[place] == UInt8(ascii: "#") { place += 1 }

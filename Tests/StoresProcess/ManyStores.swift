@@ -2,7 +2,7 @@ import Foundation
 import Logging
 import Tidemark
 
-/// Many stores in one process that may have few files open: those of even numbers have a changelog, the others none.
+/// Many stores in one process with few files to open: stores with even numbers have a changelog, the others none.
 final class ManyStores {
   private static let table = Table("rows", key: .int64, value: .bytes)
   private static let rowsOfARound: Int64 = 50
@@ -10,7 +10,7 @@ final class ManyStores {
 
   private let path: String
   private let options: StoreOptions
-  /// Of the process, before there was a store.
+  /// The process's descriptors before any store was opened.
   private let descriptors: Int
   private let threads: Int
   private var mostDescriptors = 0
@@ -18,11 +18,11 @@ final class ManyStores {
 
   init(_ path: String, fileLimit: Int) throws {
     self.path = path
-    // Without it, what stores log would be among what this prints.
+    // Otherwise the stores' log messages would mix with this process's output.
     LoggingSystem.bootstrap { _ in SwiftLogNoOpLogHandler() }
     Self.setLimit(fileLimit)
     guard unsafe mkdir(path, 0o700) == 0 else { fail("no directory: \(errno)") }
-    // All else as it is by default: what stores get that nobody has tuned.
+    // Everything else keeps its default, as in stores that nobody has tuned.
     var options = StoreOptions()
     options.budget = MemoryBudget(bytes: 32 << 20)
     self.options = options
@@ -31,7 +31,7 @@ final class ManyStores {
 
   // MARK: Runs
 
-  /// Opens `count` stores, fills and reads each, opens all again, and says what that took.
+  /// Opens `count` stores, fills and reads each, reopens all, and prints the resources used.
   func run(count: Int) throws {
     var (idle, reopened) = ([0, 0], [0, 0])
     var stores = try (0..<count).map { number in try open(number, counting: &idle) }
@@ -55,7 +55,7 @@ final class ManyStores {
       "threads \(Self.entries("/proc/self/task") - threads) mostBytes \(mostBytes) budget \(options.budget.bytes)")
   }
 
-  /// Opens stores until one is refused, which must hurt none; with a higher limit it opens.
+  /// Opens stores until one is refused, which must not harm the others; it opens once the limit is raised.
   func runOut() throws {
     var stores: [StateStore] = []
     var refusal: StoreError?
@@ -69,7 +69,7 @@ final class ManyStores {
       try check(store, number, rounds: 1)
     }
     print(stores.count, "stores;", refusal)
-    // It goes on where it was refused, and so do the others.
+    // The refused store opens now, and the others continue.
     Self.setLimit(1024)
     stores.append(try open(stores.count))
     for (number, store) in stores.enumerated() {
@@ -79,7 +79,7 @@ final class ManyStores {
     for store in stores { try store.close() }
   }
 
-  /// Takes all descriptors, and sees what stores do without.
+  /// Takes all descriptors, and tests the stores without any left.
   func runWithoutFiles() throws {
     let stores = try (0..<2).map { try open($0) }
     for (number, store) in stores.enumerated() { try fill(store, number, 0) }
@@ -115,7 +115,7 @@ final class ManyStores {
     return try StateStore.open("\(path)/\(number)", tables: [Self.table], changelog: log, options: options)
   }
 
-  /// Opens a store, and takes into account how many descriptors it holds, but for table files.
+  /// Opens a store, and counts the descriptors that it holds, except for table files.
   private func open(_ number: Int, counting most: inout [Int]) throws(StoreError) -> StateStore {
     func held() -> Int { Self.entries("/proc/self/fd") - Self.openTableFiles() }
     let before = held()
@@ -154,7 +154,7 @@ final class ManyStores {
     look()
   }
 
-  /// Looks at what is taken at this moment.
+  /// Notes the descriptors and memory in use now.
   private func look() {
     mostDescriptors = max(mostDescriptors, Self.entries("/proc/self/fd"))
     mostBytes = max(mostBytes, options.budget.usedBytes)
@@ -169,7 +169,7 @@ final class ManyStores {
 
   // MARK: The process
 
-  /// Sets how many files may be open, and leaves how many that could be raised to.
+  /// Sets the soft limit of open files, and keeps the hard limit.
   private static func setLimit(_ count: Int) {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { fail("no limit: \(errno)") }
@@ -177,7 +177,7 @@ final class ManyStores {
     guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { fail("no limit: \(errno)") }
   }
 
-  /// How many entries a directory has.
+  /// The number of entries in a directory.
   private static func entries(_ path: String) -> Int {
     (try? FileManager.default.contentsOfDirectory(atPath: path).count) ?? 0
   }

@@ -1,16 +1,16 @@
 // A process with many stores: `StoresProcess mode directory`.
 //
-// Exit status 0: it went as it should, and says what that took; 2: it didn't, and says why.
+// Exit status 0: all went as expected, and it prints the resources used; 2: it didn't, and the process prints why.
 import Glibc
 import Tidemark
 
-/// What a process is started for.
+/// The task of a process.
 enum Mode: String {
   /// 200 stores under a limit of 4,096 open files and in one budget.
   case many
-  /// Opens stores until one is refused for want of files, and opens it once the limit is raised.
+  /// Opens stores until one is refused for lack of files, and opens it once the limit is raised.
   case few
-  /// Takes all descriptors that there are for itself.
+  /// Takes all available descriptors for itself.
   case none
 }
 

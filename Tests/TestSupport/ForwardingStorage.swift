@@ -1,6 +1,6 @@
 package import TidemarkBase
 
-/// The operating system's files, with some calls changed by whoever adopts this: the others go on to it.
+/// The operating system's files; an adopter changes some calls, and the others go to `base`.
 package protocol ForwardingStorage: Storage {}
 
 extension ForwardingStorage {

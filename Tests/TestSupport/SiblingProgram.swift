@@ -1,8 +1,8 @@
 internal import Foundation
 
-/// The path of a program of this package, which lies beside the program that runs.
+/// The path of a program of this package, which lies beside the running program.
 ///
-/// The latter may be the test runner, whose bundle the programs lie beside. Throws if there is none of the name.
+/// For the test runner, programs lie beside its bundle. Throws if there is none of that name.
 package func siblingProgram(_ name: String) throws -> String {
   let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
   let places = [own, CommandLine.arguments[0], Bundle.main.bundlePath, Bundle.main.executablePath ?? ""]
@@ -13,7 +13,7 @@ package func siblingProgram(_ name: String) throws -> String {
   return program
 }
 
-/// How a process ended: its exit status, or the negative number of a signal; and all that it printed.
+/// How a process ended: its exit status, or the negative number of a signal; and all of its output.
 package struct ProcessOutcome: Sendable {
   package var status: Int32
   package var output: String
@@ -24,7 +24,7 @@ package func runSibling(_ name: String, _ arguments: [String]) throws -> Process
   let process = Process()
   process.executableURL = URL(fileURLWithPath: try siblingProgram(name))
   process.arguments = arguments
-  // A crash that Swift looks into takes seconds.
+  // Swift's backtrace of a crash would take seconds.
   process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
   let output = Pipe()
   process.standardOutput = output

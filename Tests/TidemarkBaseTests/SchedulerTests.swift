@@ -5,7 +5,7 @@ import struct Synchronization.Atomic
 
 /// Jobs on shared threads.
 @Suite struct SchedulerTests {
-  /// What a test waits for, with a bound far beyond what it takes.
+  /// Counts runs and waits for them, with a bound far beyond the time that they take.
   private final class Probe: Sendable {
     private let runs = Mutex(0)
     private let gate = Mutex(true)
@@ -22,7 +22,7 @@ import struct Synchronization.Atomic
       gate.wake()
     }
 
-    /// Waits for so many runs; answers how many there are.
+    /// Waits for `count` runs; returns how many there are.
     func wait(for count: Int) -> Int { runs.wait(timeout: .seconds(60), until: { $0 >= count }) { $0 } }
     var count: Int { runs.withLock { $0 } }
   }
@@ -94,7 +94,7 @@ import struct Synchronization.Atomic
       job.cancel()
       flags.isOver.store(true, ordering: .sequentiallyConsistent)
       let count = probe.count
-      // Others have their turn meanwhile.
+      // Other jobs have their turn meanwhile.
       let other = Scheduler.Job(on: scheduler)
       let turn = Probe()
       other.start {
@@ -150,7 +150,7 @@ import struct Synchronization.Atomic
     for job in jobs { job.cancel() }
   }
 
-  /// Seen to fail with: a clock that nobody looks at while all threads there are run jobs, though there may be more.
+  /// Seen to fail with: a clock that nobody checks while all existing threads run jobs, though more could be started.
   @Test func aJobThatBlocksDoesNotKeepTheTimesOfOthers() {
     let scheduler = Scheduler("test", greatestThreadCount: 2)
     let (timed, blocked) = (Probe(), Probe())

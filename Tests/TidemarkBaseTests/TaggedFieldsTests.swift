@@ -21,7 +21,7 @@ import TidemarkBase
     return error
   }
 
-  /// Three fields, and what they are as bytes.
+  /// The bytes of three fields.
   private let golden: [UInt8] = [1, 2, 7, 8] + [4, 0] + [0xAC, 2, 1, 9]
   private var sample: TaggedFields {
     var fields = TaggedFields()
@@ -46,7 +46,7 @@ import TidemarkBase
   }
 
   @Test func whatIsCutShortIsDamaged() throws {
-    // A whole field less is right as far as it goes; that it is less is what the structure's checksum tells.
+    // Bytes that lack whole fields at the end decode without error: only the structure's checksum finds the loss.
     let ends = [0: 0, 4: 1, 6: 2]
     for count in golden.indices {
       let bytes = Array(golden[..<count])
@@ -59,7 +59,7 @@ import TidemarkBase
     }
   }
 
-  /// Seen to fail with: tags that may stand twice, and numbers that may be longer than they need be.
+  /// Seen to fail with: tags that may occur twice, and numbers that may be longer than necessary.
   @Test(arguments: [
     [4, 0, 1, 0], [4, 0, 4, 0], [0x84, 0, 0], [4, 0x81, 0, 7], [4, 2, 7], [4], [0x80],
     [4] + [UInt8](repeating: 0xFF, count: 9) + [1], [UInt8](repeating: 0xFF, count: 11),
@@ -68,7 +68,7 @@ import TidemarkBase
     _ = failure(.corrupted) { () throws(StoreError) in _ = try decoded(bytes) }
   }
 
-  /// Whatever the bytes are, they are refused, or are the encoding of what they are taken for.
+  /// Whatever the bytes are, they are refused, or are the encoding of the value that they decode to.
   @Test func aFlippedBitIsRefusedOrSaysSomethingElse() throws {
     for at in golden.indices {
       for bit in 0..<8 {

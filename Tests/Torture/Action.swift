@@ -1,35 +1,35 @@
-/// One thing that a history does.
+/// One step of a history.
 package enum Action: Sendable, Hashable {
-  /// Commits that many changed records, with values of that size; some are deletions.
+  /// Commits this number of changed records, with values of this size; some changes are deletions.
   case commit(records: Int, valueBytes: Int)
   /// Changes records and drops them again.
   case abort(records: Int)
   /// Reads everything, in both orders, also from a transaction with changes.
   case read
-  /// Brings everything into table files.
+  /// Flushes everything into table files.
   case flush
-  /// Takes a checkpoint outside of the store's directory.
+  /// Takes a checkpoint outside the store's directory.
   case checkpoint
   /// Deletes the changelog below the last checkpoint.
   case deleteChangelog
-  /// Closes the store and opens it again.
+  /// Closes and reopens the store.
   case reopen
   /// Sets the database aside and restores it from the changelog.
   case rebuild
-  /// Restores the state at an earlier commit beside the store.
+  /// Restores the state at an earlier commit into a directory of its own.
   case restorePast
-  /// Makes another store, with another changelog, of the last checkpoint.
+  /// Makes another store, with another changelog, from the last checkpoint.
   case fork
-  /// Goes on in the latest version of the formats.
+  /// Upgrades to the latest version of the formats.
   case upgrade
-  /// The same in the store without a changelog.
+  /// The same as `commit`, in the store without a changelog.
   case commitLocally(records: Int, valueBytes: Int)
   case flushLocally
   case reopenLocally
 
   static let tableCount = 3
 
-  /// A history that has a bit of everything.
+  /// A history with every kind of action.
   package static let script: [Action] = [
     .commit(records: 1, valueBytes: 20), .commit(records: 30, valueBytes: 100), .abort(records: 10),
     .commitLocally(records: 3, valueBytes: 30), .read, .commit(records: 200, valueBytes: 60), .checkpoint,
@@ -45,7 +45,7 @@ package enum Action: Sendable, Hashable {
   /// A random action.
   static func random(using random: inout some RandomNumberGenerator) -> Action {
     let records = [1, 2, 5, 20, 100, 300].randomElement(using: &random)!
-    // Never much in one commit: what a crash finds depends on how often files change, not on how large they are.
+    // Commits stay small: a crash's outcome depends on how often files change, not on how large they are.
     let valueBytes = (records > 20 ? [0, 10, 50] : [0, 10, 100, 1000]).randomElement(using: &random)!
     return switch Int.random(in: 0..<100, using: &random) {
     case 0..<40: .commit(records: records, valueBytes: valueBytes)

@@ -3,12 +3,12 @@ internal import Foundation
 internal import Tidemark
 internal import TidemarkTesting
 
-/// Crashes after every step of a recorded history, and at every step of the recoveries from them.
+/// Crashes after every step of a recorded history, and after some steps of some recoveries from these crashes.
 ///
-/// Of each crash several images are made (``CrashImages``). Each is opened and compared with what was promised; then work
-/// goes on there, is finished, and compared again.
+/// Each crash gives several images (``CrashImages``). Each image is opened and compared with the promises; then work
+/// continues there, is finished, and compared again.
 package struct CrashSweep: Sendable {
-  /// A crash: after which step of the history, with what loss; then, of that recovery, the same again.
+  /// A crash: the step of the history that it follows, and its loss; then, in the recovery from it, another such crash.
   package struct Crash: Sendable, CustomStringConvertible {
     var step: Int
     var loss: CrashImages.Loss
@@ -16,20 +16,20 @@ package struct CrashSweep: Sendable {
     var promise: Promise
     /// Where the history was recorded.
     var roots: [String]
-    /// What led there.
+    /// The steps up to the crash.
     var trace: DiskTrace
 
-    /// What is left of what was promised.
+    /// The promises that must survive the crash.
     var survivor: Promise { promise.survivor(processesOnly: loss == .nothing) }
 
     package var description: String { "a crash after step \(step), losing \(loss)" }
   }
 
-  /// What the sweep has done.
+  /// The counters of the sweep.
   package struct Tally: Sendable {
-    /// How many images were opened, checked and worked on.
+    /// Images that were opened, checked and worked on.
     package var images = 0
-    /// How many of them were of a crash during recovery from another.
+    /// Those of a crash during the recovery from another.
     package var imagesOfRecoveries = 0
     /// The images by fingerprint: they are distinct.
     package var fingerprints: Set<UInt64> = []
@@ -43,20 +43,20 @@ package struct CrashSweep: Sendable {
     }
   }
 
-  /// The history that is recorded.
+  /// The actions to record.
   let actions: [Action]
   let settings: World.Settings
-  /// How many images with random losses are made of each step, beside one without and one with all.
+  /// The images with random losses at each step, besides one that loses nothing and one that loses everything.
   package var randomImages = 2
-  /// One in so many recoveries is recorded and cut in turn.
+  /// One recovery in `recoveryShare` is recorded and crashed in turn.
   package var recoveryShare = 8
-  /// At how many of its steps.
+  /// The steps of such a recovery that are crashed.
   package var recoveryCuts = 4
   package var seed: UInt64
-  /// Where images are made.
+  /// The directory in which images are made.
   let scratch: String
 
-  /// A sweep over ``Action/script``, or with `isRandom` over a history by the seed.
+  /// A sweep over ``Action/script``, or with `isRandom` over a history drawn from the seed.
   package init(seed: UInt64, isRandom: Bool = false, in scratch: String) {
     self.seed = seed
     self.scratch = scratch
@@ -92,7 +92,7 @@ package struct CrashSweep: Sendable {
     for action in actions { try world.perform(action) }
     try world.close()
     let recording = Recording(trace: disk.trace, promises: world.promises, root: root)
-    // What was recorded is what is there.
+    // The recorded steps must lead to the files on the disk.
     var images = CrashImages(recording.trace)
     while images.advance() {}
     let (traced, found) = (images.image(.nothing), try DiskImage(of: root))
@@ -105,13 +105,13 @@ package struct CrashSweep: Sendable {
 
   // MARK: Crashing
 
-  /// Crashes after every step of one of `count` parts of the trace, or after every `stride`th of them.
+  /// Crashes after every step of one of `count` parts of the trace, or after every `stride`th step of that part.
   ///
-  /// Calls `report` after each step with what was done since the last; it ends the sweep by answering `false`.
+  /// Calls `report` after each step with the counters since the last call; `false` from it ends the sweep.
   package func run(
     _ recording: Recording, part: Int = 0, of count: Int = 1, stride: Int = 1, _ report: (Tally) -> Bool
   ) throws {
-    // The first image is that before the first step.
+    // The first image precedes the first step.
     let total = recording.stepCount + 1
     let steps = total * part / count..<total * (part + 1) / count
     var seen = Seen()
@@ -134,7 +134,7 @@ package struct CrashSweep: Sendable {
     } while images.stepCount < steps.upperBound && images.advance()
   }
 
-  /// What was checked already: the same files, while no more was promised about them, aren't worth it again.
+  /// The crashes already checked: the same files under the same promises aren't checked again.
   private struct Seen {
     private struct Part: Hashable {
       var fingerprint: UInt64
@@ -148,7 +148,7 @@ package struct CrashSweep: Sendable {
     private var main: Set<Part> = []
     private var local: Set<Part> = []
 
-    /// Answers for which of the stores a crash is new.
+    /// Returns for which of the stores a crash is new.
     mutating func insert(_ crash: Crash) -> (main: Bool, local: Bool) {
       let promise = crash.survivor
       func part(_ store: StorePromise, isLocal: Bool) -> Part {
@@ -169,7 +169,7 @@ package struct CrashSweep: Sendable {
     return [.nothing, .everything] + (0..<randomImages).map { _ in .some(seed: random.next()) }
   }
 
-  /// Opens an image, checks it, works there; and now and then crashes on the way.
+  /// Opens an image, checks it and works there; now and then crashes on the way.
   private func run(
     _ crash: Crash, _ checks: (main: Bool, local: Bool), in root: String, isOfRecovery: Bool = false,
     _ random: inout SeededGenerator, _ tally: inout Tally
@@ -177,7 +177,7 @@ package struct CrashSweep: Sendable {
     tally.fingerprints.insert(crash.image.fingerprint)
     let isCut = !isOfRecovery && Int.random(in: 0..<recoveryShare, using: &random) == 0
     let image = try crash.image.write(to: root, inPlaceOf: crash.roots)
-    // What only processes have lost can still be lost with the power.
+    // A power loss can still take the writes that survived the death of the process.
     let history = isCut && crash.loss == .nothing ? crash.trace.prefix(crash.step) : nil
     let disk = Disk(recording: root, over: image, after: history, syncs: false)
     let world = World(root, disk, settings, crash.survivor)
@@ -199,7 +199,7 @@ package struct CrashSweep: Sendable {
     }
   }
 
-  /// Works on, ends, and looks whether all is there.
+  /// Works on, closes the stores, reopens them, and checks that no commit is gone.
   private func goOn(_ world: World, _ random: inout SeededGenerator) throws {
     try world.perform(.commit(records: 3, valueBytes: 20))
     try world.perform(.commitLocally(records: 2, valueBytes: 20))
@@ -222,7 +222,7 @@ package struct CrashSweep: Sendable {
     try world.close()
   }
 
-  /// Crashes during a recovery, whose steps begin behind `first`.
+  /// Crashes during a recovery whose steps begin after `first`.
   private func cut(
     _ trace: DiskTrace, from first: Int, _ promises: Promises, of crash: Crash, in root: String,
     _ random: inout SeededGenerator, _ tally: inout Tally

@@ -3,12 +3,12 @@ internal import Foundation
 internal import Tidemark
 internal import TidemarkTesting
 
-/// Damages the files of a closed state, one a try, and looks what becomes of it.
+/// Damages the files of a closed state, one per try, and checks the outcome.
 ///
-/// Allowed is: right data; or an error that says what to do, and that leads to right data once it was done. Where RocksDB
-/// stops the program at what it reads, the next start has to do what it would do after an error.
+/// Two outcomes are allowed: right data; or an error that names the remedy, and right data after that remedy. If
+/// RocksDB stops the program because of bytes that it reads, the next start must do the same as after an error.
 package struct DamageSweep: Sendable {
-  /// What a file is to the state.
+  /// The role of a file in the state.
   package enum FileKind: String, Sendable, Codable, CaseIterable {
     case segment, offsetIndex, timeIndex, epochs, recoveryPoint, logStart, partitionMetadata, writerLock
     case head, base, storeLock
@@ -34,7 +34,7 @@ package struct DamageSweep: Sendable {
       case _ where name.hasSuffix(".sst"): self = .tableFile
       case _ where name.hasPrefix("MANIFEST-"): self = .manifest
       case _ where name.hasPrefix("OPTIONS-"): self = .options
-      // RocksDB's own log, which is always empty.
+      // RocksDB's own write-ahead log, which is always empty.
       default: return nil
       }
     }
@@ -48,7 +48,7 @@ package struct DamageSweep: Sendable {
     }
   }
 
-  /// What is done to a file.
+  /// A change made to a file.
   enum Damage: Sendable, CustomStringConvertible {
     case flipped(bit: Int)
     case zeroed(Range<Int>)
@@ -69,7 +69,7 @@ package struct DamageSweep: Sendable {
     }
   }
 
-  /// What came of it.
+  /// The result of a try.
   package enum Outcome: String, Sendable, Codable, CaseIterable {
     /// All data is there.
     case right
@@ -80,13 +80,13 @@ package struct DamageSweep: Sendable {
     /// RocksDB stopped the program; rebuilt or with the file put back, all data is there.
     case stopped
 
-    /// As figures have it.
+    /// The name in figures.
     package var name: String { self == .putBack ? "put back" : rawValue }
   }
 
-  /// What the sweep has done.
+  /// The counters of the sweep.
   package struct Tally: Sendable, Codable {
-    /// How often which outcome, by the kind of file.
+    /// The number of tries by kind of file and outcome.
     package var outcomes: [FileKind: [Outcome: Int]] = [:]
 
     package init() {}
@@ -100,7 +100,7 @@ package struct DamageSweep: Sendable {
     }
   }
 
-  /// Up to this size a bit of each byte is flipped; of larger files some.
+  /// Files up to this size get one flipped bit in each byte; larger files get some.
   private static let smallFileBytes = 300
   private static let sectorBytes = 512
 
@@ -127,8 +127,8 @@ package struct DamageSweep: Sendable {
     let paths: [(path: String, kind: FileKind)]
   }
 
-  /// Makes a state with all kinds of files: several segments, a checkpoint below which the changelog was deleted, tables in
-  /// several table files, one of them compacted.
+  /// Makes a state with all kinds of files: several segments, a checkpoint below which the changelog was deleted,
+  /// tables in several table files, one of them compacted.
   package func makeOriginal() throws -> Original {
     let root = scratch + "/original"
     try POSIXStorage().removeTree(root)
@@ -151,12 +151,12 @@ package struct DamageSweep: Sendable {
 
   // MARK: Damaging
 
-  /// Damages one of `count` parts of all that is damaged at least once, and then more by the seed.
+  /// Does one of `count` parts of the certain damages, and then random damages by the seed.
   ///
-  /// Calls `report` after each try; it ends the sweep by answering `false`.
+  /// Calls `report` after each try; `false` from it ends the sweep.
   package func run(_ original: Original, part: Int = 0, of count: Int = 1, _ report: (Tally) -> Bool) throws {
     var random = SeededGenerator(seed: seed)
-    // In any order, so that the first few are of all kinds.
+    // Shuffled, so that the first tries cover all kinds.
     let tries = original.paths.flatMap { (path, kind) in
       certain(path, kind, original).map { (path: path, kind: kind, damage: $0) }
     }.shuffled(using: &random)
@@ -171,7 +171,7 @@ package struct DamageSweep: Sendable {
     }
   }
 
-  /// What each file goes through.
+  /// The damages that each file gets for certain.
   private func certain(_ path: String, _ kind: FileKind, _ original: Original) -> [Damage] {
     let size = original.image[path]?.count ?? 0
     let others = original.paths.filter { $0.kind == kind && $0.path != path }
@@ -234,16 +234,16 @@ package struct DamageSweep: Sendable {
     }
   }
 
-  /// No two have the same: one that was stopped keeps its locks.
+  /// A new name each time, because a stopped program keeps its locks.
   private func newDirectory() -> String { "\(scratch)/\(UInt64.random(in: 0 ... .max))" }
 
-  /// Does what is to be done about damage that was found, which must come to its end; answers what that was.
+  /// Repairs the reported damage, which must succeed; returns how.
   private func mend(
     _ root: String, _ path: String, _ kind: FileKind, _ damage: Damage, _ original: Original
   ) throws -> Outcome {
     var paths = [path]
     if case .swapped(let other) = damage { paths.append(other) }
-    // A checkpoint on the same disk shares table files: the store can't begin with it.
+    // A checkpoint on the same disk shares table files, so the store can't be rebuilt from it if they are damaged.
     let names = paths.map { original.image.names(ofFileAt: $0) }
     let isRebuilt = kind.isOfDatabase && names.allSatisfy { $0.count == 1 }
     let result = ProgramStop.run { isRebuilt ? try rebuild(root, original) : try putBack(names, root, original) }
@@ -283,11 +283,11 @@ package struct DamageSweep: Sendable {
     try world.close()
   }
 
-  /// An error says which file, or which store is to be rebuilt.
+  /// An error names the file, or the store to rebuild.
   private func check(_ error: StoreError, _ path: String, _ kind: FileKind, _ damage: Damage) throws {
     let text = "\(error)"
     func name(_ path: String) -> String { String(path.split(separator: "/").last ?? "") }
-    // Another identity may be another changelog's, rightly.
+    // A different identity may correctly be reported as another changelog's.
     if kind == .partitionMetadata, error.kind == .wrongChangelog { return }
     let directory = path.dropLast(name(path).count + 1)
     let isNamed =

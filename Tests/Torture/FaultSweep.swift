@@ -3,25 +3,25 @@ internal import Foundation
 internal import Tidemark
 internal import TidemarkTesting
 
-/// Fails every call that a history makes of its disk, one a run of the history, in each way that such a call can fail.
+/// Fails every call that a history makes to its disk, one per run of the history, in each way that it can fail.
 ///
-/// Whoever runs the history does what the errors tell: tries again, or closes and opens again. Nothing of what was promised
-/// may be missing afterwards, and all of the history is done in the end.
+/// The runner of the history follows the errors: it tries again, or closes and reopens the store. Afterwards every
+/// promise must hold, and all of the history must be done.
 package struct FaultSweep: Sendable {
   /// How a call fails.
   package enum Failure: Sendable, CaseIterable {
-    /// The device fails.
+    /// A device error.
     case inputOutput
-    /// There is no space.
+    /// No space is left.
     case outOfSpace
-    /// A write ends early; everything else fails.
+    /// A write is cut short; any other call fails.
     case short
-    /// What wasn't synced is lost with the sync; everything else fails.
+    /// A sync fails and loses the data that wasn't synced; any other call fails.
     case losing
-    /// A read brings a flipped bit; everything else fails.
+    /// A read returns a flipped bit; any other call fails.
     case flippedBit
 
-    /// Whether it is another failure than an error of the device, for such a call.
+    /// Whether the failure applies to such a call, and differs from a device error.
     func concerns(_ operation: Disk.Operation) -> Bool {
       switch self {
       case .inputOutput, .outOfSpace: true
@@ -40,17 +40,17 @@ package struct FaultSweep: Sendable {
     }
   }
 
-  /// What the sweep has done.
+  /// The counters of the sweep.
   package struct Tally: Sendable, Codable {
-    /// How many runs there were, each with a call that failed.
+    /// Runs with a failed call.
     package var runs = 0
-    /// How many errors they met.
+    /// Errors in these runs.
     package var errors = 0
-    /// How many times the stores were opened again because of one.
+    /// Reopens of the stores because of an error.
     package var reopens = 0
-    /// How many times RocksDB stopped the program.
+    /// Times that RocksDB stopped the program.
     package var stops = 0
-    /// How many times a store had to be rebuilt from its changelog.
+    /// Rebuilds of a store from its changelog.
     package var rebuilds = 0
 
     package init() {}
@@ -75,10 +75,10 @@ package struct FaultSweep: Sendable {
     self.scratch = scratch
   }
 
-  /// Fails the `nth` call in all ways, one a run; what is done is counted, also where the history ended before it.
+  /// Fails the `nth` call in all ways, one per run, and counts; if the history has fewer calls, `runs` is 0.
   package func run(failing nth: Int) throws -> Tally {
     var sum = Tally()
-    // From run to run the calls differ by one or two, as threads come.
+    // The number of calls varies by one or two between runs, with thread timing.
     var operation: Disk.Operation?
     for failure in Failure.allCases where operation.map(failure.concerns) ?? (failure == .inputOutput) {
       do {
@@ -95,7 +95,7 @@ package struct FaultSweep: Sendable {
   private func run(_ fault: Disk.Fault) throws -> (tally: Tally, operation: Disk.Operation?) {
     var tally = Tally()
     var life = try Incarnation(scratch, settings)
-    // The disk that fails is that of the first life.
+    // Faults are planned on the disk of the first life.
     let disk = life.disk
     disk.plan(fault)
     func attempt(_ body: @escaping (World) throws -> Void) throws {
@@ -103,7 +103,7 @@ package struct FaultSweep: Sendable {
       while try !life.attempt({ try body(world) }) {
         tally.stops += 1
         life = try life.next(stepsAgo: 0, .nothing, hasStopped: true)
-        // What stopped isn't done again: whether it was done, the promise tells.
+        // A stopped action isn't repeated: the promise shows whether it was done.
         return
       }
     }

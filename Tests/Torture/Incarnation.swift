@@ -3,31 +3,31 @@ internal import Foundation
 internal import Tidemark
 internal import TidemarkTesting
 
-/// One life of a world, on a disk that fails now and then: from a crash to the next.
+/// One life of a world, from one crash to the next, on a disk that fails now and then.
 ///
-/// What the errors tell is done. Where RocksDB stops the program (Debian's is built with assertions, and some of them
-/// follow from a read that failed), that is a crash like any other: the thread never goes on, and the next life begins with
-/// what is on the disk.
+/// Follows the instructions of errors. If RocksDB stops the program (Debian's build has assertions, and a failed read
+/// can trigger some of them), that counts as a crash like any other: the thread never continues, and the next life
+/// begins with the files on the disk.
 final class Incarnation {
-  /// No two of a process have the same directory: one that was stopped keeps its locks.
+  /// Each life of a process has a directory of its own, because a stopped life keeps its locks.
   private static let lastNumber = Mutex(0)
 
   private let scratch: String
   private let root: String
-  /// All directories that its files were recorded in, life after life.
+  /// All directories in which its files were recorded, life after life.
   private let roots: [String]
-  /// Where its own steps begin in the disk's trace.
+  /// The index of its own first step in the disk's trace.
   private let firstStep: Int
   let disk: Disk
   let world: World
-  /// Whether a read has brought a flipped bit, here or in a life before: what came of it may be on the disk.
+  /// Whether a read has returned a flipped bit, in this life or an earlier one: the consequences may be on the disk.
   private var hasFlippedBits: Bool { disk.hasFlippedBits || hadFlippedBits }
   private var hadFlippedBits = false
   private(set) var errors = 0
   private(set) var reopens = 0
   private(set) var rebuilds = 0
 
-  /// The first, with an empty disk.
+  /// The first life, with an empty disk.
   convenience init(_ scratch: String, _ settings: World.Settings) throws {
     try POSIXStorage().removeTree(scratch)
     try self.init(scratch, settings, DiskImage(), Promise(), after: nil, recordedAt: [])
@@ -49,7 +49,7 @@ final class Incarnation {
     world = World(root, disk, settings, promise)
   }
 
-  /// Does something, again and again until it is done, and opens again what doesn't go on; `false` if the program stopped.
+  /// Repeats something until it is done, reopening stores that can't continue; `false` if the program stopped.
   func attempt(_ body: @escaping () throws -> Void) throws -> Bool {
     let outcome = ProgramStop.run { [self] in try attemptHere(body) }
     try outcome?.get()
@@ -64,7 +64,7 @@ final class Incarnation {
         if world.store == nil || world.local == nil {
           reopens += 1
           world.letGo()
-          // A disk that loses what it was to sync is like a loss of power.
+          // A failed sync that loses its data is like a loss of power.
           if disk.takeLoss() { world.note { $0 = $0.survivor(processesOnly: false) } }
           try world.open()
         }
@@ -75,23 +75,23 @@ final class Incarnation {
         guard disk.failureCount > 0 || hadFlippedBits else { throw Violation("without a failing disk: \(error)") }
         guard tries < 8 else { throw Violation("again and again: \(error)") }
         if error.kind == .corrupted, tries > 2, hasFlippedBits {
-          // The bit was read in a bad moment: the error says that the store is to be rebuilt.
+          // The bit was flipped at a moment after which only a rebuild helps, as the error says.
           world.letGo()
           try? world.setAside()
           rebuilds += 1
         }
-        // What wasn't committed, or wasn't made, is tried again. All else begins anew.
+        // After these errors the same store can try again once; after any other error it is reopened.
         let canGoOn = [.unavailable, .outOfSpace, .overBudget].contains(error.kind) && tries == 1
         if !canGoOn || world.store == nil || world.local == nil { try? world.close() }
       }
     }
   }
 
-  /// The next, after a crash so many steps ago, with that loss.
+  /// The next life, after a crash `stepsAgo` steps ago with this loss.
   func next(stepsAgo: Int, _ loss: CrashImages.Loss, hasStopped: Bool) throws -> Incarnation {
     let (trace, promises) = (disk.trace, world.promises)
     if !hasStopped {
-      // What still runs goes nowhere: its files are not those of the image.
+      // Work still in progress has no effect: its files are not those of the image.
       disk.heal()
       try? world.close()
     }
@@ -108,9 +108,9 @@ final class Incarnation {
   }
 }
 
-/// Runs things that may stop the program, by way of `abort`, and goes on where they do.
+/// Runs code that may stop the program by calling `abort`, and continues when it does.
 ///
-/// The thread that stops waits for ever; its locks and memory are lost. Only for programs that end soon.
+/// The thread that stops waits for ever; its locks and memory are lost. Use only in programs that end soon.
 package enum ProgramStop {
   @safe private final class Run: @unchecked Sendable {
     // Proof: the semaphore is made once and never destroyed, and may be used by any thread.
@@ -123,7 +123,7 @@ package enum ProgramStop {
   // Proof: written by the one thread that calls `run`, before the threads that may stop; a signal handler can take no lock.
   nonisolated(unsafe) private static var current: UnsafeMutablePointer<sem_t>?
 
-  /// How many seconds something may take until it is taken for hung.
+  /// Seconds after which a run is considered hung.
   private static let longestRun = 300
 
   /// From now on `abort` stops the calling thread instead of the program.
@@ -134,7 +134,7 @@ package enum ProgramStop {
     }
   }
 
-  /// Runs `body` on a thread of its own; `nil` if it, or what works for it, stopped.
+  /// Runs `body` on a thread of its own; `nil` if that thread, or one that works for it, stopped.
   ///
   /// One call at a time.
   static func run(_ body: @escaping () throws -> Void) -> Result<Void, any Error>? {

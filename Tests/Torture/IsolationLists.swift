@@ -2,9 +2,10 @@ internal import Changelog
 internal import Tidemark
 internal import TidemarkTesting
 
-/// The lists that a recorded history is about: rows of three tables whose values are lists.
+/// The lists of a recorded history: rows of three tables whose values are lists.
 ///
-/// At a time few keys are appended to, and they move on: so many transactions meet at each, and no list grows long.
+/// Only a few keys are appended to at a time, and these change over time: many transactions meet at each key, but no
+/// list grows long.
 struct IsolationLists {
   typealias Lists = Table<IntegerCodec<Int64>, ListCodec<IntegerCodec<Int64>>>
 
@@ -22,7 +23,7 @@ struct IsolationLists {
     key < names[table].count ? names[table][key] : HistoryKey(tables[table].name, "\(key)")
   }
 
-  /// The first key that is appended to behind so many transactions.
+  /// The first key that is appended to after this number of transactions.
   static func firstKey(behind transactions: Int) -> Int { transactions / 25 }
 
   /// The read of a key.
@@ -30,7 +31,7 @@ struct IsolationLists {
     .read(name(table, key), (value ?? []).map { Int($0) })
   }
 
-  /// The reads that a scan over a range of keys amounts to: of a key without a row, too.
+  /// The reads that a scan over a range of keys amounts to, also for keys without a row.
   static func reads(
     _ table: Int, _ keys: Range<Int>,
     _ scan: (Lists, ScanRange<IntegerCodec<Int64>>) throws -> Cursor<
@@ -48,7 +49,7 @@ struct IsolationLists {
 }
 
 extension HistoryOperation.Stamp {
-  /// What a snapshot says of its commit.
+  /// The stamp of a snapshot's commit.
   init(_ snapshot: Snapshot) {
     self.init(snapshot.offset, snapshot.position, streamTime: snapshot.streamTime)
   }

@@ -2,7 +2,7 @@ internal import Changelog
 internal import Tidemark
 internal import TidemarkTesting
 
-/// A reader of a recorded history: snapshots, also old ones, single reads and scans, of what is committed and what isn't.
+/// A reader of a recorded history: new and old snapshots, single reads and scans, of committed and uncommitted rows.
 final class IsolationReader {
   private struct OldSnapshot {
     let snapshot: Snapshot
@@ -29,13 +29,13 @@ final class IsolationReader {
   private func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
   private func chance(_ n: Int) -> Bool { pick(1...n) == 1 }
 
-  /// Some keys, of which the last are those that are appended to behind so many transactions.
+  /// Some keys; the last ones are those that are appended to after this number of transactions.
   private func keys(_ transactions: Int) -> Range<Int> {
     let first = IsolationLists.firstKey(behind: transactions)
     return max(0, first - (chance(4) ? pick(0...20) : 1))..<first + IsolationLists.width
   }
 
-  /// Reads something, while the writer is some transactions on.
+  /// Reads something while the writer is at this number of transactions.
   func step(_ transactions: Int) throws {
     let keys = keys(transactions)
     let table = pick(0...2)
@@ -50,7 +50,7 @@ final class IsolationReader {
       }
     case 62..<72:
       var operation = HistoryOperation(.read, process: process, begin: recorder.tick(), end: 0)
-      // All steps of a scan see one commit, that of its beginning.
+      // All steps of a scan see the same commit, the last one when the scan began.
       operation.actions = try IsolationLists.reads(table, keys) { lists, range in
         let cursor = try committed.scan(lists, range, order)
         operation.end = recorder.tick()
@@ -74,7 +74,7 @@ final class IsolationReader {
     }
   }
 
-  /// Lets go of what it holds.
+  /// Releases its snapshots.
   func finish() {
     for old in old { recorder.add(old.operation) }
     old = []

@@ -4,30 +4,30 @@ internal import Tidemark
 package import TidemarkTesting
 internal import struct Synchronization.Atomic
 
-/// Random transactions of one writer beside several readers, recorded, over several lives of a store, whose memory is so
-/// small that what is read goes from the transaction into runs, from there into the database, and is compacted meanwhile.
+/// Random transactions of one writer beside several readers, recorded over several lives of a store.
 ///
-/// The writer's choices follow from the seed; how the threads meet does not.
+/// The store's memory is so small that rows move from the transaction into runs, from there into the database, and are
+/// compacted meanwhile. The writer's choices follow from the seed; the interleaving of the threads does not.
 package struct IsolationRun: Sendable {
   /// How the store is kept, and for how long.
   package struct Settings: Sendable {
     /// Whether the store has a changelog.
     package var hasChangelog = true
-    /// How many bytes of commits wait.
+    /// Bytes of waiting commits.
     package var waitingBytes = 2000
-    /// How many bytes of what was applied stay in memory.
+    /// Bytes of applied rows kept in memory.
     package var cleanBytes = 4000
-    /// How many transactions a life has.
+    /// Transactions in a life.
     package var transactions = 100
-    /// How many times the store is opened.
+    /// Times that the store is opened.
     package var lives = 3
-    /// How many threads read.
+    /// Threads that read.
     package var readers = 3
 
-    /// Those of the test.
+    /// The settings of the test.
     package init() {}
 
-    /// Any.
+    /// Random settings.
     static func random(using random: inout some RandomNumberGenerator) -> Settings {
       var settings = Settings()
       settings.hasChangelog = Int.random(in: 0..<4, using: &random) > 0
@@ -40,14 +40,14 @@ package struct IsolationRun: Sendable {
     }
   }
 
-  /// What runs have done.
+  /// The counters of the runs.
   package struct Tally: Sendable, Codable {
     package var runs = 0
     package var lives = 0
     package var transactions = 0
     package var commits = 0
     package var snapshots = 0
-    /// Single reads and scans, of what is committed or not.
+    /// Single reads and scans, of committed or uncommitted rows.
     package var reads = 0
     package var edges = 0
     package var anomalies = 0
@@ -77,7 +77,7 @@ package struct IsolationRun: Sendable {
     }
   }
 
-  /// How many operations a reader does for each transaction, at most.
+  /// The most operations of one reader for each transaction.
   private static let readsPerTransaction = 4
 
   package let settings: Settings
@@ -93,7 +93,7 @@ package struct IsolationRun: Sendable {
     self.scratch = scratch
   }
 
-  /// Runs it, not longer than until `end`, and returns what was recorded.
+  /// Runs until it is done, or until `end`, and returns the recorded history.
   package func record(until end: ContinuousClock.Instant? = nil) throws -> IsolationHistory {
     try POSIXStorage().removeTree(scratch)
     let recorder = HistoryRecorder()
@@ -121,7 +121,7 @@ package struct IsolationRun: Sendable {
     return options
   }
 
-  /// One life of the store: it is opened, used and closed, or let go as if its process had died.
+  /// One life of the store: it is opened, used, and closed or dropped as if its process had died.
   private func runLife(
     _ recorder: HistoryRecorder, _ writer: IsolationWriter, until end: ContinuousClock.Instant?, endsUnknown: Bool,
     _ random: inout SeededGenerator
@@ -134,7 +134,7 @@ package struct IsolationRun: Sendable {
       scratch + "/store", tables: IsolationLists.tables, changelog: log, options: options)
     try writer.begin(with: try store.snapshot(), begin...recorder.tick())
     let progress = Mutex(Progress(transactions: writer.transactions))
-    // The threads end some time after they are done, and must not hold the store until then.
+    // The threads end some time after their work is done, and must not hold the store until then.
     let shared = Mutex<StateStore?>(store)
     defer { shared.withLock { $0 = nil } }
     let readers = Readers(settings.readers) { number in
@@ -158,7 +158,7 @@ package struct IsolationRun: Sendable {
     until end: ContinuousClock.Instant?, endsUnknown: Bool, _ random: inout SeededGenerator
   ) throws {
     var faults = RecordingChangelog.Faults()
-    // Here the writer is between two states.
+    // At an append the writer is between two states, so readers get a chance to run.
     faults.willAppend = { sched_yield() }
     faults.didAppend = { sched_yield() }
     log?.setFaults(faults)
@@ -172,7 +172,7 @@ package struct IsolationRun: Sendable {
     let last = writer.transactions + settings.transactions
     while writer.transactions < last, !Self.isOver(end) {
       if endsUnknown, writer.transactions == last - 1 {
-        // What the error says is the same, whether the changelog has the commit or not.
+        // The error is the same whether or not the changelog has the commit.
         let error = StoreError(.commitUnknown, "planned")
         if Bool.random(using: &random) { faults.append = error } else { faults.appended = error }
         log?.setFaults(faults)
@@ -226,7 +226,7 @@ private final class Readers: Sendable {
     }
   }
 
-  /// Waits for all; the first failure of one.
+  /// Waits for all threads; returns the first failure.
   func wait() -> (any Error)? {
     for _ in 0..<count { ended.wait() }
     return failure.withLock { $0 }

@@ -4,7 +4,7 @@ internal import TidemarkTesting
 
 /// The writer of a recorded history: random transactions over several tables, some of which are aborted.
 ///
-/// What each commit is to be seen with (offset, position, stream time) it works out by itself.
+/// It computes by itself the stamp with which each commit must be seen: offset, position, stream time.
 final class IsolationWriter {
   private struct Rollback: Error {}
 
@@ -13,15 +13,15 @@ final class IsolationWriter {
   private var random: SeededGenerator
   private var lastElement = 0
   private var lastInput: Int64 = 0
-  /// That of the transaction.
+  /// The stream time of the transaction.
   private var streamTime: Timestamp?
-  /// The last commit.
+  /// The stamp of the last commit.
   private(set) var stamp = HistoryOperation.Stamp(0, [:])
-  /// The commit that nobody knows of whether it is there.
+  /// The commit whose outcome is unknown.
   private var unknown: HistoryOperation?
-  /// How many transactions there were.
+  /// The number of transactions so far.
   private(set) var transactions = 0
-  /// Makes the changelog refuse appends, or take them again.
+  /// Makes the changelog refuse appends, or accept them again.
   var setRefusal: (Bool) -> Void = { _ in }
 
   init(_ recorder: HistoryRecorder, seed: UInt64, hasChangelog: Bool) {
@@ -33,7 +33,7 @@ final class IsolationWriter {
   private func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
   private func chance(_ n: Int) -> Bool { pick(1...n) == 1 }
 
-  /// Takes what an open store shows as the state to go on from, and records all of it.
+  /// Continues from the state that an open store shows, and records all of it.
   func begin(with snapshot: Snapshot, _ ticks: ClosedRange<Int>) throws {
     if transactions == 0 {
       // The definitions of the tables are a commit as well.
@@ -49,7 +49,7 @@ final class IsolationWriter {
     try record(snapshot, ticks)
   }
 
-  /// Records the commit that nobody will know of, if there is one.
+  /// Records the commit whose outcome will stay unknown, if there is one.
   func finish() {
     guard var operation = unknown else { return }
     operation.stamp = nil
@@ -57,7 +57,7 @@ final class IsolationWriter {
     unknown = nil
   }
 
-  /// Records all that a snapshot shows.
+  /// Records the whole contents of a snapshot.
   func record(_ snapshot: Snapshot, _ ticks: ClosedRange<Int>) throws {
     let keys = 0..<IsolationLists.firstKey(behind: transactions) + IsolationLists.width
     var actions: [HistoryOperation.Action] = []
@@ -69,7 +69,7 @@ final class IsolationWriter {
         .snapshot, process: 0, begin: ticks.lowerBound, end: ticks.upperBound, stamp: .init(snapshot), actions))
   }
 
-  /// Runs a transaction; `false` if its commit is unknown, after which the store takes no other.
+  /// Runs a transaction; `false` if its commit is unknown, after which the store accepts no other.
   func run(_ transaction: inout Transaction) throws -> Bool {
     var operation = HistoryOperation(.transaction, process: 0, begin: recorder.tick(), end: 0)
     streamTime = stamp.streamTime
@@ -90,7 +90,7 @@ final class IsolationWriter {
     return true
   }
 
-  /// Commits; `false` if nobody knows whether it did.
+  /// Commits; `false` if the outcome is unknown.
   private func commit(_ transaction: inout Transaction, _ operation: inout HistoryOperation) throws -> Bool {
     lastInput += 1
     // Each record has an offset, and each commit one more.
@@ -107,7 +107,7 @@ final class IsolationWriter {
     return true
   }
 
-  /// Tries to commit while the changelog refuses: nothing is committed, and all stays staged.
+  /// Tries to commit while the changelog refuses appends: nothing is committed, and everything stays staged.
   private func commitInVain(_ transaction: inout Transaction) throws {
     setRefusal(true)
     defer { setRefusal(false) }
@@ -149,7 +149,7 @@ final class IsolationWriter {
     }
   }
 
-  /// Advances stream time, or tries to with an earlier one.
+  /// Advances stream time, or tries to set an earlier one.
   private func advance(_ transaction: inout Transaction) {
     let time = (stamp.streamTime ?? 0) + Timestamp(pick(1...9))
     transaction.advance(streamTime: time)

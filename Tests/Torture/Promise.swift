@@ -1,34 +1,34 @@
 internal import Changelog
 internal import Tidemark
 
-/// A state that a store must show: that behind a commit.
+/// The state that a store must show after a commit.
 struct ExpectedState: Sendable {
   typealias Rows = [[UInt8]: [UInt8]]
 
   /// By table.
   var tables = [Rows](repeating: [:], count: Action.tableCount)
   var streamTime: Timestamp?
-  /// The changelog's offset there; `nil` until a store has told it.
+  /// The changelog's offset after the commit; `nil` until a store has shown it.
   var offset: Offset?
 }
 
-/// What a store has been asked for and what it has promised; what a crash may and may not take away.
+/// The requests made of a store and the promises that it gave: what a crash may and may not take away.
 struct StorePromise: Sendable {
-  /// The states behind the commits so far, by number; the first is that of an empty store.
+  /// The state after each commit so far, by number; the first is that of an empty store.
   var states = [ExpectedState()]
-  /// The last commit that may show.
+  /// The last commit that may be visible.
   var begun = 0
-  /// The last that survives the death of the process.
+  /// The last commit that survives the death of the process.
   var acknowledged = 0
-  /// The last that survives a loss of power.
+  /// The last commit that survives a loss of power.
   var durable = 0
-  /// Below it, table files hold everything: recovery reads nothing of it again.
+  /// Table files hold everything below this offset: recovery doesn't read that again.
   var stored = Offset.zero
 
-  /// The number of the commit that ends at an offset, as far as that was told.
+  /// The number of the commit that ends at an offset, if that is known.
   func commit(at offset: Offset) -> Int? { states.lastIndex { $0.offset == offset } }
 
-  /// What is left of it after a crash.
+  /// The promise that remains after a crash.
   func survivor(processesOnly: Bool) -> StorePromise {
     var left = self
     if !processesOnly { left.acknowledged = durable }
@@ -36,24 +36,24 @@ struct StorePromise: Sendable {
   }
 }
 
-/// What was promised about all that lies below a directory.
+/// The promises about everything below a directory.
 struct Promise: Sendable {
   /// The store with a changelog.
   var main = StorePromise()
   /// The store without one.
   var local = StorePromise()
-  /// The changelog offset of each checkpoint that was acknowledged, by its path below the directory.
+  /// The changelog offset of each acknowledged checkpoint, by its path below the directory.
   var checkpoints: [String: Offset] = [:]
-  /// How many checkpoints, states of the past, and forks were begun: their names are numbered.
+  /// The number of checkpoints, states of the past, and forks begun so far, which name their directories.
   var begunCheckpoints = 0
   var begunPasts = 0
   var begunForks = 0
   /// Whether the main store is being set aside, which may have to be repeated.
   var isBeingSetAside = false
-  /// The greatest epoch of a writer.
+  /// The greatest epoch of any writer.
   var epoch: Int32 = -1
 
-  /// What is left of it after a crash.
+  /// The promises that remain after a crash.
   func survivor(processesOnly: Bool) -> Promise {
     var left = self
     left.main = main.survivor(processesOnly: processesOnly)
@@ -62,7 +62,7 @@ struct Promise: Sendable {
   }
 }
 
-/// What was promised when, by the steps of a disk's trace.
+/// The promises over time, by the steps of a disk's trace.
 final class Promises: Sendable {
   private let promises: Mutex<[(step: Int, promise: Promise)]>
 
@@ -70,13 +70,13 @@ final class Promises: Sendable {
 
   func add(_ step: Int, _ promise: Promise) { promises.withLock { $0.append((step, promise)) } }
 
-  /// What was promised when so many steps were taken.
+  /// The promises that held after `step` steps.
   func promise(at step: Int) -> Promise {
     promises.withLock { promises in promises.last { $0.step <= step }?.promise ?? promises[0].promise }
   }
 }
 
-/// A promise that was broken.
+/// A broken promise.
 package struct Violation: Error, CustomStringConvertible {
   package var description: String
 

@@ -3,14 +3,14 @@ internal import Foundation
 internal import Tidemark
 package import TidemarkTesting
 
-/// A history of actions, failing calls and crashes, by a seed.
+/// A history of actions, failing calls and crashes, drawn from a seed.
 package struct RandomHistory: Sendable {
-  /// What happens next.
+  /// A step of the history.
   package enum Event: Sendable, CustomStringConvertible {
     case action(Action)
     /// One of the next calls to the disk fails.
     case fault(FaultSweep.Failure, nth: Int)
-    /// A crash, so many steps of the disk ago, with that loss; what survives goes on.
+    /// A crash with this loss, the given number of disk steps ago; what survives is used from there on.
     case crash(stepsAgo: Int, CrashImages.Loss)
 
     package var description: String {
@@ -22,13 +22,13 @@ package struct RandomHistory: Sendable {
     }
   }
 
-  /// What a history has done.
+  /// The counters of a history.
   package struct Tally: Sendable, Codable {
     package var histories = 0
     package var actions = 0
     package var crashes = 0
     package var failedCalls = 0
-    /// How many times RocksDB stopped the program: a crash, too.
+    /// Times that RocksDB stopped the program: these are crashes, too.
     package var stops = 0
 
     package init() {}
@@ -107,14 +107,14 @@ package struct RandomHistory: Sendable {
     try attempt { try $0.checkCheckpoints() }
     try attempt { try $0.verify() }
     try attempt { try $0.close() }
-    // All that was promised is there, and not only what the changelog has.
+    // Reopens the stores, which checks them against all promises, and not only against the changelog.
     try attempt { _ in }
     try attempt { try $0.close() }
     tally.histories = 1
     return tally
   }
 
-  /// The smallest part of it that still breaks a promise, as far as trying each part a few times finds one.
+  /// The smallest part of the history that still breaks a promise, as far as a few tries of each part find one.
   package func smallestFailing(in scratch: String, tries: Int = 3) -> RandomHistory {
     func fails(_ history: RandomHistory) -> Bool {
       (0..<tries).contains { _ in (try? history.run(in: scratch)) == nil }
@@ -140,7 +140,7 @@ package struct RandomHistory: Sendable {
     }
   }
 
-  /// Settings and events, a line each.
+  /// Settings and events, one per line.
   package var listing: String {
     (["seed \(seed), \(settings)"] + events.map { "  \($0)" }).joined(separator: "\n")
   }

@@ -3,7 +3,7 @@ internal import Tidemark
 internal import TidemarkTesting
 
 extension World {
-  /// Does it; what it throws is a ``Violation``, or what a failing disk leads to.
+  /// Performs an action; throws a ``Violation``, or an error that a failing disk causes.
   func perform(_ action: Action) throws {
     switch action {
     case .commit(let records, let valueBytes):
@@ -51,7 +51,7 @@ extension World {
     }
   }
 
-  /// A commit of its own: the state behind the last commit is at another offset afterwards.
+  /// An upgrade appends a commit of its own, so the state after the last commit has another offset afterwards.
   private func upgrade() throws {
     guard let store else { return }
     let number = promise.main.acknowledged
@@ -66,7 +66,7 @@ extension World {
     try expect(info.formatVersion == .latest, "an upgraded store is of version \(info.formatVersion)")
   }
 
-  /// Has the next open restore the store, which is closed.
+  /// Makes the next open restore the store, which is closed.
   func setAside() throws {
     note {
       $0.isBeingSetAside = true
@@ -103,7 +103,7 @@ extension World {
     do throws(StoreError) {
       try transaction.commit([Self.input: Offset(Int64(number))])
     } catch {
-      // Otherwise only reopening tells.
+      // After any other error only a reopen shows whether the commit exists.
       if [.unavailable, .outOfSpace, .tooLarge, .overBudget].contains(error.kind) {
         note { $0[keyPath: which].begun = number - 1 }
       }
@@ -117,7 +117,7 @@ extension World {
     }
   }
 
-  /// Makes the changes of a commit, which its number tells.
+  /// Makes the changes of a commit, which follow from its number.
   private func change(
     _ records: Int, _ valueBytes: Int, number: Int, _ transaction: inout Transaction, _ state: inout ExpectedState
   ) throws {
@@ -165,7 +165,7 @@ extension World {
 
   private func takeCheckpoint() throws {
     guard let store else { return }
-    // One that a crash has left with its name, unacknowledged, is as good.
+    // A crash may have left an unacknowledged checkpoint under its final name; it is as good as any other.
     while try POSIXStorage().kind(of: root + "/" + path("checkpoints", promise.begunCheckpoints)) != nil {
       note { $0.begunCheckpoints += 1 }
     }
@@ -229,7 +229,7 @@ extension World {
     guard let log, let last = lastCheckpoint, let commit = promise.main.commit(at: last.offset), commit > 1 else {
       return
     }
-    // A fork begins with a commit, of which the changelog holds the one before.
+    // A fork begins with a commit, so the changelog must still hold the one before it.
     guard try log.offsets().start < last.offset else { return }
     let number = promise.begunForks
     note { $0.begunForks += 1 }

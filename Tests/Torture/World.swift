@@ -2,7 +2,7 @@ internal import Changelog
 internal import Tidemark
 internal import TidemarkTesting
 
-/// All that a stream processor keeps below one directory, and what it was promised about that.
+/// The whole state of a stream processor below one directory, and the promises about it.
 ///
 /// ```
 /// ROOT/log/state-0/      the changelog
@@ -34,9 +34,9 @@ final class World {
   let root: String
   let disk: Disk
   let settings: Settings
-  /// What holds now.
+  /// The promises that hold now.
   private(set) var promise: Promise
-  /// What held from which step of the disk's trace on; whoever crashes it reads this from another thread.
+  /// The promises by step of the disk's trace; a thread that crashes the world reads them.
   let promises: Promises
   var log: FileLog?
   var store: StateStore?
@@ -50,7 +50,7 @@ final class World {
     promises = Promises(disk.stepCount, promise)
   }
 
-  /// Changes what is promised, from here on.
+  /// Changes the promises from here on.
   func note(_ change: (inout Promise) -> Void) {
     change(&promise)
     promises.add(disk.stepCount, promise)
@@ -62,7 +62,7 @@ final class World {
     options.waitingBytes = settings.waitingBytes
     options.storedLagTime = .seconds(3600)
     options.columnFamilyOptions = ["level0_file_num_compaction_trigger": "3"]
-    // Each file would take memory by the MiB where the disk is in memory; and the text log takes a tenth of the time.
+    // On a disk in memory, each preallocated file would take MiBs; the text log takes a tenth of the time.
     options.databaseOptions = ["allow_fallocate": "false", "info_log_level": "FATAL_LEVEL"]
     return options
   }
@@ -86,7 +86,7 @@ final class World {
     do {
       try openStore(log)
     } catch let error as StoreError where error.kind == .corrupted && promise.isBeingSetAside {
-      // What a crash interrupted is repeated, as the error says.
+      // The error says to repeat an interrupted set-aside.
       _ = try StateStore.setAside(root + "/store", disk.fileSystem)
       try openStore(log)
     }
@@ -112,7 +112,7 @@ final class World {
     }
     note {
       $0.epoch = info.epoch
-      // Opening makes all of the log durable.
+      // Opening makes the whole log durable.
       $0.main.settle(at: committed, info.committedOffset)
       $0.main.stored = info.storedOffset
     }
@@ -125,7 +125,7 @@ final class World {
     note { $0.local.settle(at: committed, nil) }
   }
 
-  /// Closes everything, as far as it is open; what that throws comes last.
+  /// Closes everything that is open, and then throws the first error.
   func close() throws {
     let (store, local) = (store, local)
     letGo()
@@ -136,7 +136,7 @@ final class World {
     try local?.close()
   }
 
-  /// Lets everything go as it is.
+  /// Drops all objects without closing them.
   func letGo() { (log, store, local) = (nil, nil, nil) }
 
   // MARK: Checks
@@ -145,7 +145,7 @@ final class World {
     if !holds { throw Violation(what()) }
   }
 
-  /// Compares all that a store shows with the state behind the commit that it says; returns that commit's number.
+  /// Compares the whole contents of a store with the state after the commit that it shows; returns the commit's number.
   @discardableResult
   func check(_ store: StateStore, _ promise: StorePromise, _ name: String) throws -> Int {
     let snapshot = try store.snapshot()
@@ -169,7 +169,7 @@ final class World {
     return commit
   }
 
-  /// Whether table files alone are the replay of the changelog up to the stored offset.
+  /// Checks that the table files alone equal the replay of the changelog up to the stored offset.
   func checkStoredImage() throws {
     guard !promise.isBeingSetAside else { return }
     let image: StoredImage
@@ -181,7 +181,7 @@ final class World {
     try expect(try image.isReplay(of: log), "table files aren't the replay up to \(image.offset)")
   }
 
-  /// Whether all that has the name of a checkpoint is one, and those that were promised are there.
+  /// Checks that every directory named as a checkpoint is one, and that all promised checkpoints exist.
   func checkCheckpoints() throws {
     for parent in ["checkpoints", "past"] {
       let directory = root + "/" + parent
@@ -197,10 +197,10 @@ final class World {
     }
   }
 
-  /// Whether the store is exactly the replay of its changelog.
+  /// Checks that the store is exactly the replay of its changelog.
   func verify() throws {
     guard let store else { return }
-    // What a crash may have left of another.
+    // Removes the leftovers of a replay that a crash interrupted.
     try disk.storage.removeTree(root + "/scratch")
     let report = try store.verify(in: root + "/scratch")
     try expect(report.agrees, "\(report.differenceCount) rows differ from the replay of the changelog")
@@ -208,7 +208,7 @@ final class World {
 }
 
 extension StorePromise {
-  /// The store was opened and shows that commit, which is durable.
+  /// Records that the store was opened and shows this commit, which is therefore durable.
   mutating func settle(at commit: Int, _ offset: Offset?) {
     if let offset { states[commit].offset = offset }
     states.removeLast(states.count - commit - 1)

@@ -4,7 +4,7 @@ import Synchronization
 import TidemarkTesting
 import Torture
 
-/// Ends a command: says what was done, and fails if a promise was broken.
+/// Ends a command: prints its figures, and fails if a promise was broken.
 private func end(_ progress: Progress, _ shared: SharedOptions) throws {
   let (figures, messages) = progress.finish()
   for message in messages { print("VIOLATION (seed \(shared.seed)): \(message)") }
@@ -14,7 +14,7 @@ private func end(_ progress: Progress, _ shared: SharedOptions) throws {
   try? FileManager.default.removeItem(atPath: shared.directory)
 }
 
-/// Runs parts of something, so many side by side, each on a thread.
+/// Runs the parts of something, `jobs` of them in parallel, each on a thread.
 private func inParallel(
   _ jobs: Int, parts: Int, _ progress: Progress, _ body: @Sendable @escaping (_ part: Int) throws -> Void
 ) {
@@ -60,7 +60,7 @@ struct ImagesCommand: ParsableCommand {
     try end(progress, shared)
   }
 
-  /// Records a history and sweeps it: the script first, then histories by the seed.
+  /// Records and sweeps histories: first the script, then histories drawn from the seed.
   static func sweep(
     _ shared: SharedOptions, _ progress: Progress, round: Int, stride: Int = 1, upTo images: Int? = nil
   ) {
@@ -68,7 +68,7 @@ struct ImagesCommand: ParsableCommand {
     let sweep = CrashSweep(seed: shared.seed &+ UInt64(round), isRandom: round > 0, in: shared.directory)
     do {
       let recording = try sweep.record()
-      // More than there are jobs, as one part takes longer than another.
+      // More parts than jobs, since some parts take longer than others.
       let parts = 8 * shared.jobs
       inParallel(shared.jobs, parts: parts, progress) { part in
         try sweep.run(recording, part: part, of: parts, stride: stride) { tally in
@@ -102,7 +102,7 @@ struct FaultsCommand: ParsableCommand {
     try Worker.run(shared, part) { directory, report in
       let sweep = FaultSweep(in: directory)
       var nth = 1 + part * every + Int(shared.seed % UInt64(every))
-      // A call more or less is made in each run, as threads come: the last are looked for until there is none.
+      // Thread timing changes the number of calls by one: stop only after several runs in a row without a failed call.
       var runsWithout = 0
       while runsWithout < 3 {
         var figures = Figures()
@@ -221,7 +221,7 @@ struct DamageCommand: ParsableCommand {
 extension DamageSweep.FileKind: ExpressibleByArgument {}
 
 extension DamageSweep.Tally {
-  /// The outcomes by the kind of file, as a table.
+  /// The outcomes by kind of file, as a table.
   fileprivate var table: String {
     let outcomes = DamageSweep.Outcome.allCases
     var lines = ["| file | " + outcomes.map(\.name).joined(separator: " | ") + " |"]

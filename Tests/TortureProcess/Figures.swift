@@ -1,7 +1,7 @@
 import Foundation
 import Torture
 
-/// What was done; it adds up over runs in a file.
+/// The counters of all runs, which add up in a file.
 struct Figures: Codable {
   var seconds = 0.0
   var images = 0
@@ -12,7 +12,7 @@ struct Figures: Codable {
   var damage = DamageSweep.Tally()
   var isolation = IsolationRun.Tally()
   var violations = 0
-  /// RocksDB's assertions that stopped the program, with how often.
+  /// RocksDB's assertions that stopped the program, and their counts.
   var assertions: [String: Int] = [:]
 
   mutating func add(_ other: Figures) {
@@ -28,7 +28,7 @@ struct Figures: Codable {
     assertions.merge(other.assertions, uniquingKeysWith: +)
   }
 
-  /// Adds them to a file; answers what it holds then.
+  /// Adds the figures to a file; returns the sums.
   func added(to path: String) throws -> Figures {
     let url = URL(fileURLWithPath: path)
     var sum = (try? JSONDecoder().decode(Figures.self, from: Data(contentsOf: url))) ?? Figures()
@@ -71,13 +71,13 @@ struct Figures: Codable {
 }
 
 extension KeyedDecodingContainer {
-  /// A file of figures may be from before they had these.
+  /// A file of figures may predate these counters.
   func decode(_ type: IsolationRun.Tally.Type, forKey key: Key) throws -> IsolationRun.Tally {
     try decodeIfPresent(type, forKey: key) ?? IsolationRun.Tally()
   }
 }
 
-/// Gathers what several threads or processes have done, and shows it now and then.
+/// Gathers the figures of several threads or processes, and shows them now and then.
 final class Progress: @unchecked Sendable {
   // Proof: the lock guards all below.
   private let lock = NSLock()
@@ -133,7 +133,7 @@ final class Progress: @unchecked Sendable {
     FileHandle.standardError.write(Data(((isTerminal ? "\r\u{1b}[K" : "") + line + (isTerminal ? "" : "\n")).utf8))
   }
 
-  /// What was done in all.
+  /// The total figures.
   func finish() -> (figures: Figures, messages: [String]) {
     if isTerminal { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }
     return lock.withLock {

@@ -1,10 +1,10 @@
 import Foundation
 import Torture
 
-/// A process that does a part of something, since what it does may stop the program: it says what it has done, a line of
+/// A process that does a part of a command, since that work may stop the program: it prints its figures, a line of
 /// JSON each time.
 enum Worker {
-  /// Starts one, and adds up what it says; throws what stopped it.
+  /// Starts a worker, and adds up its figures; throws the failure that stopped it.
   static func start(_ arguments: [String], _ shared: SharedOptions, _ part: Int, _ progress: Progress) throws {
     Leftovers.removeWhenInterrupted(shared.directory)
     let process = Process()
@@ -15,7 +15,7 @@ enum Worker {
       ] + (shared.seconds.map { ["--seconds", "\($0)"] } ?? [])
     let output = Pipe()
     process.standardOutput = output
-    // RocksDB says there which assertion has stopped it.
+    // RocksDB prints there the assertion that stopped it.
     let errors = "\(shared.directory)-part-\(part).stderr"
     _ = FileManager.default.createFile(atPath: errors, contents: nil)
     process.standardError = FileHandle(forWritingAtPath: errors)
@@ -49,17 +49,17 @@ enum Worker {
     }
     if let failure { throw WorkerFailure(description: failure) }
     guard process.terminationStatus == 0 || (process.terminationReason == .uncaughtSignal && progress.isOver) else {
-      // The sanitizers tell there what they have found.
+      // The sanitizers print their findings there.
       let end = lines.suffix(100).joined(separator: "\n")
       throw WorkerFailure(description: "\(arguments) ended with status \(process.terminationStatus):\n\(end)")
     }
-    // One that was ended couldn't; what a violation leaves stays, to be looked at.
+    // A killed worker couldn't remove it; after a violation the files stay for inspection.
     try? FileManager.default.removeItem(atPath: directory)
   }
 
   struct WorkerFailure: Error, CustomStringConvertible { let description: String }
 
-  /// Does a part; `body` gets a directory, and what it calls with what it has done, which answers whether it goes on.
+  /// Does a part; `body` gets a directory and a closure that reports figures and returns whether to go on.
   static func run(
     _ shared: SharedOptions, _ part: Int, _ body: (_ directory: String, _ report: (Figures) -> Bool) throws -> Void
   ) throws {
@@ -74,7 +74,7 @@ enum Worker {
     } catch {
       say("\(error)")
     }
-    // Threads that were stopped don't end by themselves.
+    // Stopped threads don't end by themselves.
     exit(0)
   }
 

@@ -41,7 +41,7 @@ struct SharedOptions: ParsableArguments {
   @Option(help: "The seed of everything random; without one, another each time.")
   var seed: UInt64 = .random(in: 0..<1 << 32)
 
-  // Each waits for its store's threads half of the time.
+  // Each job waits half of the time for its store's threads.
   @Option(help: "How many run side by side.")
   var jobs = 2 * ProcessInfo.processInfo.activeProcessorCount
 

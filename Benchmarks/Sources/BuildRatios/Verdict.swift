@@ -1,4 +1,4 @@
-/// What pairs of runs say about a row of two builds.
+/// The verdict that pairs of runs give on a row of two builds.
 public enum Verdict: String, Sendable, Codable, Equatable {
   /// Not slower than the bar allows, and known narrowly enough.
   case kept
@@ -12,7 +12,7 @@ public enum Verdict: String, Sendable, Codable, Equatable {
   /// How far an interval may reach from its estimate.
   public static let reach = 0.02
 
-  /// Judges an estimate; one that there isn't is undecided.
+  /// Judges an estimate; without one the verdict is undecided.
   public init(_ estimate: RatioEstimate?) {
     guard let estimate else {
       self = .undecided
@@ -25,6 +25,6 @@ public enum Verdict: String, Sendable, Codable, Equatable {
     }
   }
 
-  /// Whether more pairs are not needed.
+  /// Whether the interval is narrow enough to need no more pairs.
   public static func isNarrow(_ estimate: RatioEstimate) -> Bool { (estimate.reach ?? .infinity) < Self.reach }
 }

@@ -61,7 +61,7 @@ rocksdb::WriteOptions writeOptions(int log) {
   return options;
 }
 
-/// How many table files may be open.
+/// The limit of open table files.
 int openFilesLimit() {
   rlimit limit{};
   const rlim_t most = 4096;
@@ -96,7 +96,7 @@ rocksdb::ColumnFamilyOptions familyOptions(const std::shared_ptr<rocksdb::Cache>
   options.max_write_buffer_number = 2;
   options.level_compaction_dynamic_level_bytes = true;
   options.compression = rocksdb::kLZ4Compression;
-  // One hint for all keys: in a batch in key order each insertion is a short search from the one before.
+  // One hint for all keys: in a batch in key order, each insertion is a short search from the previous one.
   if (insertHint) {
     options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
   }
@@ -111,7 +111,7 @@ rocksdb::ColumnFamilyOptions familyOptions(const std::shared_ptr<rocksdb::Cache>
   return options;
 }
 
-/// Neither `default` nor the offsets: the family of a store's table.
+/// Any family other than `default` and the offsets is a store's table.
 bool isTable(const std::string& name) { return name != "default" && name != "offsets"; }
 
 void take(BaselineDatabase* database, const Status& status, BaselineSlice* out) {

@@ -97,7 +97,7 @@ struct RunCommand: ParsableCommand {
       let command = RunPartCommand.Work(plan: part, process: process, directory: bench.directory, only: only)
       measured.add(try command.runInProcess())
       machine.loadAfter = Machine.load
-      // A run that is cut short leaves what it has.
+      // An interrupted run leaves the results so far.
       try results.write(to: output + "/results.json")
     }
     print(results.text + "\n\n" + Results.legend)
@@ -132,7 +132,7 @@ struct RunCommand: ParsableCommand {
 }
 
 extension ComparedOptions {
-  /// The options that say most about speed.
+  /// The options that matter most for speed.
   static let shown: Set<String> = [
     "cf.write_buffer_size", "cf.max_write_buffer_number", "cf.compression", "cf.level0_file_num_compaction_trigger",
     "cf.level0_slowdown_writes_trigger", "cf.level0_stop_writes_trigger", "cf.max_bytes_for_level_base",

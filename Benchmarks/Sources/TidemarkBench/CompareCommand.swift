@@ -15,7 +15,7 @@ struct CompareCommand: ParsableCommand {
   @Option(help: "Rows that differ by more percent than this are listed.")
   var limit = 10.0
 
-  /// What is compared of `results.json`.
+  /// The compared parts of `results.json`.
   private struct Run: Decodable {
     let scale: String
     let rows: [Row]

@@ -1,18 +1,18 @@
 import ArgumentParser
 import Foundation
 
-/// One of the processes that share the rounds of ``RunCommand``: it prints what it measured, as JSON.
+/// One of the processes that share the rounds of ``RunCommand``: it prints its measurements as JSON.
 struct RunPartCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "run-part", shouldDisplay: false)
 
-  /// What it is to do.
+  /// The work to do.
   struct Work: Codable {
     let plan: Plan
     let process: Int
     let directory: String
     let only: [String]
 
-    /// Does it in a process of its own, to its end.
+    /// Does the work in a process of its own, to its end.
     func runInProcess() throws -> [Measurements] {
       let child = try ChildProcess(["run-part", String(decoding: try JSONEncoder().encode(self), as: UTF8.self)])
       let output = child.output.readDataToEndOfFile()

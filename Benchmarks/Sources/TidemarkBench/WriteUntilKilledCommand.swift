@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Tidemark
 
-/// The process that ``KilledCases`` kills: it writes, says `ready` and waits for its end.
+/// The process that ``KilledCases`` kills: it writes, prints `ready` and waits to be killed.
 struct WriteUntilKilledCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "write-until-killed", shouldDisplay: false)
 

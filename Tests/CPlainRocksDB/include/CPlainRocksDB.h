@@ -20,7 +20,7 @@ void plain_close(PlainDatabase *_Nonnull database);
 /// Flushes all column families.
 PlainError plain_flush(PlainDatabase *_Nonnull database);
 
-/// A batch that can be read: of each key it shows the last change.
+/// A batch that can be read: it shows the last change of each key.
 PlainBatch *_Nonnull plain_batch_create(PlainDatabase *_Nonnull database);
 void plain_batch_destroy(PlainBatch *_Nonnull batch);
 /// Sets a key; deletes it where `value` is null.
@@ -30,7 +30,7 @@ PlainError plain_batch_set(
 /// Writes the batch to the log, unsynced, and to the memtables; empties it.
 PlainError plain_write(PlainDatabase *_Nonnull database, PlainBatch *_Nonnull batch);
 
-/// Calls `row` for each row of a family with the batch laid over it, in key order.
+/// Calls `row` in key order for each row of a family as the batch changes it.
 PlainError plain_scan(
     PlainBatch *_Nonnull batch, size_t family, void *_Nullable context,
     void (*_Nonnull row)(

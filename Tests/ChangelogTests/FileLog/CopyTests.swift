@@ -60,13 +60,13 @@ import TidemarkTesting
     #expect(writer.endOffset == end)
     #expect(writer.epoch == 3)
     try writer.close()
-    // Nothing is a range, too.
+    // An empty range is a range, too.
     let empty = Scratch()
     let none = try log.copy(to: empty.path, from: 0, upTo: 0)
     #expect(try none.commits().isEmpty)
   }
 
-  /// Seen to fail with: what an earlier attempt has left kept.
+  /// Seen to fail with: a copy that keeps the files of an earlier attempt.
   @Test func aDamagedLogIsNotCopied() throws {
     let (scratch, target) = (Scratch(), Scratch())
     let log = try log(scratch)

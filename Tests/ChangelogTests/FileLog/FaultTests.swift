@@ -24,7 +24,7 @@ import TidemarkTesting
     #expect(try readAll(log).map(\.sample) == (0..<20).map(Sample.init))
     #expect(try readAll(scratch.open()).count == 20)
     #expect(try log.receipt(endingAt: writer.endOffset) == writer.lastReceipt)
-    // What wasn't durable in the former file doesn't count any more.
+    // The former file no longer counts: its commits that weren't durable may be missing.
     if durableBefore > 0 {
       let former = try scratch.bytes(scratch.segment(0))
       try scratch.write(Array(former.dropLast(5)), to: scratch.segment(0))
@@ -39,14 +39,14 @@ import TidemarkTesting
     return try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
   }
 
-  // R7. Seen to fail with: epochs that are read once for the writer's own and once more for what is recorded with it.
+  // R7. Seen to fail with: epochs that are read twice, for the writer's own and for those recorded with it.
   @Test(arguments: 1...6) func aFlippedBitInAReadOfTheEpochsStaysOffTheDisk(nth: Int) throws {
     let scratch = Scratch()
     let first = try scratch.open().openWriter()
     try append(0..<3, to: first)
     try first.close()
     let disk = Disk()
-    // Of the first epoch, 0, which reads as 1.
+    // In the first epoch, 0, which then reads as 1.
     var fault = Disk.Fault(.read, nth: nth, pathSuffix: "leader-epoch-checkpoint")
     fault.flipsBit = true
     disk.plan(fault)
@@ -113,9 +113,9 @@ import TidemarkTesting
     #expect(try !scratch.names().contains { $0.hasSuffix(".tmp") })
   }
 
-  /// Whatever fails while a log is forked, it is there whole or not at all, and can be made then.
+  /// Whichever call fails during a fork, the fork is either whole or absent, and can then be made.
   ///
-  /// Seen to fail with: a fork that is made under its name.
+  /// Seen to fail with: a fork that is built under its final name.
   @Test func aForkThatFailedIsMadeAnew() throws {
     let scratch = Scratch()
     let disk = Disk()
@@ -151,7 +151,7 @@ import TidemarkTesting
     try writer.close()
   }
 
-  // R13. Seen to fail with: `deleteCommits` recording the start of the log at last; deleting the last segment first.
+  // R13. Seen to fail with: `deleteCommits` recording the log's start last; deleting the last segment first.
   @Test func aDeletionThatFailsLeavesALogAndGoesOn() throws {
     let scratch = Scratch()
     let writer = try scratch.open(.init(segmentBytes: 2000), Disk(syncs: false).storage).openWriter()
@@ -228,7 +228,7 @@ import TidemarkTesting
     _ = failure(.commitUnknown) { try append(3..<4, to: writer) }
   }
 
-  // Seen to fail with: `ActiveSegment.create` leaving the file behind when its name can't be synced.
+  // Seen to fail with: `ActiveSegment.create` keeping the file when its name can't be synced.
   @Test(arguments: [Disk.Operation.open, .syncDirectory])
   func aRollThatFailsLeavesNothing(step: Disk.Operation) throws {
     let scratch = Scratch()
@@ -236,7 +236,7 @@ import TidemarkTesting
     let log = try scratch.open(.init(segmentBytes: 1), disk.storage)
     let writer = try log.openWriter()
     try append(0..<1, to: writer)
-    // Beginning with the roll: the recovery point's rename syncs the directory once before.
+    // The 2nd sync, that of the roll: the recovery point's rename has already synced the directory once.
     disk.plan(.init(step, nth: step == .open ? 1 : 2, pathSuffix: step == .open ? ".log" : ""))
     _ = failure(.unavailable) { try append(1..<2, to: writer) }
     try append(1..<4, to: writer)
@@ -249,7 +249,7 @@ import TidemarkTesting
     let gate = Mutex((armed: false, acknowledged: false, early: false))
     let disk = Disk { operation, path in
       guard operation == .sync, path.hasSuffix(".log"), gate.withLock({ $0.armed }) else { return }
-      // While the sync is under way, nothing may be acknowledged: give it time to happen all the same.
+      // Nothing may be acknowledged during the sync; wait long enough for a wrong acknowledgement to happen.
       gate.wait(timeout: .milliseconds(200), until: { $0.acknowledged }) { $0.early = $0.acknowledged }
       gate.withLock { $0.armed = false }
       gate.wake()
@@ -297,7 +297,7 @@ import TidemarkTesting
     #expect(writer.durableOffset == writer.endOffset)
   }
 
-  // R6. Seen to fail with: a writer that syncs only when it is closed.
+  // R6. Seen to fail with: a writer that syncs only on close.
   @Test(arguments: [true, false]) func commitsOfAnIntervalAreDurableOnceTheWriterIsGone(_ isClosed: Bool) throws {
     let scratch = Scratch()
     let disk = Disk()
@@ -336,7 +336,7 @@ import TidemarkTesting
           return writer
         })
       else { return }
-      // While the sync is under way that is about to fail.
+      // This runs during the sync that is about to fail.
       do { _ = try append(3..<4, to: writer) } catch { kinds.withLock { $0.append((error as? StoreError)?.kind) } }
     }
     let writer = try scratch.open(.init(), disk.storage).openWriter()
@@ -355,7 +355,7 @@ import TidemarkTesting
     #expect(try readAll(scratch.open()).count == 3)
   }
 
-  // R6. Seen to fail with: the failure of a sync by the interval as it was thrown there.
+  // R6. Seen to fail with: the interval sync's own error passed on as it was thrown.
   @Test func aFailedSyncOfTheIntervalIsNoUnknownCommit() throws {
     let scratch = Scratch()
     let hasFailed = Mutex(false)

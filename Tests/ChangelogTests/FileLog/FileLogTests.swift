@@ -114,7 +114,7 @@ import TidemarkTesting
     try writer.close()
   }
 
-  // R9. The next writer goes on in a copy of the segment, or leaves it to the deposed one and starts another.
+  // R9. The next writer continues in a copy of the segment, or leaves that to the deposed writer and starts another.
   //
   // Seen to fail with: `LogCursor.next` without `limit`; `checkOwnership` not asked.
   @Test(arguments: [FileLogOptions(), FileLogOptions(segmentBytes: 1)])
@@ -160,7 +160,7 @@ import TidemarkTesting
     #expect(try readAll(scratch.open()).map(\.sample) == (0..<5).map(Sample.init))
   }
 
-  // R9. Seen to fail with: `sync` without `checkOwnership` where there is nothing to sync.
+  // R9. Seen to fail with: `sync` without `checkOwnership` if there is nothing to sync.
   @Test func aDeposedWriterLeavesTheRecoveryPointAlone() throws {
     let scratch = Scratch()
     let deposed = try scratch.open().openWriter()
@@ -190,7 +190,7 @@ import TidemarkTesting
     var next = Offset.zero
     var isOver = false
     while !isOver {
-      // Asked first, so that the last round sees everything.
+      // Read before the pass, so that the last pass sees everything.
       isOver = finished.withLock { $0 }
       next = try reader.read(from: next, to: nil) { (commit) throws(StoreError) in
         samples.append(try Sample(commit))

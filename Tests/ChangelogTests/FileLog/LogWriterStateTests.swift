@@ -28,7 +28,7 @@ import TidemarkTesting
     return range
   }
 
-  /// Begins an append that is expected to go on.
+  /// Begins an append that is expected to be let through.
   private func beginAppend(_ state: inout LogWriterState) throws -> LogWriterState.Place {
     let step = state.beginAppend(byteCount: 100, recordCount: 4)
     guard case .write(let place) = step else { throw StoreError(.invalidArgument, "no append begun") }
@@ -113,11 +113,11 @@ import TidemarkTesting
     #expect(state.beginSync(15, recordingPoint: false) == .wait)
     state.synced(range)
     #expect(state.durableOffset == 15 && state.oldestUnsynced == 2)
-    // Whoever waits for no more than that goes on at once.
+    // A waiter that needs no more than that continues at once.
     #expect(state.beginSync(15, recordingPoint: false) == .done)
     #expect(state.beginSync(20, recordingPoint: false) == .wait)
     state.endSync()
-    // For the recovery point, and all that there is by then.
+    // For the recovery point: everything appended by then is synced.
     let step = state.beginSync(15, recordingPoint: true)
     guard case .sync(let next) = step else { throw StoreError(.invalidArgument, "no sync begun") }
     #expect(next.durableOffset == 15 && next.endOffset == 20 && next.position == 200)
@@ -155,7 +155,7 @@ import TidemarkTesting
     #expect(kind(state.beginSync(15, recordingPoint: false)) == .commitUnknown)
   }
 
-  // Seen to fail with: the failure of a background sync as it was thrown there.
+  // Seen to fail with: a background sync's own error passed on as it was thrown.
   @Test func aFailedSyncOfTheIntervalLeavesNoLaterCommitUnknown() throws {
     var state = fresh()
     append(to: &state)
@@ -165,7 +165,7 @@ import TidemarkTesting
     #expect(!state.keepsAppendsWaiting)
     #expect(kind(state.beginAppend(byteCount: 100, recordCount: 4)) == .failed)
     #expect(kind(state.beginSync(15, recordingPoint: false)) == .failed)
-    // But the commit that waits to be acknowledged.
+    // Except for the commit that waits to be acknowledged.
     #expect(throws: failedSync) { try state.acknowledges(limit: 1, at: 0) }
   }
 
@@ -243,7 +243,7 @@ import TidemarkTesting
   }
 }
 
-/// Drives a state by random events, of which each may come at any time that a thread could bring it.
+/// Drives a state by random events, each at any moment at which a thread could cause it.
 private struct RandomRun {
   var state = LogWriterState(
     segmentBase: 0, position: 0, endOffset: 0, lastReceipt: Receipt(0), segmentBytes: 400)

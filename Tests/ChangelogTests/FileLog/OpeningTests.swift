@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import TidemarkTesting
 
-/// How long a writer takes to open, which must not depend on how often that was done before.
+/// Opening a writer must not take longer the more often the log was opened before.
 @Suite struct OpeningTests {
   // Seen to fail with: a segment for each writer.
   @Test(arguments: [true, false]) func theThousandthOpenTakesAsManyCallsAsTheThird(closes: Bool) throws {
@@ -19,7 +19,7 @@ import TidemarkTesting
       try append(round..<round + 1, to: writer)
       if closes { try writer.close() }
     }
-    // With two more segments that are probed than the third, and no more than in the middle.
+    // Two more segments are probed than at the third open, and no more than in the middle of the run.
     #expect(calls[999] <= calls[2] + 2 * 25, "\(calls[2]) calls, later \(calls[999])")
     #expect(try #require(calls[900...].max()) <= #require(calls[400..<500].max()) + 10)
     let log = try scratch.open(.init(), disk.storage)
@@ -70,7 +70,7 @@ import TidemarkTesting
     #expect(last.epoch == Int32(count) && last.startOffset == end.value)
   }
 
-  // R9. Seen to fail with: a writer that goes on in the file that the former one has open.
+  // R9. Seen to fail with: a writer that continues in the file that the former writer has open.
   @Test func aWriterGoesOnInASmallSegmentButNotInTheFormerWritersFile() throws {
     let scratch = Scratch()
     let deposed = try scratch.open().openWriter()
@@ -133,7 +133,7 @@ import TidemarkTesting
         let second = try FileLog.open(scratch.path, Scratch.partition).openWriter()
         for number in 3..<5 { _ = try second.append(Sample(number).commit()) }
         try second.close()
-        // A part of what a deposed writer appends.
+        // Part of an append by the deposed writer.
         try former?.writeAll([UInt8](repeating: 1, count: 99).rawSpan, at: try former?.size() ?? 0)
       }
       return .next
@@ -165,7 +165,7 @@ import TidemarkTesting
   }
 }
 
-/// The operating system's files; one is missing where the hook says so, once it has done what it does.
+/// The operating system's files, except those that the hook reports missing; the hook may act first.
 private struct HookedStorage: ForwardingStorage {
   let isMissing: @Sendable (String) -> Bool
 

@@ -6,7 +6,7 @@ import TidemarkTesting
 @Suite struct RecoveryTests {
   private let quick = Disk(syncs: false).storage
 
-  // R7. The next writer goes on in a copy of the segment, or leaves it and starts another.
+  // R7. The next writer continues in a copy of the segment, or leaves it and starts another.
   //
   // Seen to fail with: `makeDurable` without `truncate`.
   @Test(arguments: [FileLogOptions(), FileLogOptions(segmentBytes: 1)])
@@ -44,7 +44,7 @@ import TidemarkTesting
     return starts
   }
 
-  // R7. Seen to fail with: `checkMayBeCut` without the look at later batches. Without its comparison with what is known
+  // R7. Seen to fail with: `checkMayBeCut` without the look at later batches. Without its comparison with `known`
   // the comparison of the end in `recover` still fails the opening; without both this test fails.
   @Test(arguments: [true, false])
   func damageBelowTheDurableOffsetIsAnErrorThatNamesIt(onlyLaterBatchesKnow: Bool) throws {
@@ -79,7 +79,7 @@ import TidemarkTesting
 
   /// Bytes after a torn batch that look like thousands of batches, each up to the end of the file.
   ///
-  /// Seen to fail with: a checksum of each.
+  /// Seen to fail with: computing the checksum of each.
   @Test func bytesThatLookLikeBatchesAreNotReadAgainAndAgain() throws {
     let scratch = Scratch()
     let writer = try scratch.open(.init(), quick).openWriter()
@@ -111,10 +111,10 @@ import TidemarkTesting
     let log = try copy.open(.init(), disk.storage)
     _ = failure(.corrupted) { _ = try log.openWriter() }
     _ = failure(.corrupted) { _ = try readAll(log) }
-    // Of 64 KiB and more each; four times the file are 64.
+    // Reads are 64 KiB or more; four times the file is 64 reads.
     #expect(disk.count(of: .read) < 400)
     #expect(try copy.bytes(copy.segment(0)) == bytes)
-    // A single one is a torn end.
+    // A single such batch is a torn end.
     try copy.write(whole + bytes[whole.count..<whole.count + 2 * count], to: copy.segment(0))
     #expect(try copy.open(.init(), disk.storage).openWriter().endOffset == writer.endOffset)
   }
@@ -137,7 +137,7 @@ import TidemarkTesting
     }
   }
 
-  // R7. Seen to fail with: `recover` not asking for a commit that ends where each segment starts.
+  // R7. Seen to fail with: `recover` not requiring a commit that ends where each segment starts.
   @Test func missingSegmentsAreErrors() throws {
     let scratch = Scratch()
     let writer = try scratch.open(.init(segmentBytes: 2000), quick).openWriter()
@@ -168,7 +168,7 @@ import TidemarkTesting
     let (segment, steps) = (copy.segment(0), Mutex([Disk.Operation]()))
     let disk = Disk { operation, path in if path == segment { steps.withLock { $0.append(operation) } } }
     let recovered = try copy.open(.init(), disk.storage).openWriter()
-    // A sync that failed in the former process may have left the tail in memory, marked as clean.
+    // A failed sync in the former process may have left the tail in memory, marked as clean.
     #expect(steps.withLock { $0 }.filter { [.write, .truncate, .sync].contains($0) } == [.write, .sync])
     #expect(try copy.bytes(segment) == bytes)
     #expect(recovered.durableOffset == writer.endOffset)
@@ -298,7 +298,7 @@ import TidemarkTesting
     #expect(try log.openWriter().endOffset == 0)
   }
 
-  /// Where the offsets are used up there is an error, instead of a batch that nobody reads or a log that nobody opens.
+  /// Once the offsets are used up, an append fails; it leaves no unreadable batch and no log that can't be opened.
   @Test func noBatchEndsBeyondTheGreatestOffset() throws {
     let base = RecordBatchHeader.greatestBaseOffset - 4
     let scratch = Scratch()

@@ -3,11 +3,11 @@ import Foundation
 import Testing
 import TidemarkTesting
 
-/// A log of which all is deleted that a store has elsewhere.
+/// A log whose commits are all deleted because a store has them elsewhere.
 @Suite struct TailTests {
   private let quick = Disk(syncs: false).storage
 
-  // R13. Seen to fail with: a segment that is left only when it is full; with one that is deleted although it holds the last commit.
+  // R13. Seen to fail with: leaving a segment only when it is full; deleting one although it holds the last commit.
   @Test(arguments: [1, 7, 40]) func aTailKeepsTwoSegments(commits: Int) throws {
     let scratch = Scratch()
     var log = try scratch.open(.init(segmentBytes: 8000), quick)
@@ -24,7 +24,7 @@ import TidemarkTesting
       #expect(start < end, "a commit stays")
       #expect(try log.receipt(endingAt: end) == last?.receipt)
       if commits < 40 { #expect(try log.directory.segments().count <= 2) }
-      // All that a store needs that has stored the rest.
+      // A store that has stored the rest needs no more than this.
       let reader = try scratch.open(.init(), quick)
       #expect(try readAll(reader, from: start).last?.receipt == last?.receipt)
       if round % 10 == 9 {
@@ -37,7 +37,7 @@ import TidemarkTesting
     #expect(try log.offsets().start > 0)
   }
 
-  /// Seen to fail with: a segment that is deleted while the commit that tells of its end may be lost with the power (R8).
+  /// Seen to fail with: deleting a segment while a power loss can still take the commit that records its end (R8).
   @Test func whatTellsTheReceiptAtTheOffsetIsDurable() throws {
     let scratch = Scratch()
     let log = try scratch.open(.init(segmentBytes: 2000), quick)
@@ -67,7 +67,7 @@ import TidemarkTesting
     #expect(disk.operationCount == before + 1)
   }
 
-  // R8. Seen to fail with: a receipt that is asked of the commit that ends there.
+  // R8. Seen to fail with: a receipt looked up from the commit that ends there.
   @Test func theStartOfALogTellsTheReceiptBefore() throws {
     let scratch = Scratch()
     let log = try scratch.open(.init(segmentBytes: 2000), quick)
@@ -83,9 +83,9 @@ import TidemarkTesting
     #expect(try scratch.open(.init(), quick).openWriter().lastReceipt == writer.lastReceipt)
   }
 
-  /// Whatever fails while a log is begun, it is there whole or not at all, and can be begun then.
+  /// Whichever call fails while a log is begun, the log is either whole or absent, and can then be begun.
   ///
-  /// Seen to fail with: a log that is made under its name.
+  /// Seen to fail with: a log that is built under its final name.
   @Test func aLogBeginsAtAnOffset() throws {
     let scratch = Scratch()
     let disk = Disk(syncs: false)

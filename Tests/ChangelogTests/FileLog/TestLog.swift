@@ -25,7 +25,7 @@ final class Scratch: Sendable {
   func write(_ bytes: [UInt8], to path: String) throws { try Data(bytes).write(to: URL(fileURLWithPath: path)) }
   func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: path) }
 
-  /// A copy of the log's directory, as it would be found after the death of the process.
+  /// A copy of the log's directory, as found after the death of the process.
   func copy() throws -> Scratch {
     let copy = Scratch()
     try FileManager.default.createDirectory(atPath: copy.path, withIntermediateDirectories: true)
@@ -34,7 +34,7 @@ final class Scratch: Sendable {
   }
 }
 
-/// Appends the samples of some numbers.
+/// Appends the numbered samples.
 @discardableResult
 func append(_ numbers: Range<Int>, to writer: any ChangelogWriter) throws -> [AppendedCommit] {
   var appended: [AppendedCommit] = []
@@ -51,7 +51,7 @@ func readAll(_ log: any Changelog, from start: Offset = 0) throws -> [ReadSample
   return commits
 }
 
-/// Leaves the end of a closed log as a writer does that is killed inside an append.
+/// Leaves the end of a closed log as a writer killed inside an append would.
 func tear(_ log: FileLog) throws {
   let last = try #require(try log.segments().last)
   let file = try #require(FileHandle(forWritingAtPath: last.path))
@@ -61,7 +61,7 @@ func tear(_ log: FileLog) throws {
   try file.write(contentsOf: Data(offset.bytes.array) + Data(repeating: 7, count: 82))
 }
 
-/// The error of the kind that `body` throws.
+/// The error of this kind that `body` throws.
 func failure(_ kind: StoreError.Kind, _ body: () throws -> Void) -> StoreError? {
   do {
     try body()

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import TidemarkTesting
 
-/// R9 on one machine: whoever takes the log over is seen by the former writer before that acknowledges anything.
+/// R9 on one machine: the former writer notices a takeover before it acknowledges anything.
 @Suite struct WriterEpochTests {
   enum Loss: CaseIterable { case moved, removed }
 
@@ -13,7 +13,7 @@ import TidemarkTesting
     try FileManager.default.moveItem(atPath: lock, toPath: scratch.file("x"))
   }
 
-  // R9. Seen to fail with: a writer that doesn't look at the epoch after an append.
+  // R9. Seen to fail with: a writer that doesn't check the epoch after an append.
   @Test(arguments: Loss.allCases, [Durability.sync, .os, .interval(.seconds(3600))])
   func aDeposedWriterAcknowledgesNothing(loss: Loss, durability: Durability) throws {
     let scratch = Scratch()
@@ -30,9 +30,9 @@ import TidemarkTesting
     #expect(try readAll(scratch.open()).map(\.sample) == (0..<5).map(Sample.init))
   }
 
-  /// Whenever the log is taken over while a commit is being appended and synced, it is acknowledged only if the successor has it.
+  /// If the log is taken over during an append and sync, the commit is acknowledged only if the successor has it.
   ///
-  /// Seen to fail with: a look at the epoch before the append.
+  /// Seen to fail with: checking the epoch before the append.
   @Test(arguments: [(Disk.Operation.write, Durability.os), (.write, .sync), (.sync, .sync)])
   func aCommitIsAcknowledgedOnlyIfTheSuccessorReadIt(operation: Disk.Operation, durability: Durability) throws {
     let scratch = Scratch()
@@ -50,7 +50,7 @@ import TidemarkTesting
     gate.withLock { $0.armed = true }
     _ = failure(.fenced) { try append(3..<4, to: writer) }
     let end = gate.withLock { $0.end }
-    // It took over before the write, or after it.
+    // The takeover came before the write, or after it.
     #expect(operation == .write ? end == before : end > before)
     #expect(try readAll(scratch.open()).count == (operation == .write ? 3 : 4))
   }
@@ -89,14 +89,14 @@ import TidemarkTesting
       }
     }
     let writer = try scratch.open(.init(), disk.storage).openWriter()
-    // But for the first, which came before the raise; it was deposed at once.
+    // Except for the first, which opened before the raise and was deposed at once.
     #expect(kinds.withLock { $0.count } > 3)
     #expect(kinds.withLock { $0.dropFirst().allSatisfy { $0 == .locked } })
     _ = try? append(3..<4, to: writer)
     #expect(try scratch.open().openWriter().endOffset >= first.endOffset)
   }
 
-  // R9. Seen to fail with: `rewriteTail` that looks at the lock and then renames.
+  // R9. Seen to fail with: `rewriteTail` checking the lock and then renaming.
   @Test func nobodyTakesTheLogOverWhileATailIsRenamed() throws {
     let scratch = Scratch()
     let kind = Mutex(StoreError.Kind?.none)
@@ -144,7 +144,7 @@ import TidemarkTesting
     #expect(try readAll(scratch.open()).count == 4)
   }
 
-  /// A loss of power may take the epoch back, or keep one whose writer is in no other file.
+  /// A power loss may revert the epoch, or keep one whose writer appears in no other file.
   @Test func anEpochThatIsAheadIsLeftOut() throws {
     let scratch = Scratch()
     try scratch.open().openWriter().close()
@@ -159,9 +159,9 @@ import TidemarkTesting
     #expect(try copy.open().openWriter().epoch == 7)
   }
 
-  /// Many threads take a log over from each other; each commit that was acknowledged is there.
+  /// Many threads take a log over from each other; every acknowledged commit survives.
   ///
-  /// Seen to fail with: a look at the epoch before the append.
+  /// Seen to fail with: checking the epoch before the append.
   @Test func takeoversUnderLoadLoseNothing() throws {
     let scratch = Scratch()
     let quick = Disk(syncs: false).storage

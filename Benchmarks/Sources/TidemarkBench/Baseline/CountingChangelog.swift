@@ -4,7 +4,7 @@ import Tidemark
 
 /// A changelog that costs nothing and keeps nothing: it counts records.
 ///
-/// Stands in for a remote one whose work is done elsewhere. A store on it can't be opened again in another process.
+/// Stands in for a remote changelog whose work is done elsewhere. A store on it can't be reopened in another process.
 final class CountingChangelog: Changelog {
   let identity = ChangelogIdentity(id: UUID(), topicPartition: TopicPartition("counted", 0))
   let capabilities: ChangelogCapabilities = []
@@ -29,7 +29,7 @@ final class CountingChangelog: Changelog {
 
   func deleteCommits(below offset: Offset) throws(StoreError) -> Offset { .zero }
 
-  /// A number that tells commits apart is all that a store asks of a receipt.
+  /// A store needs no more of a receipt than a number that tells commits apart.
   fileprivate func receipt(at offset: Offset) -> Receipt {
     offset == .zero ? Receipt(startOf: identity) : Receipt(UInt64(offset.value))
   }

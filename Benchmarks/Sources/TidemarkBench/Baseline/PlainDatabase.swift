@@ -1,12 +1,12 @@
 import CBaseline
 import Glibc
 
-/// A call of plain RocksDB that failed, with RocksDB's message.
+/// A failed call of plain RocksDB, with RocksDB's message.
 struct BaselineFailure: Error, CustomStringConvertible {
   let description: String
 }
 
-/// Throws the message of a call of the baseline's shim, if there is one.
+/// Throws the message that a call of the baseline's shim returned, if any.
 @inline(__always)
 func check(_ error: BaselineError?) throws(BaselineFailure) {
   guard let error = unsafe error else { return }
@@ -15,7 +15,7 @@ func check(_ error: BaselineError?) throws(BaselineFailure) {
   throw BaselineFailure(description: unsafe String(cString: error))
 }
 
-/// What RocksDB's own write-ahead log does with a write.
+/// How RocksDB's own write-ahead log handles a write.
 enum WriteAheadLog: Int32, Sendable {
   case off = 0
   case unsynced = 1
@@ -24,15 +24,15 @@ enum WriteAheadLog: Int32, Sendable {
 
 /// How plain databases are opened; all other options are stated in `Baseline.cc`.
 struct BaselineSettings: Sendable {
-  /// The budget of block cache and memtables, as that of the store beside it.
+  /// The budget of block cache and memtables, the same as that of the store it is compared with.
   let budgetBytes: Int
-  /// Whether memtables have the hint for batches in key order.
+  /// Whether memtables use the hint for batches in key order.
   var insertHint = true
 }
 
-/// RocksDB as its C++ interface gives it: what the store is compared with.
+/// RocksDB through its C++ interface: the store is compared with it.
 ///
-/// May move between threads, but is used by one at a time.
+/// May move between threads, but only one uses it at a time.
 // Proof: the handle belongs to this object, RocksDB isn't bound to a thread, and a case gives a database to one thread.
 @safe
 final class PlainDatabase: @unchecked Sendable {
@@ -80,7 +80,7 @@ final class PlainDatabase: @unchecked Sendable {
     }
   }
 
-  /// The first byte of a key's value; nil if there is none.
+  /// The first byte of a key's value; nil if there is no such key.
   @inline(__always)
   func get(_ key: RecordKey) throws(BaselineFailure) -> UInt8? {
     var value = unsafe BaselineSlice()
@@ -108,7 +108,7 @@ final class PlainDatabase: @unchecked Sendable {
     unsafe try check(baseline_indexed_write(handle, batch.handle, log.rawValue))
   }
 
-  /// Puts a key behind a number.
+  /// Puts a key prefixed with a number.
   @inline(__always)
   func put(
     _ key: RecordKey, _ value: UInt32, behind number: UInt64, log: WriteAheadLog
@@ -121,7 +121,7 @@ final class PlainDatabase: @unchecked Sendable {
     }
   }
 
-  /// Copies the rows behind a number in another database into this one in one batch, with one row more: the offset.
+  /// Copies another database's rows prefixed with a number into this one, in one batch with one more row: the offset.
   func take(
     from source: PlainDatabase, behind number: UInt64, with batch: PlainBatch, offset: Int64
   ) throws(BaselineFailure) {
@@ -145,7 +145,7 @@ final class PlainDatabase: @unchecked Sendable {
   /// Waits until no compaction runs or is due.
   func settle() throws(BaselineFailure) { unsafe try check(baseline_settle(handle)) }
 
-  /// What compactions still have to do.
+  /// The work that compactions still have to do.
   var debt: CompactionDebt {
     unsafe CompactionDebt(
       pendingBytes: Int(baseline_property_sum(handle, "rocksdb.estimate-pending-compaction-bytes")),
@@ -184,7 +184,7 @@ final class PlainBatch {
   }
 }
 
-/// RocksDB's indexed write batch, which keeps the last entry of a key.
+/// RocksDB's indexed write batch, which keeps the last entry of each key.
 @safe
 final class PlainIndexedBatch {
   let handle: OpaquePointer
@@ -208,11 +208,11 @@ final class PlainIndexedBatch {
   }
 }
 
-/// A walk over a plain database, or over one below an indexed batch.
+/// An iterator over a plain database, or over one with an indexed batch on top.
 @safe
 final class PlainIterator {
   private let handle: OpaquePointer
-  // What the iterator reads must outlive it.
+  // The database must outlive the iterator.
   private let database: PlainDatabase
   private let batch: PlainIndexedBatch?
 
@@ -224,7 +224,7 @@ final class PlainIterator {
 
   deinit { unsafe baseline_iterator_destroy(handle) }
 
-  /// Visits up to `rows` rows from a key on; the sum of their first bytes and how many there were.
+  /// Visits up to `rows` rows from a key on; returns the sum of their first bytes and their number.
   func scan(from key: RecordKey, rows: Int) throws(BaselineFailure) -> (sum: Int, rows: Int) {
     // Proof: the slices are used before the iterator moves.
     unsafe key.lend { key in unsafe baseline_iterator_seek(handle, key, RecordKey.byteCount) }
@@ -240,9 +240,9 @@ final class PlainIterator {
   }
 }
 
-/// What compactions still have to do when a run is over.
+/// The work that compactions still have to do at the end of a run.
 struct CompactionDebt: Sendable, Codable {
-  /// RocksDB's estimate of what compactions would have to rewrite.
+  /// RocksDB's estimate of the bytes that compactions would have to rewrite.
   var pendingBytes: Int
   /// The files in level 0.
   var levelZeroFiles: Int

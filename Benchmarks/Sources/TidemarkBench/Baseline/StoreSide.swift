@@ -2,7 +2,7 @@ import Foundation
 import Logging
 import Tidemark
 
-/// The keys of the benchmarks: 16 bytes as they are.
+/// The keys of the benchmarks: 16 bytes without encoding.
 struct RecordKeyCodec: KeyCodec {
   var name: String { "key16" }
 
@@ -31,7 +31,7 @@ struct RecordValueCodec: Codec {
 
   @inline(__always)
   func encode(_ value: UInt32, into bytes: inout ByteWriter) {
-    // Proof: each offset of the pool has 100 bytes behind it.
+    // Proof: each offset in the pool has 100 bytes after it.
     bytes.append(unsafe RawSpan(_unsafeStart: base + Int(value), byteCount: ValuePool.valueBytes))
   }
 
@@ -46,11 +46,11 @@ let recordTable = RecordTable("records", key: RecordKeyCodec(), value: RecordVal
 /// The input partition whose offset travels with each commit.
 let inputPartition = TopicPartition("input", 0)
 
-/// Which changelog a store of the benchmarks has.
+/// The changelog of a benchmark's store.
 enum ChangelogKind: Sendable {
   /// None: commits go through RocksDB's write-ahead log, acknowledged once the operating system has them.
   case none
-  /// One that costs nothing: it counts.
+  /// A changelog that costs nothing: it counts.
   case counting
   /// The file log.
   case file(Durability)

@@ -1,10 +1,10 @@
 import Foundation
 
-/// Two processes, one of each build, that run rounds of the same group by turns.
+/// Two processes, one of each build, that take turns to run rounds of the same group.
 ///
-/// Each process measures its cases beside its own baseline; a quotient is of two ratios that follow each other.
+/// Each process measures its cases beside its own baseline; a quotient is of two consecutive ratios.
 struct BuildPair {
-  /// What a pair of processes found out about a row: the middle of its rounds.
+  /// The result of a pair of processes for a row: the middle of its rounds.
   struct Ratios: Codable, Sendable {
     let old: Double
     let new: Double
@@ -23,9 +23,9 @@ struct BuildPair {
   let plan: Plan
   let directory: String
 
-  /// Runs pair number `number` of some rows of a group; answers each row's ratios.
+  /// Runs pair number `number` of some rows of a group; returns each row's ratios.
   func measure(_ rows: Set<String>, of group: String, number: Int, rounds: Int) throws -> [String: Ratios] {
-    // Each second pair starts with the other build, and within a pair rounds go old, new, new, old.
+    // Every second pair starts with the other build, and within a pair rounds go old, new, new, old.
     let startsWithOld = number.isMultiple(of: 2)
     func start(_ program: String, _ name: String) throws -> ChildProcess {
       let work = BuildRoundsCommand.Work(
@@ -33,7 +33,7 @@ struct BuildPair {
       let json = String(decoding: try JSONEncoder().encode(work), as: UTF8.self)
       return try ChildProcess(["build-rounds", json], program: program)
     }
-    // Both load their databases at the same time; nothing counts yet.
+    // Both load their databases at the same time; nothing is measured yet.
     let old = try start(programs.old, "old")
     defer { _ = try? old.end() }
     let new = try start(programs.new, "new")

@@ -1,7 +1,7 @@
 import BuildRatios
 import Foundation
 
-/// All that `builds.json` holds.
+/// The contents of `builds.json`.
 struct BuildResults: Encodable {
   let base: String
   let machine: Machine

@@ -1,22 +1,22 @@
 import ArgumentParser
 import Foundation
 
-/// One of the two processes that ``CompareBuildsCommand`` lets take turns, each of another build.
+/// One of the two processes, each of another build, that take turns for ``CompareBuildsCommand``.
 ///
-/// It says `ready` once its databases are loaded and a round that doesn't count is over. For each line of its input it
-/// runs a round and prints the ratios as JSON; it ends with its input.
+/// It prints `ready` once its databases are loaded and an uncounted round is over. For each line of its input it runs a
+/// round and prints the ratios as JSON; it ends when its input does.
 struct BuildRoundsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "build-rounds", shouldDisplay: false)
 
-  /// What it is to do.
+  /// The work to do.
   struct Work: Codable {
     let plan: Plan
-    /// The number of the pair: the same order of cases follows from the same number.
+    /// The number of the pair, which determines the order of cases.
     let pair: Int
     let directory: String
     /// The title of the group.
     let group: String
-    /// The rows of the group that are wanted (``Series/rowName``).
+    /// The wanted rows of the group (``Series/rowName``).
     let rows: Set<String>
   }
 

@@ -1,6 +1,6 @@
 import BuildRatios
 
-/// A row of two builds, with what its pairs say.
+/// A row of two builds, with the results of its pairs.
 struct BuildRow {
   /// As ``Series/rowName``.
   let name: String

@@ -4,7 +4,7 @@ import Foundation
 
 extension LapClock: ExpressibleByArgument {}
 
-/// `make bench-compare`, once both builds are there.
+/// The command of `make bench-compare`, once both builds exist.
 struct CompareBuildsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare-builds", abstract: "Measures two builds of this program by turns.",
@@ -54,7 +54,7 @@ struct CompareBuildsCommand: ParsableCommand {
   }
 
   func run() throws {
-    // A build that ended is told of by its missing answer.
+    // A process that has ended then shows by its missing answer, not by a signal.
     signal(SIGPIPE, SIG_IGN)
     let work = output + "/work"
     try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
@@ -70,7 +70,7 @@ struct CompareBuildsCommand: ParsableCommand {
     if rows.rows.contains(where: { $0.verdict == .slower }) { throw ExitCode.failure }
   }
 
-  /// The rows of stores, group by group, that one of the patterns fits.
+  /// The rows of stores that match one of the patterns, group by group.
   private func chosenRows(_ directory: String) throws -> [(title: String, rows: [String])] {
     let bench = try Bench(.forNames, directory: directory)
     defer { bench.remove(directory) }
@@ -104,7 +104,7 @@ struct CompareBuildsCommand: ParsableCommand {
       isOver = true
       for (index, group) in groups.enumerated() {
         let open = group.rows.filter { rows[$0]?.isOpen(least: leastPairs, most: mostPairs) ?? false }
-        // A pair that would end too late isn't begun; it takes as long as the last of its group.
+        // A pair that would end too late isn't started; its expected time is that of the last pair of its group.
         let pairBegin = now()
         if open.isEmpty || Double(pairBegin - begin) / 1e9 + seconds[index] > minutes * 60 { continue }
         let pair = try builds.measure(Set(open), of: group.title, number: number, rounds: rounds)

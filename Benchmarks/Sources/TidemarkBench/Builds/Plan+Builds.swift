@@ -4,7 +4,7 @@ extension Plan {
     var plan = Plan(.standard)
     plan.minutes = nil
     plan.processes = 1
-    // A ratio strays as much in long runs as in short ones, but large commits need room for two.
+    // Ratios scatter as much in long runs as in short ones, but a run needs room for two large commits.
     (plan.commitSizes, plan.largeCommitSizes) = ([100, 1000, 10_000], [100_000])
     (plan.writeRecords, plan.largeCommitRecords) = (50_000, 200_000)
     (plan.singleRecords, plan.syncedRecords) = (20_000, 5000)
@@ -14,7 +14,7 @@ extension Plan {
     return plan
   }
 
-  /// So tiny that all groups are put together in a second; its rows have the same names as those of ``forBuilds``.
+  /// So tiny that all groups can be prepared in a second; its rows have the same names as those of ``forBuilds``.
   static var forNames: Plan {
     var plan = Plan(.smoke)
     plan.settlesLogged = false

@@ -7,7 +7,7 @@ struct GetPutCases {
   let bench: Bench
   let workload: Workload
   let recordsPerCommit: Int
-  /// How many reads find something: one for each record but a key's first.
+  /// The reads that find something: one for each record except a key's first.
   private let expected: Int
 
   init(bench: Bench, workload: Workload, recordsPerCommit: Int) {

@@ -1,5 +1,5 @@
 extension Bench {
-  /// The groups whose titles contain one of some texts, or all, in the order in which they run.
+  /// The groups whose titles contain one of some texts, or all groups, in the order in which they run.
   func groups(_ only: [String]) -> [Group] {
     groups.filter { group in only.isEmpty || only.contains { group.title.contains($0) } }
   }
@@ -8,7 +8,7 @@ extension Bench {
     writeGroups + singleGroups + [latencyGroup] + contextGroups + readGroups + getPutGroups + openGroups + settledGroups
   }
 
-  /// A guess at the time of a run that puts `records` at so many nanoseconds each.
+  /// The estimated time of a run with `records` records of `nanoseconds` each.
   private func seconds(_ records: Int, _ nanoseconds: Double) -> Double { Double(records) * nanoseconds / 1e9 + 0.03 }
 
   private var writeGroups: [Group] {

@@ -3,8 +3,8 @@ import Tidemark
 
 /// A store with rows, all in one level of table files, and a plain database on a copy of the same files.
 ///
-/// Loaded on its own, each side would have as many files and levels as the timing of its flushes and compactions gives it,
-/// and other ones in the next run of the program.
+/// If each side were loaded on its own, the timing of its flushes and compactions would decide how many files and
+/// levels it has, and differently in each run of the program.
 final class LoadedSides {
   let plain: PlainDatabase
   let store: StateStore
@@ -29,7 +29,7 @@ final class LoadedSides {
     plain = try PlainDatabase(directory + "/plain", .existing, with: bench.baseline)
   }
 
-  /// Changes some rows in small commits, with a snapshot behind each, so that each starts a run of its own.
+  /// Changes some rows in small commits, each followed by a snapshot, so that each starts a run of its own.
   func commitRuns(_ count: Int) throws {
     var transaction = try store.begin()
     for run in 0..<count {
@@ -48,7 +48,7 @@ final class LoadedSides {
   }
 }
 
-/// A read found nothing where a row was loaded, or something else than the other side did.
+/// A read found nothing where a row was loaded, or a value other than the other side's.
 struct WrongRead: Error, CustomStringConvertible {
   let description: String
 }

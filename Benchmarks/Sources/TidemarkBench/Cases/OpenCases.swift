@@ -1,7 +1,7 @@
 import Foundation
 import Tidemark
 
-/// Restore of an empty store from its changelog, beside puts and write batches of the same records.
+/// Restore of an empty store from its changelog, compared with puts and write batches of the same records.
 struct RestoreCases {
   let bench: Bench
   let workload: Workload
@@ -45,9 +45,9 @@ struct RestoreCases {
   }
 }
 
-/// Opening what a killed process left: a store with a file changelog, and a plain database with its log.
+/// Opening after a process was killed: a store with a file changelog, and a plain database with its log.
 ///
-/// Nothing was flushed, so either side replays every record.
+/// Nothing was flushed, so both sides replay every record.
 struct KilledCases {
   let bench: Bench
   let records: Int
@@ -83,7 +83,7 @@ struct KilledCases {
 
   private var lastKey: RecordKey { RecordKey(number: UInt64(records - 1)) }
 
-  /// Lets a process write, and kills it once all is acknowledged.
+  /// Lets a process write, and kills it once everything is acknowledged.
   private func killed(_ side: WriteUntilKilledCommand.Side, _ directory: String) throws {
     let process = Process()
     process.executableURL = try executable()
@@ -96,7 +96,7 @@ struct KilledCases {
     process.standardOutput = output
     process.standardInput = input
     try process.run()
-    // It says one word when everything is acknowledged; an end of file says that it failed.
+    // The process prints one word when everything is acknowledged; an end of file means that it failed.
     let word = output.fileHandleForReading.readData(ofLength: 5)
     kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()

@@ -6,10 +6,10 @@ struct ReadCases {
   let sides: LoadedSides
   let workload: Workload
 
-  /// Each 8th read is timed, so that the clock takes little of it.
+  /// Every 8th read is timed, so that the clock costs little.
   private static let sampling = 8
 
-  /// Reads all keys of the workload with `get`, which answers a value's first byte.
+  /// Reads all keys of the workload with `get`, which returns a value's first byte.
   private func reads(
     _ keys: [RecordKey], _ lap: Lap, _ get: (RecordKey) throws -> UInt8?
   ) throws -> Sample {
@@ -39,7 +39,7 @@ struct ReadCases {
     }
   }
 
-  /// Reads of committed rows through a transaction that changed others, or none.
+  /// Reads of committed rows through a transaction that has changed other rows, or none.
   func transactionGets(staged: [RecordKey], _ lap: Lap) throws -> Sample {
     let transaction = try transaction(staging: staged)
     return try reads(workload.keys, lap) { key in
@@ -47,7 +47,7 @@ struct ReadCases {
     }
   }
 
-  /// Reads of what the transaction itself has put.
+  /// Reads of the transaction's own puts.
   func ownGets(staged: [RecordKey], reading keys: [RecordKey], _ lap: Lap) throws -> Sample {
     let transaction = try transaction(staging: staged)
     return try reads(keys, lap) { key in
@@ -95,7 +95,7 @@ struct ReadCases {
     return count
   }
 
-  /// Scans of as many rows as the plan says, from random keys on; an operation is a row.
+  /// Scans of the plan's number of rows, from random keys on; an operation is a row.
   private func scans(
     _ lap: Lap, _ scan: (RecordKey, Int) throws -> Int
   ) throws -> Sample {
@@ -141,14 +141,14 @@ extension ReadCases {
     ]
   }
 
-  /// Reads of own writes and scans, in a transaction that has staged as much as the plan says.
+  /// Reads of own writes and scans, in a transaction with the plan's number of staged entries.
   var stagedContenders: [Contender] {
     let distribution = workload.distribution
     let staged = (0..<UInt64(bench.plan.stagedEntries)).map { number in
       RecordKey(number: mixed(number) % UInt64(bench.plan.rows))
     }
     var random = SeededGenerator(seed: 3)
-    // Own reads take so little that ten times as many are needed to see more than how cold the caches are at first.
+    // Own reads are so fast that, without ten times as many, the cold caches at the start would dominate.
     let own = (0..<10 * bench.plan.reads).map { _ in staged[Int(random.next() % UInt64(staged.count))] }
     let stored = Array(own.prefix(bench.plan.reads))
     return [
@@ -180,7 +180,7 @@ extension ReadCases {
 }
 
 extension RawSpan {
-  /// The first byte, so that a read touches what it found; 0 if there is none.
+  /// The first byte, so that a read touches the value found; 0 if there is none.
   var firstByte: UInt8 {
     // Proof: the span isn't empty.
     isEmpty ? 0 : unsafe unsafeLoad(as: UInt8.self)

@@ -2,16 +2,16 @@ import Foundation
 import Synchronization
 import Tidemark
 
-/// A transaction that is filled and aborted again and again, alone and beside a thread that reads as fast as it can.
+/// A transaction that is filled and aborted repeatedly, alone and beside a thread that reads as fast as it can.
 ///
-/// Nothing is committed, so no thread of the store takes part: what remains is what a reader costs the writer.
+/// Nothing is committed, so no thread of the store takes part: the difference is the reader's cost to the writer.
 struct ReaderCases {
   let bench: Bench
   let sides: LoadedSides
   let workload: Workload
   let stagedEntries: Int
 
-  /// Who reads beside the writer.
+  /// Fills and aborts transactions beside a reader of this isolation level, or alone.
   private func stage(beside isolation: IsolationLevel?, _ lap: Lap) throws -> Sample {
     let reading = Reading()
     if let isolation {
@@ -52,7 +52,7 @@ struct ReaderCases {
   }
 }
 
-/// A thread that does something over and over until it is told to stop.
+/// A thread that repeats something until it is stopped.
 private final class Reading: Sendable {
   private let hasBegun = DispatchSemaphore(value: 0)
   private let hasEnded = DispatchSemaphore(value: 0)
@@ -75,6 +75,6 @@ private final class Reading: Sendable {
     hasEnded.wait()
   }
 
-  /// Throws what it threw until now.
+  /// Throws the error that the thread has thrown so far, if any.
   func checkFailure() throws { if let error = failure.withLock({ $0 }) { throw error } }
 }

@@ -2,10 +2,10 @@ import Foundation
 import Synchronization
 import Tidemark
 
-/// Writers that share nothing but the disk: a thread and a store, or a plain database, each.
+/// Writers that share only the disk: each is a thread with a store, or with a plain database.
 ///
-/// Every record is a commit that waits for the disk. The clock runs until the last writer is acknowledged: what is
-/// acknowledged is durable, so no flush follows.
+/// Every record is a commit that waits for the disk. The clock runs until the last writer is acknowledged: acknowledged
+/// commits are durable, so no flush follows.
 struct SyncedWriters {
   let bench: Bench
   let workload: Workload
@@ -43,7 +43,7 @@ struct SyncedWriters {
     return sample
   }
 
-  /// Gives each writer its share of the records; it answers how long each commit took.
+  /// Gives each writer its share of the records; `write` returns how long each commit took.
   private func measure(
     _ lap: Lap, _ write: @escaping @Sendable (_ writer: Int, _ records: Range<Int>) throws -> [UInt64]
   ) throws -> Sample {
@@ -67,13 +67,13 @@ struct SyncedWriters {
   }
 }
 
-/// Runs a body on as many threads, each with its number, and waits for all; throws what one of them threw.
+/// Runs a body on `count` threads, each with its number, and waits for all; throws an error that one of them threw.
 func onThreads<R: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int) throws -> R) throws -> [R] {
   let results = ThreadResults<R>()
   let running = DispatchGroup()
   for number in 0..<count {
     running.enter()
-    // A queue would give no more threads than there are cores.
+    // A dispatch queue would use no more threads than there are cores.
     Thread.detachNewThread {
       let result = Result { try body(number) }
       results.finished.withLock { $0.append(result) }

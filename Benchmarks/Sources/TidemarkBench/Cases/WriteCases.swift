@@ -7,7 +7,7 @@ struct WriteCases {
   let workload: Workload
   var settles = false
 
-  /// Each 16th put is timed, so that the clock takes little of it.
+  /// Every 16th put is timed, so that the clock costs little.
   private static let sampling = 16
 
   /// One put after the other.
@@ -26,7 +26,7 @@ struct WriteCases {
     }
   }
 
-  /// A write batch a commit.
+  /// One write batch per commit.
   func batches(of size: Int, log: WriteAheadLog = .off, _ lap: Lap) throws -> Sample {
     try bench.plainRun(of: workload, lap, settles: settles) { database in
       let batch = PlainBatch(for: database)
@@ -40,7 +40,7 @@ struct WriteCases {
     }
   }
 
-  /// An indexed write batch a commit.
+  /// One indexed write batch per commit.
   func indexedBatches(of size: Int, _ lap: Lap) throws -> Sample {
     try bench.plainRun(of: workload, lap, settles: settles) { database in
       let batch = PlainIndexedBatch(for: database)
@@ -56,9 +56,9 @@ struct WriteCases {
 
   /// Puts into a second database, which is copied over in one batch and emptied at commit: the approach of KIP-844.
   ///
-  /// Kinder than the proposal, which empties the second database after each commit: here each commit's keys start with
-  /// its number, so that what is committed simply lies behind, and a fresh database follows before a memtable is full.
-  /// (Range deletions instead would make each commit walk over all that was deleted.)
+  /// Cheaper than the proposal, which empties the second database after each commit: here each commit's keys start with
+  /// its number, so committed keys simply stay, and a fresh database replaces the second one before a memtable is full.
+  /// (With range deletions instead, each commit would walk over everything deleted before.)
   func secondaryDatabase(of size: Int, _ lap: Lap) throws -> Sample {
     let directory = try bench.freshDirectory()
     defer { bench.remove(directory) }
@@ -102,7 +102,7 @@ extension WriteCases {
     contenders(beside: "put", .off, sizes, [("transaction", .counting)])
   }
 
-  /// Transactions against plain puts: both sides log what they write, acknowledged by the operating system.
+  /// Transactions against plain puts: both sides log their writes, acknowledged by the operating system.
   func loggedContenders(_ sizes: [Int]) -> [Contender] {
     contenders(
       beside: "put-wal", .unsynced, sizes,
@@ -124,12 +124,12 @@ extension WriteCases {
       }
   }
 
-  /// What else RocksDB offers, for comparison.
+  /// The other ways that RocksDB offers, for comparison.
   func contextContenders(_ sizes: [Int]) -> [Contender] {
     let distribution = workload.distribution
     var contenders = [
       Contender(name: "put", distribution: distribution) { try puts(.off, $0) },
-      // What the insert hint, made for batches in key order, does to single puts.
+      // The effect of the insert hint, made for batches in key order, on single puts.
       Contender(
         name: bench.plan.baselineInsertHint ? "put-without-insert-hint" : "put-with-insert-hint",
         distribution: distribution, against: ["put"], isPlain: true

@@ -1,36 +1,38 @@
-/// A bound that an endurance run has to keep, and what was measured.
+/// A bound that an endurance run must keep, and the measured value.
 struct EnduranceBound: Codable {
   let name: String
   let limit: String
   let measured: String
   let pass: Bool
-  /// Whether it is about what is right and not about how much: then no run may break it, however small.
+  /// Whether the bound is about correctness and not about amounts: then no run may break it, however small.
   let isCorrectness: Bool
 }
 
 /// The bounds' figures.
 enum EnduranceLimits {
-  /// What a process may take beside the memory budget: some 32 MiB of pages of programs and libraries, 10 MiB before a store
-  /// is open, what RocksDB takes to write and merge table files and to scan them, and what glibc's allocator keeps of freed
-  /// memory, which is 20 to 40 MiB in this many threads (`MALLOC_ARENA_MAX=2` saves them).
+  /// The memory that a process may take besides the budget.
+  ///
+  /// Some 32 MiB are pages of programs and libraries, and 10 MiB are taken before a store is open. The rest is the
+  /// memory with which RocksDB writes, merges and scans table files, and the freed memory that glibc's allocator keeps:
+  /// 20 to 40 MiB with this many threads (`MALLOC_ARENA_MAX=2` saves them).
   static let memoryAllowanceBytes = 112 << 20
   /// From the middle third of a run to its last third, at the same age of processes; and within the last process.
   static let memoryGrowth = 1.05
   /// RocksDB holds each table file open.
   ///
-  /// It stops at 36 files in level 0 of each column family, of which there are six with
-  /// those of the offsets and the default; the items take some 40 files more, and 40 descriptors are something else.
+  /// It stops at 36 files in level 0 of each column family; there are six families, including those of the offsets and
+  /// the default. The items take some 40 more files, and 40 descriptors are not table files.
   static let descriptors = 6 * 36 + 40 + 40
-  /// Of the least number, as it rises until compactions merge what came.
+  /// Relative to the least number, because the number rises until compactions merge the new files.
   static let descriptorGrowth = 1.1
   /// From the first tenth to the last.
   static let latencyGrowth = 1.5
   static let longestCommitSeconds = 0.5
-  /// Files of the database, the changelog and the checkpoints, for each byte of live keys and values.
+  /// Bytes of the database, the changelog and the checkpoints, for each byte of live keys and values.
   static let diskFactor = 3.0
   static let diskGrowth = 1.1
   static let readySeconds = 3.0
-  /// Of the operations that fell due.
+  /// Relative to the operations that fell due.
   static let doneShare = 0.97
 }
 
@@ -43,7 +45,7 @@ extension EnduranceRun {
     let commits = tenths { $0.report?.commits.p99Milliseconds }
     let reads = tenths { $0.report?.reads.p99Milliseconds }
     let longest = working.compactMap { $0.report?.commits.max }.max() ?? 0
-    // The changelog of the load is deleted behind it.
+    // Samples of the load are left out: its changelog is deleted only afterwards.
     let disk = samples.filter { $0.seconds >= 0 }.map { $0.disk.totalBytes + $0.process.namelessBytes }.max() ?? 0
     let diskLimit = Int(EnduranceLimits.diskFactor * Double(audit.bytes))
     let descriptors = samples.map(\.process.descriptors).max() ?? 0

@@ -10,7 +10,7 @@ extension EnduranceRun {
     var isLogarithmic = false
   }
 
-  /// Memory, disk, latencies and descriptors over time; a line upright for each kill.
+  /// Memory, disk, latencies and descriptors over time; a vertical line for each kill.
   var chart: String {
     let points = Self.groups(samples)
     func greatest(_ value: (EnduranceSample) -> Double?) -> [Double?] { points.map { $0.compactMap(value).max() } }
@@ -76,7 +76,7 @@ extension EnduranceRun {
     return svg.document
   }
 
-  /// How fast a processor time grows from one point to the next of the same process.
+  /// How fast a processor time grows between successive points of the same process.
   private func cores(_ points: [[EnduranceSample]], _ busy: (EnduranceSample) -> Double) -> [Double?] {
     [nil]
       + zip(points, points.dropFirst()).map { former, latter in
@@ -89,13 +89,13 @@ extension EnduranceRun {
     "\((seconds / 60).rounded(to: 1).shortest) minutes at \(mebibytes(plan.budgetBytes)) of memory budget, with \(kills.count) kills"
   }
 
-  /// As many samples to a point as make some 800 points.
+  /// The samples in groups, one per point, so that there are some 800 points.
   private static func groups(_ samples: [EnduranceSample]) -> [[EnduranceSample]] {
     let size = max(1, samples.count / 800)
     return stride(from: 0, to: samples.count, by: size).map { Array(samples[$0..<min($0 + size, samples.count)]) }
   }
 
-  /// Where a panel's curves are, and the time that its width is.
+  /// The place of a panel's curves, and the time that its width represents.
   private struct Frame {
     let left: Double
     let top: Double

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// Whether a store stays as it is: an hour of mixed load, with kills.
+/// Checks that a store's behaviour doesn't degrade: an hour of mixed load, with kills.
 struct EnduranceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "endurance",
@@ -75,7 +75,7 @@ struct EnduranceCommand: ParsableCommand {
       machine.loadAfter = Machine.load
       results = EnduranceResults(machine, run, audit)
     } catch {
-      // What was seen until then may tell why.
+      // The samples so far may show the reason.
       try run.chart.write(toFile: output + "/endurance.svg", atomically: true, encoding: .utf8)
       throw WrongRead(description: "\(error); seed \(plan.seed), the state is kept in \(plan.directory)")
     }
@@ -91,7 +91,7 @@ struct EnduranceCommand: ParsableCommand {
   }
 }
 
-/// Tells on standard error how it goes.
+/// Prints the progress on standard error.
 private final class EnduranceProgress {
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private var nextAt = now()

@@ -1,8 +1,8 @@
 import Foundation
 
-/// One process of an endurance run, from its start until it is killed, by what it says.
+/// One process of an endurance run, from its start until it is killed, as seen in its output.
 final class EnduranceLife {
-  /// Something that a line tells to whoever waits for it.
+  /// An event that an output line reports.
   enum Event {
     case ready, loaded
     case second(WorkerReport)
@@ -12,9 +12,9 @@ final class EnduranceLife {
   let child: ChildProcess
   let startedAt = now()
   private(set) var readyAt: UInt64?
-  /// The position that it found.
+  /// The position that the process found at its start.
   private(set) var found: Int64?
-  /// The last position that it gave to a commit, and the last that was acknowledged.
+  /// The last position given to a commit, and the last acknowledged.
   private(set) var tried: Int64?
   private(set) var acknowledged: Int64?
   private(set) var acknowledgements = 0
@@ -24,7 +24,7 @@ final class EnduranceLife {
     child = try ChildProcess(["endurance-worker", try plan.json])
   }
 
-  /// How many seconds it has been ready.
+  /// The number of seconds since it was ready.
   var age: Double? { readyAt.map { Double(now() - $0) / 1e9 } }
 
   /// Waits for the next event; `nil` once ``now()`` is `deadline`, or when the process has ended.
@@ -35,10 +35,10 @@ final class EnduranceLife {
     return nil
   }
 
-  /// Kills it, and takes in what it said until then.
+  /// Kills the process, and reads its output up to the end.
   func kill() throws {
     guard child.kill() else { throw WrongRead(description: "process \(number) ended on its own") }
-    // Nobody else has the other end of its output.
+    // Nobody else holds the other end of its output pipe.
     while let line = child.line(until: now() + 1_000_000_000) { _ = try take(line) }
     _ = try child.end()
   }

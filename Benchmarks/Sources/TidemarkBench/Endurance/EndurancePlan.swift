@@ -1,16 +1,16 @@
 import Foundation
 
-/// What all processes of an endurance run are told.
+/// The settings that all processes of an endurance run share.
 struct EndurancePlan: Codable, Sendable {
-  /// Where the state is: `store/`, `log/` and `checkpoints/`.
+  /// The directory of the state: `store/`, `log/` and `checkpoints/`.
   let directory: String
-  /// What operations, and instants of kills, are drawn from.
+  /// Operations, and instants of kills, are drawn from it.
   let seed: UInt64
   /// The memory budget of the store.
   let budgetBytes: Int
-  /// How many times as much the live keys and values take.
+  /// The size of the live keys and values, as a multiple of the budget.
   let times: Double
-  /// How many items there may be: so many that those that are there take as much as was asked for.
+  /// The number of possible items, chosen so that the existing ones take the requested size.
   let items: Int
   /// Operations a second, once the items are loaded.
   let rate: Int

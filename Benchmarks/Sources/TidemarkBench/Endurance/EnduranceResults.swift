@@ -1,6 +1,6 @@
 import Foundation
 
-/// All that `endurance.json` holds.
+/// The contents of `endurance.json`.
 struct EnduranceResults: Encodable {
   let machine: Machine
   let plan: EndurancePlan
@@ -54,7 +54,7 @@ struct EnduranceResults: Encodable {
     try encoder.encode(self).write(to: URL(fileURLWithPath: path))
   }
 
-  /// The bounds as a person reads them, and the load that they were kept under.
+  /// The bounds in readable form, and the load under which they were kept.
   var text: String {
     var table = TextTable(["bound", "", "limit", "measured"], textColumns: 2)
     for bound in bounds { table.append([bound.name, bound.pass ? "pass" : "FAIL", bound.limit, bound.measured]) }

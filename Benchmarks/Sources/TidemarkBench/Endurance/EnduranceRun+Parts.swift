@@ -4,7 +4,7 @@ extension EnduranceRun {
 
   private static let warmUpSeconds = 5.0
 
-  /// Seconds of a process that had some time to warm up: RocksDB's cache begins empty.
+  /// Samples of processes that had time to warm up: RocksDB's cache is empty at first.
   var working: [EnduranceSample] { samples.filter { $0.seconds >= 0 && ($0.age ?? 0) >= Self.warmUpSeconds } }
 
   /// The medians of the first and of the last tenth.
@@ -12,14 +12,14 @@ extension EnduranceRun {
     pair(of: working, 0..<seconds / 10, seconds * 9 / 10..<seconds, median, value)
   }
 
-  /// What is in the middle, or at least, in the middle and in the last third, of processes of the same age.
+  /// A statistic of the middle third and of the last third, over processes of the same age.
   func thirds(_ statistic: ([Double]) -> Double?, _ value: (EnduranceSample) -> Double?) -> Pair? {
     let ages = shortestLife / 2..<shortestLife
     let samples = working.filter { ages.contains($0.age ?? 0) }
     return pair(of: samples, seconds / 3..<seconds * 2 / 3, seconds * 2 / 3..<seconds, statistic, value)
   }
 
-  /// The same of the second and of the last quarter of the last process, which isn't killed for long.
+  /// The same of the second and of the last quarter of the last process, which lives long.
   func lastLife(_ statistic: ([Double]) -> Double?, _ value: (EnduranceSample) -> Double?) -> Pair? {
     let samples = working.filter { $0.life == working.last?.life }
     guard let begin = samples.first?.seconds, let end = samples.last?.seconds else { return nil }
@@ -38,7 +38,7 @@ extension EnduranceRun {
     return (first, last)
   }
 
-  /// How many cores the processes used on average, and how many all else on the machine, in a part of the run.
+  /// The cores used on average by the processes, and by everything else on the machine, in a part of the run.
   func coresUsed(_ range: Range<Double>) -> (own: Double, others: Double) {
     let lives = Dictionary(grouping: working.filter { range.contains($0.seconds) }, by: \.life).values
     var (own, all, seconds) = (0.0, 0.0, 0.0)
@@ -51,7 +51,7 @@ extension EnduranceRun {
     return (own / max(seconds, 1), max(0, all - own) / max(seconds, 1))
   }
 
-  /// How much of what fell due while processes were at work was done.
+  /// The share of the due operations that were done while processes were at work.
   var doneShare: Double {
     let reports = working.compactMap(\.report)
     return Double(reports.reduce(0) { $0 + $1.operations }) / Double(max(reports.count * plan.rate, 1))

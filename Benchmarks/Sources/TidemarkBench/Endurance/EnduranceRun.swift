@@ -1,50 +1,50 @@
 import Foundation
 
-/// Keeps a process at work for the time of the run, kills it now and then, and watches it from outside.
+/// Keeps a process at work for the length of the run, kills it now and then, and observes it from outside.
 struct EnduranceRun {
   /// A process that was killed, and how the next one fared.
   struct Kill: Codable {
-    /// Since the load was over.
+    /// Counted from the end of the load.
     let seconds: Double
     let acknowledged: Int64
     let tried: Int64
-    /// Where the next process found the state, and how long that took from its start.
+    /// The position that the next process found, and the time from its start until then.
     let found: Int64
     let readyMilliseconds: Double
 
-    /// Operations that were acknowledged and are gone.
+    /// Acknowledged operations that are missing.
     var lost: Int64 { max(0, acknowledged - found) }
   }
 
-  /// As long as nothing is heard from a process, it is taken to be stuck.
+  /// A process that prints nothing for this long counts as stuck.
   private static let patienceSeconds = 300.0
-  /// The last part of the run has no kills, so that what grows slowly in one process shows.
+  /// The last part of the run has no kills, so that slow growth within one process shows.
   private static let quietShare = 0.2
 
   let plan: EndurancePlan
   let seconds: Double
-  /// Kills come at random instants, between two thirds and four thirds of it apart.
+  /// The mean time between kills: each comes at random after two thirds to four thirds of it.
   let killEverySeconds: Double
   private(set) var samples: [EnduranceSample] = []
   private(set) var kills: [Kill] = []
   private(set) var acknowledgements = 0
   private(set) var loadSeconds = 0.0
   private(set) var isLoading = true
-  /// When the load was over.
+  /// The end of the load.
   private var begin = now()
 
   init(_ plan: EndurancePlan, seconds: Double, killEverySeconds: Double) {
     (self.plan, self.seconds, self.killEverySeconds) = (plan, seconds, killEverySeconds)
   }
 
-  /// The shortest time that a process lives, but for the last.
+  /// The shortest life of a process, except the last.
   var shortestLife: Double { killEverySeconds * 2 / 3 }
-  /// Since when nothing was killed.
+  /// The time from which nothing is killed.
   var quietSince: Double { seconds * (1 - Self.quietShare) }
 
   private var elapsed: Double { (Double(now()) - Double(begin)) / 1e9 }
 
-  /// Runs to its end; throws where something is wrong with the state.
+  /// Runs to its end; throws if something is wrong with the state.
   mutating func run(_ show: (EnduranceRun) -> Void) throws {
     var random = SeededGenerator(seed: plan.seed)
     var life = try EnduranceLife(0, plan)
@@ -110,7 +110,7 @@ struct EnduranceRun {
     return event
   }
 
-  /// `nil` at the deadline; throws where the process ended, or says nothing for too long.
+  /// `nil` at the deadline; throws if the process has ended, or prints nothing for too long.
   private func event(of life: EnduranceLife, until deadline: UInt64) throws -> EnduranceLife.Event? {
     let patience = now() + UInt64(Self.patienceSeconds * 1e9)
     if let event = try life.event(until: min(deadline, patience)) { return event }
@@ -127,7 +127,7 @@ struct EnduranceRun {
     show(self)
   }
 
-  /// Nothing acknowledged may be missing, and nothing be there that no commit was given.
+  /// No acknowledged operation may be missing, and none may exist that was never given to a commit.
   private mutating func compare(_ life: EnduranceLife, _ next: EnduranceLife, killedAt: Double) throws {
     guard let acknowledged = life.acknowledged, let tried = life.tried, let found = next.found,
       let readyAt = next.readyAt

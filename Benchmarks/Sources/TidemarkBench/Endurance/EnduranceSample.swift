@@ -1,17 +1,17 @@
 import Foundation
 
-/// What was seen of a run at one moment, about once a second.
+/// The observations of a run at one moment, about once a second.
 struct EnduranceSample: Codable {
-  /// Since the load was over; below 0 while it went on.
+  /// Counted from the end of the load; negative during the load.
   private(set) var seconds: Double
-  /// Which process, and for how many seconds it was ready; `nil` while it opened the store.
+  /// The number of the process, and how long it has been ready; `nil` while it opens the store.
   let life: Int
   let age: Double?
   let process: ProcessSample
-  /// The processor time of all that runs on the machine.
+  /// The processor time of everything that runs on the machine.
   var machineBusySeconds = ProcessCounters.machineBusySeconds
   let disk: DiskSample
-  /// What the process said of the second before; `nil` while it opened the store.
+  /// The process's report of the last second; `nil` while it opens the store.
   let report: WorkerReport?
 
   /// The same on a clock that starts later.
@@ -22,16 +22,16 @@ struct EnduranceSample: Codable {
   }
 }
 
-/// What Linux tells of another process.
+/// Linux's figures of another process.
 struct ProcessSample: Codable {
   let residentBytes: Int
-  /// Of these, memory that belongs to no file: what the process allocated.
+  /// The part of these that belongs to no file: memory that the process allocated.
   let anonymousBytes: Int
-  /// And pages of programs and libraries.
+  /// The part of these that is pages of programs and libraries.
   let fileBytes: Int
   let threads: Int
   let descriptors: Int
-  /// Files that have no name any more, and take disk as long as they are open.
+  /// Files without a name, which take disk space as long as they are open.
   let namelessBytes: Int
   let processorSeconds: Double
 
@@ -54,12 +54,12 @@ struct ProcessSample: Codable {
   }
 }
 
-/// The bytes of a run's files; a file with several names counts once, where it is named first here.
+/// The bytes of a run's files; a file with several names counts once, in the first directory listed here.
 struct DiskSample: Codable {
   /// The store's directory.
   let databaseBytes: Int
   let changelogBytes: Int
-  /// What checkpoints hold that the store has no more.
+  /// The bytes that checkpoints hold and the store no longer does.
   let checkpointBytes: Int
 
   init(_ plan: EndurancePlan) {

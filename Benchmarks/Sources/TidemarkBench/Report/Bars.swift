@@ -1,4 +1,4 @@
-/// What a row must reach.
+/// A limit that a row must reach.
 ///
 /// A ratio is always the baseline's time divided by the case's, so more is better: "at most 1.1 of its time" is 0.909.
 struct Bar: Sendable {
@@ -53,13 +53,13 @@ struct Bar: Sendable {
       Bar("writes until compactions have settled, zipf", "transaction", .ratio, 3),
     ]
 
-  /// Whether it is a row's.
+  /// Whether the bar applies to a row.
   func applies(to row: Row) -> Bool {
     group == row.group && name == row.name && (against ?? row.against) == row.against
       && (recordsPerCommit ?? row.recordsPerCommit) == row.recordsPerCommit
   }
 
-  /// What a row has of the measure; nil if it has none.
+  /// The row's value of the measure; nil if it has none.
   private func value(of row: Row) -> Double? {
     switch measure {
     case .ratio: row.ratio
@@ -69,7 +69,7 @@ struct Bar: Sendable {
     }
   }
 
-  /// Whether a row reaches it.
+  /// Whether a row reaches the bar.
   func isReached(by row: Row) -> Bool {
     guard let value = value(of: row) else { return false }
     return measure == .ratio ? value >= limit : value <= limit
@@ -80,7 +80,7 @@ struct Bar: Sendable {
     measure == .ratio ? limit.shortest : "\(measure.rawValue) \(roundDuration(UInt64(limit)))"
   }
 
-  /// What was measured, as a table shows it.
+  /// The measured value as a table shows it.
   func measured(in row: Row) -> String {
     guard let value = value(of: row) else { return "" }
     return measure == .ratio ? value.fixed(2) : duration(UInt64(value))
@@ -88,9 +88,9 @@ struct Bar: Sendable {
 }
 
 extension Row {
-  /// The bars that the row is to reach; most rows have none.
+  /// The bars that apply to the row; most rows have none.
   var bars: [Bar] { Bar.all.filter { $0.applies(to: self) } }
 
-  /// Whether the row reaches all its bars; nil without one.
+  /// Whether the row reaches all its bars; nil if it has none.
   var pass: Bool? { bars.isEmpty ? nil : bars.allSatisfy { $0.isReached(by: self) } }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
 extension Results {
-  /// Draws what the rows have, and returns the paths.
+  /// Draws the charts for which there are rows, and returns their paths.
   func drawCharts(in directory: String) throws -> [String] {
     var paths: [String] = []
     for (name, chart) in [("writes", writeChart), ("ratios", ratioChart), ("latencies", latencyChart)] {
@@ -13,7 +13,7 @@ extension Results {
     return paths
   }
 
-  /// The ways to write, with what a legend calls them.
+  /// The ways to write, with their names in the legend.
   private static let ways = [
     ("put", "put, no WAL"), ("put-wal", "put, WAL"), ("write-batch", "WriteBatch"),
     ("write-batch-with-index", "WriteBatchWithIndex"), ("secondary-database", "secondary database"),
@@ -98,7 +98,7 @@ extension Results {
 
   /// Median, 99th and 99.9th percentile and the greatest latency of commits, on a logarithmic axis.
   private var latencyChart: SVG? {
-    // A row for each baseline has the same latencies.
+    // Each baseline has a row with the same latencies.
     let commits = rows.filter { $0.latency?.of == "commit" && !$0.group.contains("settled") }
     let latencies = commits.compactMap(\.latency)
     let lines = ChartLine.lines(of: commits, from: 94)
@@ -163,7 +163,7 @@ private struct ChartLine {
   let group: String
   let row: Row?
 
-  /// The rows group by group; within a group each case's sizes one below the other.
+  /// The rows group by group; within a group, the sizes of a case are consecutive.
   static func lines(of rows: [Row], from top: Double) -> [ChartLine] {
     var lines: [ChartLine] = []
     var y = top
@@ -192,7 +192,7 @@ extension SVG {
 extension Row {
   fileprivate var chartTitle: String { recordsPerCommit.map { "\(name), \($0.grouped) a commit" } ?? name }
 
-  /// Whether it is Tidemark that is measured, or another way of using RocksDB.
+  /// Whether the row measures Tidemark, and not another way of using RocksDB.
   fileprivate var isTidemark: Bool {
     ["transaction", "snapshot", "own-get", "restore", "open-killed-store"].contains { name.hasPrefix($0) }
       && !name.hasSuffix("index")

@@ -51,7 +51,7 @@ struct Comparison {
 }
 
 extension Row {
-  /// What makes a row of one run the same as one of another.
+  /// The values that identify the same row in two runs.
   fileprivate var identity: [String] {
     [group, name, against ?? "", distribution.rawValue, recordsPerCommit.map(String.init) ?? ""]
   }

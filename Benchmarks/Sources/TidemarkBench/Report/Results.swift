@@ -1,6 +1,6 @@
 import Foundation
 
-/// All that `results.json` holds.
+/// The contents of `results.json`.
 struct Results: Encodable {
   let scale: String
   let machine: Machine
@@ -8,7 +8,7 @@ struct Results: Encodable {
   let options: ComparedOptions
   let rows: [Row]
 
-  /// Bars that no row is measured by: the case was renamed, or wasn't run.
+  /// Bars that apply to no row: the case was renamed, or wasn't run.
   var barsWithoutRow: [Bar] { Bar.all.filter { bar in !rows.contains { bar.applies(to: $0) } } }
 
   func write(to path: String) throws {
@@ -18,14 +18,14 @@ struct Results: Encodable {
   }
 }
 
-/// Where the figures were taken.
+/// The machine on which the figures were measured.
 struct Machine: Codable, Sendable {
   let processor: String
   let cores: Int
   let memoryBytes: UInt64
   let kernel: String
   let rocksDB: String
-  /// The load of the last minute when the run began, and when it ended: other work on the machine shows here.
+  /// The load of the last minute at the beginning and the end of the run, which shows other work on the machine.
   var loadBefore: Double
   var loadAfter: Double
   let isOptimized: Bool

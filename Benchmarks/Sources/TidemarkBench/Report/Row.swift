@@ -1,6 +1,6 @@
 import Histogram
 
-/// One line of the results: a case, and what it is compared with.
+/// One line of the results: a case and its baseline.
 ///
 /// Each ratio is of two runs of the same turn; `ratio` is the middle of the rounds (``pseudomedian(_:)``).
 struct Row: Sendable {
@@ -9,7 +9,7 @@ struct Row: Sendable {
   let against: String?
   let distribution: Distribution
   let recordsPerCommit: Int?
-  /// How many runs count: one a round, for a baseline one for each four cases.
+  /// The number of runs that count: one per round; for a baseline, one for every four cases.
   let rounds: Int
   let operations: Int
   /// The median of the runs.
@@ -93,10 +93,10 @@ extension Row: Codable {
     case writeAmplification, databaseBytes, changelogBytes, debt
   }
 
-  /// What follows from the row and the bars in force.
+  /// Fields derived from the row and the bars in force.
   private enum BarKeys: String, CodingKey { case bar, latencyBarNs, pass }
 
-  /// Every row has all fields; what there isn't is null.
+  /// Every row has all fields; missing values are null.
   func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(group, forKey: .group)

@@ -8,10 +8,10 @@ func median(_ values: [Double]) -> Double? {
   return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/// The middle of positive values that scatter: the median of the geometric means of all pairs; nil for none.
+/// The middle of scattering positive values: the median of the geometric means of all pairs; nil for none.
 ///
-/// It scatters less than the median, and outliers move it as little. Source: J. L. Hodges and E. L. Lehmann, "Estimates of
-/// location based on rank tests" (1963), of the logarithms.
+/// It scatters less than the median, and outliers move it as little. Source: J. L. Hodges and E. L. Lehmann, "Estimates
+/// of location based on rank tests" (1963), applied to the logarithms.
 func pseudomedian(_ values: [Double]) -> Double? {
   let logarithms = values.map { log($0) }
   let means = logarithms.indices.flatMap { index in logarithms[index...].map { ($0 + logarithms[index]) / 2 } }
@@ -19,7 +19,7 @@ func pseudomedian(_ values: [Double]) -> Double? {
 }
 
 extension Array where Element: Hashable {
-  /// Each element once, where it first stands.
+  /// Each element once, at its first position.
   var inFirstOrder: [Element] {
     var seen: Set<Element> = []
     return filter { seen.insert($0).inserted }
@@ -27,13 +27,13 @@ extension Array where Element: Hashable {
 }
 
 extension Double {
-  /// Rounded to some digits behind the point.
+  /// Rounded to this number of digits after the point.
   func rounded(to digits: Int) -> Double {
     let scale = pow(10, Double(digits))
     return (self * scale).rounded() / scale
   }
 
-  /// With exactly this many digits behind the point.
+  /// With exactly this many digits after the point.
   func fixed(_ digits: Int) -> String {
     let rounded = self.rounded(to: digits)
     if digits == 0 { return Int(rounded).description }

@@ -1,7 +1,7 @@
 /// Rows of text in columns: the first columns to the left, numbers to the right.
 struct TextTable {
   let header: [String]
-  /// How many columns are text.
+  /// The number of text columns.
   let textColumns: Int
   private var rows: [[String]] = []
 
@@ -29,7 +29,7 @@ struct TextTable {
 }
 
 extension Results {
-  /// The rows as a person reads them, group by group.
+  /// The rows in readable form, group by group.
   var text: String {
     var parts: [String] = []
     for group in rows.map(\.group).inFirstOrder {
@@ -59,7 +59,7 @@ extension Results {
     return "\(summary)\n\n\(table.text)"
   }
 
-  /// What the columns mean.
+  /// The meaning of the columns.
   static let legend = """
     ratio      the baseline's time divided by the case's in the same turn; the middle of the rounds: more is better
     of rounds  the least and the greatest ratio of a round
@@ -102,7 +102,7 @@ func duration(_ nanoseconds: UInt64) -> String {
   }
 }
 
-/// A round time, as on an axis or in a limit: without a zero behind the point.
+/// A round time, as on an axis or in a limit: without a zero after the point.
 func roundDuration(_ nanoseconds: UInt64) -> String {
   duration(nanoseconds).replacing(".00 ", with: " ").replacing(".0 ", with: " ")
 }

@@ -1,12 +1,12 @@
 import Foundation
 import Tidemark
 
-/// What all cases share: sizes, the working directory, and how plain databases are opened.
+/// The sizes, the working directory and the settings of plain databases, which all cases share.
 final class Bench {
   let plan: Plan
   let directory: String
   let baseline: BaselineSettings
-  /// The options of both sides where they are the same, and where they are not.
+  /// The options of both sides: those with the same value, and those that differ.
   let options: ComparedOptions
   private var directories = 0
   private var loadedSides: LoadedSides?
@@ -25,7 +25,7 @@ final class Bench {
     options = ComparedOptions(ours: ours, theirs: plain.options)
   }
 
-  /// The store with rows, and the plain database with the same, that all reads of rows alone share.
+  /// A store with rows and a plain database with the same rows, shared by all cases that only read rows.
   func sharedSides() throws -> LoadedSides {
     if let loadedSides { return loadedSides }
     let sides = try LoadedSides(self)
@@ -46,9 +46,9 @@ final class Bench {
 
 /// RocksDB's options in effect on both sides.
 struct ComparedOptions: Codable, Sendable {
-  /// Name and value where both sides have the same.
+  /// The name and value of each option that is the same on both sides.
   let same: [String: String]
-  /// The store's and the plain database's value where they differ.
+  /// The store's and the plain database's value of each option that differs.
   let different: [String: [String]]
 
   init(ours: [String: String], theirs: [String: String]) {

@@ -1,14 +1,14 @@
 import Foundation
 
-/// This program, or another build of it, started.
+/// A running process of this program, or of another build of it.
 final class ChildProcess {
   let output: FileHandle
   let processID: pid_t
   private let input: FileHandle
-  /// Read from the output, and not a whole line yet.
+  /// Bytes read from the output that don't form a whole line yet.
   private var rest: [UInt8] = []
   private var isAtEnd = false
-  /// Its processor time in seconds, and whether it was killed, once it is gone.
+  /// Its processor time in seconds, and whether it was killed, once it has ended.
   private var outcome: (seconds: Double, wasKilled: Bool)?
 
   init(_ arguments: [String], program: String? = nil) throws {
@@ -38,15 +38,15 @@ final class ChildProcess {
     try toChild.fileHandleForReading.close()
   }
 
-  /// Waits until there is output, or its end; `false` if there is neither in so many seconds.
+  /// Waits until there is output, or its end; `false` if there is neither within `seconds` seconds.
   func waitForEnd(atMost seconds: Double) -> Bool {
     var entry = pollfd(fd: output.fileDescriptor, events: Int16(POLLIN), revents: 0)
     return unsafe poll(&entry, 1, Int32(max(0, seconds * 1000))) > 0
   }
 
-  /// The next line of its output; `nil` at the end of that, or once ``now()`` is `deadline`.
+  /// The next line of its output; `nil` at the end of the output, or once ``now()`` is `deadline`.
   ///
-  /// Whoever reads lines doesn't read ``output`` beside.
+  /// Don't also read ``output`` directly.
   func line(until deadline: UInt64) -> String? {
     while true {
       if let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
@@ -67,15 +67,15 @@ final class ChildProcess {
 
   /// Writes a line to its input.
   ///
-  /// Where it may be gone, the caller ignores SIGPIPE.
+  /// If the process may be gone, the caller ignores SIGPIPE.
   func send(_ line: String) throws { try input.write(contentsOf: Data((line + "\n").utf8)) }
 
-  /// Whether its output has come to its end.
+  /// Whether its output has ended.
   var hasEnded: Bool { isAtEnd }
 
-  /// Kills it if it is there, and waits until it is gone; answers whether it was there.
+  /// Kills the process if it is running, and waits until it is gone; returns whether it was running.
   ///
-  /// What it wrote can still be read.
+  /// Its output can still be read.
   @discardableResult
   func kill() -> Bool {
     if let outcome { return outcome.wasKilled }
@@ -89,7 +89,7 @@ final class ChildProcess {
     return wasKilled
   }
 
-  /// Kills it if it is there, and answers its processor time in seconds.
+  /// Kills the process if it is running, and returns its processor time in seconds.
   func end() throws -> Double {
     kill()
     try? input.close()

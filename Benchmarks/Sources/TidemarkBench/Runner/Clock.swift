@@ -9,12 +9,12 @@ func now() -> UInt64 {
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
-/// What a lap counts.
+/// The quantity that a lap counts.
 enum LapClock: String, Codable, Sendable, CaseIterable {
   /// Time that passes.
   case wall
-  /// The processor time of all threads of the process: what a lap costs, without what other programs take from it, but
-  /// blind to time spent waiting.
+  /// The processor time of all threads of the process: a lap's own cost, unaffected by other programs, but without the
+  /// time spent waiting.
   case processor
 
   /// Nanoseconds.
@@ -30,7 +30,7 @@ enum LapClock: String, Codable, Sendable, CaseIterable {
 
 /// Lets the calling thread sleep until a time of ``now()``.
 ///
-/// For load that comes at a rate, whatever the store does: there is nothing to wait for but the time.
+/// For load at a fixed rate, whatever the store does: time is the only thing to wait for.
 func sleep(until time: UInt64) {
   let nanoseconds = Int64(bitPattern: time &- now())
   if nanoseconds > 0 { usleep(UInt32(clamping: nanoseconds / 1000)) }

@@ -2,44 +2,44 @@ import Histogram
 
 /// One side of a comparison: a way of doing the same work.
 struct Contender {
-  /// Names it in results, as `write-batch`.
+  /// Its name in results, such as `write-batch`.
   let name: String
   let distribution: Distribution
   /// How many records are committed together; nil where that makes no difference.
   var recordsPerCommit: Int?
-  /// The baselines of the same group that it is compared with; none if it is one.
+  /// The baselines of the same group that it is compared with; none if it is a baseline itself.
   var against: [String] = []
-  /// Whether it is plain RocksDB, as a baseline is.
+  /// Whether it measures plain RocksDB, as a baseline does.
   var isPlain = false
-  /// What its latencies are of, as `commit`; nil if it records none.
+  /// The operation that its latencies measure, such as `commit`; nil if it records none.
   var latencyOf: String?
   /// Does the work once.
   let run: (Lap) throws -> Sample
 
-  /// Names it in progress and errors.
+  /// Its name in progress and errors.
   var title: String {
     recordsPerCommit.map { "\(name), \(distribution), \($0.grouped) a commit" } ?? "\(name), \(distribution)"
   }
 }
 
-/// Contenders that take turns: each case beside its baseline once a round, in an order that changes with the round.
+/// Contenders that take turns: each case beside its baseline once per round, in an order that changes with the round.
 struct Group {
   let title: String
   let rounds: Int
-  /// Rounds before those, which don't count: the first reads find cold caches.
+  /// Uncounted rounds before the others, because the first reads find cold caches.
   var warmUpRounds = 0
-  /// Whether the runs of a turn go on slice by slice, beside each other: not where they leave work to other threads.
+  /// Whether the runs of a turn alternate slice by slice; not if they leave work to other threads.
   var isSliced = false
-  /// A guess at the time that one round takes, before there is a better one.
+  /// The guessed time of one round, until there is a better estimate.
   let estimatedSeconds: Double
-  /// Puts the contenders together; what they share is made here, outside of any timing.
+  /// Makes the contenders; objects that they share are made here, outside any timing.
   let prepare: () throws -> [Contender]
 }
 
-/// What one run of a contender took and left.
+/// The time and the space that one run of a contender took.
 struct Sample: Codable {
   var nanoseconds: UInt64
-  /// How many records, reads or rows.
+  /// The number of records, reads or rows.
   var operations: Int
   /// Bytes handed to the file system, by all threads of the process, up to the end of the timed part.
   var writtenBytes: Int?

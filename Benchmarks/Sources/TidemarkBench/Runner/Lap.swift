@@ -1,6 +1,6 @@
 import Foundation
 
-/// A run of a contender under way: its clock, what it took until now, and its place among the runs that take turns with it.
+/// A contender's run in progress: its clock, its counters so far, and its place among the runs that take turns with it.
 final class Lap {
   let latencies: LatencyRecorder
   private let baton: Baton?
@@ -14,7 +14,7 @@ final class Lap {
   private var writtenBefore = 0
   private var nextPause = 0
 
-  /// Without a baton it has the machine to itself.
+  /// Without a baton, the run has the machine to itself.
   init(_ latencies: LatencyRecorder, _ baton: Baton? = nil, place: Int = 0, clock: LapClock = .wall) {
     (self.latencies, self.baton, self.place, self.clock) = (latencies, baton, place, clock)
   }
@@ -28,7 +28,7 @@ final class Lap {
     startedAt = clock.time
   }
 
-  /// Stops the clock, now or, if it counts the time that passes, as of an earlier time.
+  /// Stops the clock, now or, if it counts wall time, as of an earlier time.
   func stop(at end: UInt64? = nil) {
     nanoseconds += (clock == .wall ? end ?? now() : clock.time) - startedAt
     writtenBytes += ProcessCounters.writtenBytes - writtenBefore
@@ -51,9 +51,10 @@ final class Lap {
   }
 }
 
-/// Passed round among threads, of which the one that has it runs.
+/// Passed around among threads: only the thread that holds it runs.
 ///
-/// Proof of `@unchecked Sendable`: `isRunning` belongs to whoever has the baton, and a semaphore is between it and the next.
+/// Proof of `@unchecked Sendable`: `isRunning` belongs to the holder of the baton, and a semaphore separates it from
+/// the next holder.
 final class Baton: @unchecked Sendable {
   private let arrivals: [DispatchSemaphore]
   private var isRunning: [Bool]
@@ -63,20 +64,20 @@ final class Baton: @unchecked Sendable {
     isRunning = Array(repeating: true, count: count)
   }
 
-  /// Gives the first place the baton; a thread each has, or will have, a place.
+  /// Gives the baton to the first place; each place has a thread, or will have one.
   func start() { arrivals[0].signal() }
 
   /// Waits for the baton.
   func take(at place: Int) { arrivals[place].wait() }
 
-  /// Hands it on and waits until it comes back.
+  /// Passes the baton on and waits until it comes back.
   func pass(from place: Int) {
     guard let next = next(after: place), next != place else { return }
     arrivals[next].signal()
     take(at: place)
   }
 
-  /// Hands it on for good.
+  /// Passes the baton on for good.
   func leave(from place: Int) {
     isRunning[place] = false
     if let next = next(after: place) { arrivals[next].signal() }

@@ -1,44 +1,44 @@
 import ArgumentParser
 
-/// How much is done.
+/// The amount of work.
 enum Scale: String, ExpressibleByArgument, CaseIterable, Sendable {
-  /// All cases, tiny: whether they work.
+  /// All cases, tiny: only tests whether they work.
   case smoke
   /// As much as fits into 18 minutes.
   case standard
-  /// Sizes at which caches and levels count; takes hours.
+  /// Sizes at which caches and levels matter; takes hours.
   case full
 }
 
 /// The sizes of a run.
 struct Plan: Codable, Sendable {
   var commitSizes = [100, 1000, 10_000, 100_000]
-  /// Commit sizes whose write runs are a group of their own, with more records a run; none where all have as many.
+  /// Commit sizes whose write runs form a group of their own, with more records per run; empty if all runs are equal.
   var largeCommitSizes: [Int] = []
   var largeCommitRecords = 200_000
-  /// Commit sizes of the cases that are there for comparison only.
+  /// Commit sizes of the cases that are only for comparison.
   var contextSizes = [100, 10_000]
-  /// After so many minutes no round begins, where each group has had ``leastRounds``; `nil`: all rounds are run.
+  /// No round begins after this many minutes, once each group has had ``leastRounds``; `nil`: all rounds run.
   var minutes: Double? = 18
   var leastRounds = 7
-  /// Among how many processes, one after the other, the rounds are divided: some of what scatters is the same for all
-  /// rounds of a process, as where its memory lies.
+  /// The number of consecutive processes that share the rounds: some of the scatter, such as where memory lies, is the
+  /// same for all rounds of a process.
   var processes = 5
-  /// Rounds of cases that have neither of the numbers below, and of those that are there for comparison only; more than
+  /// Rounds of cases without a number of their own below, and of those that are only for comparison; more than
   /// `minutes` have room for.
   var rounds = 40
   var contextRounds = 28
-  /// Records of each write run, of which there are fewer rounds: more than one commit even of the largest size.
+  /// Records of each write run, which has fewer rounds: more than one commit even of the largest size.
   var writeRecords = 200_000
   var writeRounds = 28
-  /// Whether runs that write take turns slice by slice: what they write must stay in memory until their end.
+  /// Whether write runs take turns slice by slice: their writes must then stay in memory until the end.
   var slicesWrites = true
   /// Records of each run with one record a commit.
   var singleRecords = 50_000
-  /// Records of each run whose commits wait for the disk, by so many writers at once.
+  /// Records of each run whose commits wait for the disk, and the number of writers that share them.
   var syncedRecords = 20_000
   var syncedWriters = 8
-  /// Records of each write run of the cases that are there for comparison only.
+  /// Records of each write run of the cases that are only for comparison.
   var contextRecords = 60_000
   /// Records, and rounds, of the runs of commits under flushes and compactions.
   var latencyRecords = 1_000_000
@@ -46,28 +46,28 @@ struct Plan: Codable, Sendable {
   /// Records of each run that ends with compactions settled.
   var settledRecords = 500_000
   var settledRounds = 52
-  /// Whether logged writes run until compactions have settled, too; they take as long again.
+  /// Whether logged writes also run until compactions have settled, which takes as long again.
   var settlesLogged = false
   /// Rows of the databases that are read.
   var rows = 1_000_000
   var reads = 30_000
-  /// Reads are short, and opening scatters, so they have more rounds.
+  /// Reads are short and opening scatters, so both have more rounds.
   var readRounds = 84
   var openRounds = 84
   var scans = 900
   var scanRows = 100
   /// Entries staged in a transaction that is read.
   var stagedEntries = 10_000
-  /// Records of each run that stages and doesn't commit.
+  /// Records of each run that stages without a commit.
   var stagingRecords = 200_000
   var getPutRecords = 100_000
   var restoreRecords = 200_000
-  /// Records in the log, and in no table file, when a process is killed.
+  /// Records that are in the log, and in no table file, when a process is killed.
   var killedRecords = 100_000
   /// The memory of one store, and of the database that it is compared with.
   var budgetBytes = 512 << 20
   var clock = LapClock.wall
-  /// Whether plain databases get the insert hint, too.
+  /// Whether plain databases also get the insert hint.
   var baselineInsertHint = true
 
   init(_ scale: Scale) {
@@ -107,7 +107,7 @@ struct Plan: Codable, Sendable {
     }
   }
 
-  /// What one of the processes does in so many minutes.
+  /// The plan of one of the processes, which has this many minutes.
   func part(_ number: Int, minutes: Double?) -> Plan {
     func share(_ count: Int) -> Int { count / processes + (number < count % processes ? 1 : 0) }
     var part = self

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What Linux counts for this process.
+/// Linux's counters of this process.
 enum ProcessCounters {
   /// Bytes handed to `write` and its like by all threads: the same count for a database, a log and a changelog.
   static var writtenBytes: Int {
@@ -12,7 +12,7 @@ enum ProcessCounters {
   /// The greatest resident memory of this process so far.
   static var peakResidentBytes: Int { status(of: "self")["VmHWM"] ?? 0 }
 
-  /// The numbers that Linux tells of a process, by their names; sizes in bytes.
+  /// Linux's figures of a process, by name; sizes in bytes.
   static func status(of process: String) -> [String: Int] {
     guard let text = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8) else { return [:] }
     var numbers: [String: Int] = [:]
@@ -30,7 +30,7 @@ enum ProcessCounters {
     return Double(ticks(stat)) / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
-  /// The processor time of all that runs on the machine, with what its host took from it.
+  /// The processor time of everything that runs on the machine, including the time that its host took from it.
   static var machineBusySeconds: Double {
     guard let text = try? String(contentsOfFile: "/proc/stat", encoding: .utf8) else { return 0 }
     // The first line: user, nice, system, idle, waiting for the disk, interrupts twice, taken by the host.
@@ -39,7 +39,7 @@ enum ProcessCounters {
     return (ticks.reduce(0, +) - ticks[3] - ticks[4]) / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
-  /// User and system time of a process or a thread, as its file `stat` tells.
+  /// User and system time of a process or a thread, from its file `stat`.
   private static func ticks(_ stat: String) -> Int {
     guard let end = stat.lastIndex(of: ")") else { return 0 }
     // After the name: state, then ten fields, then user and system time.
@@ -56,7 +56,7 @@ enum ProcessCounters {
       guard let stat = try? String(contentsOfFile: "/proc/self/task/\(thread)/stat", encoding: .utf8),
         stat.contains("(rocksdb:"), let end = stat.lastIndex(of: ")")
       else { continue }
-      // Behind the name comes the state.
+      // The state follows the name.
       if !stat[end...].hasPrefix(") S") { areAsleep = false }
       ticks += self.ticks(stat)
     }
@@ -77,7 +77,7 @@ enum ProcessCounters {
       if !areAsleep || ticks != last { asleepSince = nil } else if asleepSince == nil { asleepSince = time }
       if let since = asleepSince, time - since >= quiet { return since }
       last = ticks
-      // Nobody tells when another thread of the process falls asleep, so it is looked at again and again.
+      // There is no notification when another thread falls asleep, so this polls.
       usleep(2000)
     }
   }
@@ -89,7 +89,7 @@ func directoryBytes(_ path: String) -> Int {
   return directoryBytes(path, &seen)
 }
 
-/// The same without files that were seen before, under whatever name.
+/// The same without files already in `seen`, under whatever name.
 func directoryBytes(_ path: String, _ seen: inout Set<UInt64>) -> Int {
   var sum = 0
   let files = FileManager.default.enumerator(atPath: path)

@@ -1,11 +1,11 @@
 import Foundation
 
-/// Says on standard error what runs, and how long the rest may take.
+/// Prints on standard error which run is in progress, and how long the rest may take.
 struct Progress {
   private let begin = now()
-  /// The guesses at all rounds, in seconds.
+  /// The guessed times of all rounds, in seconds.
   private let total: Double
-  /// Those of the rounds that are done.
+  /// The guessed times of the rounds that are done.
   private var done = 0.0
   private var group: Group?
   private var round = 0
@@ -15,7 +15,7 @@ struct Progress {
   var isSilent = false
 
   private let minutes: Double?
-  /// This process's number, and how many take turns.
+  /// This process's number, and the number of processes that take turns.
   private let process: Int
   private let processes: Int
 
@@ -42,7 +42,7 @@ struct Progress {
     var elapsed = Double(now() - begin) / 1e9
     var left = part > 0 && elapsed > 1 ? (total - part) / part * elapsed : total
     if let minutes { left = min(left, max(0, minutes * 60 - elapsed)) }
-    // The other processes take as long.
+    // The other processes are assumed to take as long.
     let each = elapsed + left
     elapsed += Double(process) * each
     left += Double(processes - 1 - process) * each

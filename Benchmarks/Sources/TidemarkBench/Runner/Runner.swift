@@ -1,9 +1,9 @@
 import CBaseline
 import Foundation
 
-/// Runs groups of contenders in rounds, and keeps what each run took.
+/// Runs groups of contenders in rounds, and keeps the result of each run.
 struct Runner {
-  /// A group under way.
+  /// A group in progress.
   private struct Running {
     let group: Group
     var series: [Series]
@@ -14,11 +14,11 @@ struct Runner {
   private var running: [Running] = []
   private var progress: Progress
   private let begin = now()
-  /// Which of the processes this is.
+  /// The number of this process.
   private let process: Int
   private let leastRounds: Int
   private let clock: LapClock
-  /// When no round begins any more, in nanoseconds; `nil`: never.
+  /// No round begins after this time, in nanoseconds; `nil`: there is no limit.
   private let limit: Int?
 
   init(_ groups: [Group], _ plan: Plan, process: Int) {
@@ -28,17 +28,17 @@ struct Runner {
     progress = Progress(groups, minutes: plan.minutes, process: process, of: plan.processes)
   }
 
-  /// What was measured.
+  /// The measurements.
   var measurements: [Measurements] { running.flatMap(\.series).map(Measurements.init) }
 
   /// Runs groups to their end, or until their time is up.
   ///
-  /// The rounds of each group are spread over the whole time, so that minutes in which the machine is slower fall on all
-  /// groups, and two runs see the same mix. Throws what a contender throws: a case that fails ends the whole run.
+  /// The rounds of each group are spread over the whole time, so that slow minutes of the machine affect all groups,
+  /// and two runs see the same mix. Throws the error of a contender: a case that fails ends the whole run.
   mutating func run(_ groups: [Group]) throws {
     for (index, group) in groups.enumerated() {
       try prepare(group)
-      // The first of a process finds code that was never run, and a slow clock.
+      // The first round of a process meets code that has never run, and a slow clock.
       for round in -max(group.warmUpRounds, index == 0 ? 1 : 0)..<0 { try run(round, of: index) }
     }
     let rounds = groups.indices.flatMap { index in
@@ -52,7 +52,7 @@ struct Runner {
     }
   }
 
-  /// Puts a group together: all of its cases, or those with one of some names, and their baselines.
+  /// Prepares a group: all of its cases, or those with one of some names, and their baselines.
   private mutating func prepare(_ group: Group, only names: Set<String>? = nil) throws {
     var series = Series.all(of: try group.prepare(), group: group.title)
     if let names {
@@ -65,7 +65,7 @@ struct Runner {
   }
 
   private mutating func run(_ round: Int, of index: Int) throws {
-    // Each second round is the one before it backwards, so that a case runs before its baseline as often as after it.
+    // Every second round is the previous one in reverse, so that a case runs before its baseline as often as after it.
     if round.isMultiple(of: 2) || running[index].turns.isEmpty {
       running[index].turns = Series.turns(of: running[index].series, using: &running[index].random)
     } else {
@@ -82,23 +82,22 @@ struct Runner {
 
   private mutating func run(_ series: Series, _ round: Int) throws -> Sample {
     progress.show(series.contender)
-    // What the last run freed goes back, so that none starts with the memory of another.
+    // Memory that the last run freed goes back to the system, so that no run starts with the memory of another.
     baseline_trim_memory()
     let sample = try Self.run(series, Lap(Self.latencies(of: series, round), clock: clock))
     progress.finishedRun()
     return sample
   }
 
-  /// Runs the contenders of a turn beside each other, one at a time: each on a thread of its own, which waits while another
-  /// has its slice.
+  /// Runs the contenders of a turn in alternation, each on a thread of its own that waits while another has its slice.
   ///
-  /// So the machine is as fast or as slow for all of them, as its speed changes more slowly than slices do.
+  /// The machine's speed changes more slowly than slices alternate, so it is about the same for all of them.
   private mutating func runInSlices(_ turn: [Series], _ round: Int) throws -> [Sample] {
     for series in turn { progress.show(series.contender) }
     baseline_trim_memory()
     let (baton, clock) = (Baton(turn.count), clock)
     let running = DispatchGroup()
-    // Proof: a thread touches them only while it has the baton, and this one when all threads are done.
+    // Proof: a thread touches them only while it has the baton, and this one only after all threads are done.
     nonisolated(unsafe) let contenders = turn
     nonisolated(unsafe) var results: [Result<Sample, any Error>?] = turn.map { _ in nil }
     for place in turn.indices {
@@ -118,9 +117,9 @@ struct Runner {
     return try unsafe results.map { try $0!.get() }
   }
 
-  /// Runs one group alone, round by round, as the caller asks for them.
+  /// Prepares one group alone; the caller then asks for round after round.
   ///
-  /// Says nothing on standard error. One round that doesn't count is run at once.
+  /// Prints nothing on standard error. One uncounted round runs at once.
   init(_ group: Group, _ plan: Plan, process: Int, only names: Set<String>) throws {
     self.init([group], plan, process: process)
     progress.isSilent = true
@@ -128,7 +127,7 @@ struct Runner {
     try run(-1, of: 0)
   }
 
-  /// Runs the next round of the one group; the ratios of its cases by their names.
+  /// Runs the next round of the one group; returns the ratios of its cases by their names.
   mutating func ratios(ofRound round: Int) throws -> [String: Double] {
     try run(round, of: 0)
     return running[0].series.reduce(into: [:]) { ratios, series in
@@ -147,7 +146,7 @@ struct Runner {
   }
 }
 
-/// A case that failed, and why.
+/// A failed case, and the reason.
 struct FailedCase: Error, CustomStringConvertible {
   let title: String
   let cause: any Error

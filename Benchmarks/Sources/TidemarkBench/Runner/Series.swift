@@ -1,6 +1,6 @@
 import Histogram
 
-/// What was measured of a case beside one baseline, or of a baseline: processes hand it on, and it adds up.
+/// The measurements of a case beside one baseline, or of a baseline; those of several processes are added up.
 struct Measurements: Codable {
   let group: String
   let name: String
@@ -21,14 +21,14 @@ struct Measurements: Codable {
     (latencies, samples, ratios) = (series.latencies.histogram, series.samples, series.ratios)
   }
 
-  /// Adds what another process measured of the same.
+  /// Adds another process's measurements of the same case.
   mutating func add(_ other: Measurements) {
     latencies.add(other.latencies)
     samples += other.samples
     ratios += other.ratios
   }
 
-  /// Whether it is of the same case beside the same baseline.
+  /// Whether both are of the same case beside the same baseline.
   func isOfSame(as other: Measurements) -> Bool {
     group == other.group && name == other.name && against == other.against && distribution == other.distribution
       && recordsPerCommit == other.recordsPerCommit
@@ -36,7 +36,7 @@ struct Measurements: Codable {
 }
 
 extension [Measurements] {
-  /// Adds what another process measured, of the same cases or of more.
+  /// Adds another process's measurements, of the same cases or of more.
   mutating func add(_ others: [Measurements]) {
     for other in others {
       if let index = firstIndex(where: { $0.isOfSame(as: other) }) {
@@ -61,7 +61,7 @@ struct Series {
   /// The baseline's time divided by the case's, in each round.
   private(set) var ratios: [Double] = []
 
-  /// Names it among the rows of all groups, without spaces: `writes-uniq/transaction/100/put`.
+  /// Its name among the rows of all groups, without spaces: `writes-uniq/transaction/100/put`.
   var rowName: String {
     let size = contender.recordsPerCommit.map { "/\($0)" } ?? ""
     let group = group.replacing(", ", with: "-").replacing(" ", with: "-")
@@ -82,13 +82,13 @@ struct Series {
     }
   }
 
-  /// One round: turns of a baseline with up to two cases before it and two behind it.
+  /// One round: turns of a baseline with up to two cases before it and two after it.
   ///
-  /// So each case runs close to its baseline, and what slows the machine down for a while slows down both.
+  /// So each case runs close to its baseline, and a temporary slowdown of the machine affects both.
   static func turns(of all: [Series], using random: inout SeededGenerator) -> [[Int]] {
     let turns = all.indices.filter { all[$0].against == nil }.flatMap { baseline in
       let cases = all.indices.filter { all[$0].against == all[baseline].contender.name }.shuffled(using: &random)
-      // Of a group that compares latencies there is no ratio.
+      // A group that compares latencies has no ratios.
       if cases.isEmpty { return [[baseline]] }
       return stride(from: 0, to: cases.count, by: 4).map { first in
         let beside = cases[first...].prefix(4)
@@ -100,7 +100,7 @@ struct Series {
     return turns.shuffled(using: &random)
   }
 
-  /// Keeps the samples of a turn, and the ratios that follow from them.
+  /// Keeps the samples of a turn, and the resulting ratios.
   static func append(_ samples: [Sample], of turn: [Int], to all: inout [Series]) {
     for (index, sample) in zip(turn, samples) {
       all[index].samples.append(sample)

@@ -1,7 +1,6 @@
-/// Measures a run that writes: time, bytes handed to the file system, what is on disk, what compactions still have to do.
+/// Measures a run that writes: time, bytes handed to the file system, bytes on disk, remaining work of compactions.
 ///
-/// The clock runs until everything that was acknowledged is in table files and, if asked for, until compactions have
-/// settled.
+/// The clock runs until everything acknowledged is in table files and, if asked for, until compactions have settled.
 struct WriteMeter {
   private let bench: Bench
   private let lap: Lap
@@ -15,12 +14,12 @@ struct WriteMeter {
     lap.start()
   }
 
-  /// Everything is in table files.
+  /// Stops the clock: everything is in table files.
   func stop() { lap.stop(at: settles ? ProcessCounters.waitForBackgroundThreads() : nil) }
 
   /// The run's figures.
   ///
-  /// Its database must be closed; the run's directory is deleted.
+  /// Its database must be closed; deletes the run's directory.
   func sample(_ directory: String, database: String, log: String? = nil, of workload: Workload) throws -> Sample {
     var sample = Sample(
       nanoseconds: lap.nanoseconds, operations: workload.count, writtenBytes: lap.writtenBytes,
@@ -33,7 +32,7 @@ struct WriteMeter {
     return sample
   }
 
-  /// Opens the database with compactions on and waits for what is still due by RocksDB's own counters; how long it took.
+  /// Opens the database with compactions on and waits until RocksDB's own counters show none due; returns the time.
   private func settleRest(_ database: String) throws -> UInt64 {
     let plain = try PlainDatabase(database, .existing, with: bench.baseline)
     let begin = now()

@@ -1,7 +1,7 @@
 import Foundation
 
 extension ScaleRow {
-  /// One small chart a figure, over the number of keys.
+  /// One small chart per figure, over the number of keys.
   static func chart(_ rows: [ScaleRow]) -> String {
     let panels: [(title: String, unit: String, values: [Double])] = [
       ("committed", "M records/s", rows.map { $0.commitsPerSecond / 1e6 }),

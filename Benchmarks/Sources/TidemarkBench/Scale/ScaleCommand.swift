@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// How a store behaves as it grows.
+/// Measures how a store behaves as it grows.
 struct ScaleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "scale", abstract: "Measures stores of growing size.",
@@ -57,37 +57,37 @@ struct ScaleCommand: ParsableCommand {
   private func say(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
 }
 
-/// What was measured of one size.
+/// The measurements of one size.
 struct ScaleRow: Codable {
   let keys: Int
   let budgetBytes: Int
-  /// Until the last commit was acknowledged; the log with it.
+  /// Measured until the last commit was acknowledged, including the log.
   var commitsPerSecond = 0.0
   var commitP99 = 0.0
   var commitMax = 0.0
   var loadPeakBytes = 0
-  /// Files of the database and the changelog for each byte of keys and values.
+  /// Bytes of the database and the changelog for each byte of keys and values.
   var databaseBytesPerByte = 0.0
   var logBytesPerByte = 0.0
   /// Microseconds.
   var readP50 = 0.0
   var readP99 = 0.0
-  /// Process start to first read after SIGKILL, in milliseconds: the middle of all starts.
+  /// Milliseconds from process start to the first read after SIGKILL: the middle of all starts.
   var openMilliseconds = 0.0
   var openPlainMilliseconds = 0.0
-  /// How long a checkpoint takes, and the rate of commits meanwhile to that without.
+  /// The time that a checkpoint takes, and the ratio of the commit rate during checkpoints to the rate without.
   var checkpointSeconds = 0.0
   var checkpointRatio = 0.0
   var restoreSeconds = 0.0
   var restorePeakBytes = 0
-  /// What the restored database leaves to compactions.
+  /// The work that the restored database leaves to compactions.
   var restoreDebtBytes = 0
   var restoreLevel0Files = 0
   var kills: Int?
-  /// Processor time of a restore that was killed, of all its processes, to that of one that wasn't.
+  /// Processor time of all processes of a killed restore, divided by that of an uninterrupted one.
   var killedWork: Double?
 
-  /// The rows as a person reads them.
+  /// The rows in readable form.
   static func table(_ rows: [ScaleRow]) -> String {
     var table = TextTable(
       [

@@ -64,8 +64,8 @@ struct ScaleSeries {
     return row
   }
 
-  /// Kills a restore at random instants of the time that it should take, and lets it end; how often it was killed, as it may
-  /// be over before, and the processor time of all its processes.
+  /// Kills a restore at random instants of its expected time, and then lets it end; returns the number of kills,
+  /// which is smaller if it ends before, and the processor time of all its processes.
   private func killedRestore(_ kills: Int, _ seconds: Double) throws -> (kills: Int, work: Double) {
     var random = SeededGenerator(seed: UInt64(now()))
     let instants = (0..<kills).map { _ in random.unit() * seconds }.sorted()
@@ -83,7 +83,7 @@ struct ScaleSeries {
 
   // MARK: Processes
 
-  /// Runs a step to its end; what it says, and its processor time in seconds.
+  /// Runs a step to its end; returns its result, and its processor time in seconds.
   private func finished(_ step: ScaleStepCommand.Step) throws -> (result: StepResult, work: Double) {
     let child = try start(step)
     let text = child.output.readDataToEndOfFile()
@@ -94,7 +94,7 @@ struct ScaleSeries {
     return (result, work)
   }
 
-  /// How long it takes from the start of a process until it says `ready`, in milliseconds; it is killed then.
+  /// The milliseconds from the start of a process until it prints `ready`; it is killed then.
   private func timeToReady(_ step: ScaleStepCommand.Step) throws -> Double {
     let begin = now()
     let child = try start(step)

@@ -4,16 +4,16 @@ import Histogram
 import Synchronization
 import Tidemark
 
-/// A process of ``ScaleCommand``: one step on one directory, so that its memory and its start are its own.
+/// A process of ``ScaleCommand``: one step on one directory, with its own memory and its own start.
 struct ScaleStepCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "scale-step", shouldDisplay: false)
 
   enum Step: String, ExpressibleByArgument {
     /// Writes the rows.
     case load
-    /// Writes some more, says `ready` and waits for its end.
+    /// Writes some more, prints `ready` and waits to be killed.
     case tail
-    /// Opens the store, reads a row, says `ready` and waits for its end.
+    /// Opens the store, reads a row, prints `ready` and waits to be killed.
     case open
     /// The same with a plain database.
     case openPlain
@@ -21,7 +21,7 @@ struct ScaleStepCommand: ParsableCommand {
     case restore
     /// Reads rows at random.
     case read
-    /// Changes rows, with and without a checkpoint being taken.
+    /// Changes rows, with and without a checkpoint in progress.
     case checkpoint
   }
 
@@ -96,7 +96,7 @@ struct ScaleStepCommand: ParsableCommand {
       var random = SeededGenerator(seed: 6)
       var window = 0.5
       for round in 0..<Self.checkpoints {
-        // By turns one before the other.
+        // Alternates which of the two runs first.
         let alone = round.isMultiple(of: 2) ? try commitRate(store, &random) { $0 >= window } : nil
         let checkpoint = BackgroundCheckpoint(store, directory + "/checkpoint")
         let beside = try commitRate(store, &random) { _ in checkpoint.isDone }
@@ -111,7 +111,7 @@ struct ScaleStepCommand: ParsableCommand {
     }
   }
 
-  /// Changes rows, 1,000 a commit, until it is over, and answers how many commits there were a second.
+  /// Changes rows, 1,000 per commit, until it is over, and returns the number of commits per second.
   private func commitRate(
     _ store: StateStore, _ random: inout SeededGenerator, until isOver: (_ seconds: Double) -> Bool
   ) throws -> Double {
@@ -155,7 +155,7 @@ struct ScaleStepCommand: ParsableCommand {
   }
 }
 
-/// A checkpoint that is taken on a thread of its own.
+/// A checkpoint taken on a thread of its own.
 private final class BackgroundCheckpoint: @unchecked Sendable {
   // Proof: written by the thread before the semaphore is signalled, and read after it; `done` is an atomic.
   private var outcome: Result<Double, any Error> = .success(0)
@@ -176,21 +176,21 @@ private final class BackgroundCheckpoint: @unchecked Sendable {
 
   var isDone: Bool { done.load(ordering: .acquiring) }
 
-  /// Waits for it, and answers how many seconds it took.
+  /// Waits for the checkpoint, and returns how many seconds it took.
   func wait() throws -> Double {
     semaphore.wait()
     return try outcome.get()
   }
 }
 
-/// Says `ready` to the parent, and waits to be killed.
+/// Prints `ready` for the parent, and waits to be killed.
 func waitForTheEnd() {
   FileHandle.standardOutput.write(Data("ready".utf8))
-  // Should the parent die first, the end of its pipe ends this process, too.
+  // If the parent dies first, the end of its pipe ends this process, too.
   _ = FileHandle.standardInput.readDataToEndOfFile()
 }
 
-/// What a step says of itself.
+/// A step's report.
 struct StepResult: Codable {
   var seconds: Double
   var closingSeconds: Double?
@@ -198,7 +198,7 @@ struct StepResult: Codable {
   var median: UInt64?
   var p99: UInt64?
   var greatest: UInt64?
-  /// The commits beside a checkpoint to those without.
+  /// The rate of commits beside a checkpoint, divided by the rate without.
   var ratio: Double?
   /// The greatest resident memory of the process, in bytes.
   var peakBytes = ProcessCounters.peakResidentBytes

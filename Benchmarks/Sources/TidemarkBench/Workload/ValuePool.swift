@@ -1,4 +1,4 @@
-/// Where all values come from: a megabyte that compresses to about half, of which each value is 100 bytes at some offset.
+/// The pool of all values: a megabyte that compresses to about half; each value is 100 bytes of it at some offset.
 ///
 /// As in RocksDB's db_bench: 50 random letters, twice.
 @safe
@@ -20,6 +20,6 @@ final class ValuePool: Sendable {
     unsafe base = UnsafeRawPointer(buffer.baseAddress!)
   }
 
-  /// The offset of the value that belongs to a number.
+  /// The offset of a number's value.
   static func offset(for number: UInt64) -> UInt32 { UInt32(mixed(number ^ 0xA5A5) % UInt64(poolBytes)) }
 }

@@ -6,11 +6,11 @@ enum Distribution: String, Sendable, Codable, CaseIterable {
   case zipf
 }
 
-/// The records of a run, drawn before anything is timed: the same for each contender and in each round.
+/// The records of a run, drawn before any timing: the same for each contender and in each round.
 struct Workload: Sendable {
   let distribution: Distribution
   let keys: [RecordKey]
-  /// Where each record's value lies in the ``ValuePool``.
+  /// The offset of each record's value in the ``ValuePool``.
   let values: [UInt32]
 
   static let zipfExponent = 0.99

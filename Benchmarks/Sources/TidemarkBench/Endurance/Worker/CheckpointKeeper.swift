@@ -1,7 +1,7 @@
 import Foundation
 import Tidemark
 
-/// Takes checkpoints, deletes the changelog below each, and then the checkpoints before it; in between it flushes.
+/// Takes checkpoints, deletes the changelog below each, and then the earlier checkpoints; in between it flushes.
 struct CheckpointKeeper {
   private static let flushesInBetween = 2
 
@@ -25,11 +25,11 @@ struct CheckpointKeeper {
     counters.checkpointBegan()
     defer { counters.checkpointEnded() }
     let numbers = try FileManager.default.contentsOfDirectory(atPath: plan.checkpoints).compactMap { Int($0) }
-    // What a killed process left of one has this name, too, and goes.
+    // A checkpoint that a killed process left unfinished has this number, too, and is replaced.
     let number = (numbers.max() ?? 0) + 1
     let checkpoint = try store.checkpoint(to: "\(plan.checkpoints)/\(number)")
     try store.deleteChangelog(coveredBy: checkpoint.directory)
-    // Rebuilding starts from the last, so nobody needs the others.
+    // A rebuild starts from the last checkpoint, so nobody needs the others.
     for number in numbers { try FileManager.default.removeItem(atPath: "\(plan.checkpoints)/\(number)") }
   }
 }

@@ -4,8 +4,9 @@ import Tidemark
 
 /// The process that ``EnduranceRun`` kills.
 ///
-/// It says `ready` with the position once the store is open, `loaded` once all items are there, `try` with the position before
-/// each commit and `ack` after it, `second` with a ``WorkerReport`` each second, and `violation` with what is wrong.
+/// Prints `ready` with the position once the store is open, `loaded` once all items exist, `try` with the position
+/// before each commit and `ack` after it, `second` with a ``WorkerReport`` each second, and `violation` with the failed
+/// check.
 struct EnduranceWorkerCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "endurance-worker", shouldDisplay: false)
 
@@ -33,7 +34,7 @@ struct EnduranceWorkerCommand: ParsableCommand {
   private func work(_ store: StateStore, _ plan: EndurancePlan, _ budget: MemoryBudget) throws {
     let position = MixedAudit(view: try store.snapshot(), plan: plan).position
     say("ready \(position)")
-    // Should the parent die first, the end of its pipe ends this process, too.
+    // If the parent dies first, the end of its pipe ends this process, too.
     onThread {
       _ = FileHandle.standardInput.readDataToEndOfFile()
       Glibc.exit(0)
@@ -53,7 +54,7 @@ struct EnduranceWorkerCommand: ParsableCommand {
     try writer.run(from: max(position, Int64(plan.items)))
   }
 
-  /// Says each second what there was in it.
+  /// Prints a report every second.
   private static func report(_ store: StateStore, _ budget: MemoryBudget, _ counters: WorkerCounters) throws {
     var dueAt = now()
     while true {

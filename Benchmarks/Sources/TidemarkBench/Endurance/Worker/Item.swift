@@ -1,25 +1,24 @@
 import Tidemark
 
-/// A row that tells by itself whether it is right: all of its bytes follow from the item's number and the operation that
-/// wrote it.
+/// A row that can be checked by itself: all of its bytes follow from the item's number and the operation that wrote it.
 struct Item: Equatable, Sendable {
   /// Which item; its key is ``RecordKey/init(number:)``.
   var number: UInt64
   /// The operation that wrote it.
   var version: Int64
-  /// How many operations in turn have written it.
+  /// The number of operations that have written it since it was last deleted.
   var count: Int64
 
   private static let leastWords: UInt64 = 12
   private static let otherWords: UInt64 = 32
-  /// Key and value of a row, in the mean.
+  /// The mean size of a row's key and value.
   static let meanBytes = RecordKey.byteCount + 24 + 4 * Int(2 * leastWords + otherWords - 1)
 
   private var seed: UInt64 { mixed(number ^ mixed(UInt64(bitPattern: version))) }
-  /// How many words of noise, which doesn't compress, follow the numbers.
+  /// The number of words of incompressible noise after the numbers.
   private var words: UInt64 { Self.leastWords + seed % Self.otherWords }
 
-  /// How many bytes its key and its value take.
+  /// The bytes of its key and value.
   var byteCount: Int { RecordKey.byteCount + 24 + 8 * Int(words) }
 
   fileprivate func encode(into bytes: inout ByteWriter) {

@@ -1,13 +1,13 @@
-/// One operation: it follows from the seed and its number, so the whole state at a position can be computed again.
+/// One operation: it follows from the seed and its number, so the whole state at a position can be recomputed.
 ///
-/// The first operations load: one puts each item, and opens an account as long as there are some. Those behind change an item
-/// or delete it, note an event, forget an old one, and now and then move money.
+/// The first operations load: each puts an item, and opens an account as long as any are left. Later ones change or
+/// delete an item, note an event, delete an old event, and now and then move money.
 struct MixedOperation {
   struct Transfer {
     let from: Int64
     let to: Int64
     let amount: Int64
-    /// Else the other way.
+    /// Otherwise money moves the other way.
     let isFromLeft: Bool
   }
 
@@ -16,14 +16,14 @@ struct MixedOperation {
   let deletesItem: Bool
   let transfer: Transfer?
 
-  /// Of twenty changes of an item, one deletes it, so a twentieth of those that change is missing, or a little more.
+  /// One change of an item in twenty deletes it, so a twentieth of the changing items is missing, or a little more.
   private static let deletedShare: UInt64 = 20
   static let leastShareOfItems = 0.94
   private static let transferredShare: UInt64 = 4
-  /// How many accounts there are on each side, and what each has at first.
+  /// The number of accounts on each side, and the balance that each starts with.
   static let accounts: Int64 = 5000
   static let openingBalance: Int64 = 1000
-  /// How many of the last events have a row.
+  /// Only this many of the last events have a row.
   static let keptEvents: Int64 = 100_000
 
   init(_ number: Int64, _ plan: EndurancePlan, _ zipf: Zipf) {
@@ -45,7 +45,7 @@ struct MixedOperation {
     }
   }
 
-  /// How many accounts are open on each side at a position.
+  /// The number of accounts open on each side at a position.
   static func openAccounts(at position: Int64, _ plan: EndurancePlan) -> Int64 {
     min(position, accounts, Int64(plan.items))
   }

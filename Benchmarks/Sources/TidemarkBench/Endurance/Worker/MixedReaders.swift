@@ -1,7 +1,7 @@
 import Foundation
 import Tidemark
 
-/// Reads one item after the other, as they fall due, and checks each: half of them the latest, half in snapshots.
+/// Reads items one by one, as they fall due, and checks each: half of them the latest, half in snapshots.
 struct PointReader {
   private static let pauseSeconds = 0.01
   private static let readsInTurn = 10
@@ -32,7 +32,7 @@ struct PointReader {
   }
 }
 
-/// Holds snapshots for seconds, scans them, and looks whether they stay as they were.
+/// Holds snapshots for seconds, scans them, and checks that they don't change.
 struct SnapshotHolder {
   private static let longestHoldSeconds = 8.0
   private static let items = 200

@@ -2,12 +2,12 @@ import Foundation
 import Logging
 import Tidemark
 
-/// The tables of an endurance run, and what is true of them at every commit.
+/// The tables of an endurance run, and their invariants at every commit.
 enum MixedState {
   static let items = Table("items", key: RecordKeyCodec(), value: ItemCodec())
   static let left = Table("left", key: .int64, value: .int64)
   static let right = Table("right", key: .int64, value: .int64)
-  /// Which item an operation changed: a queue, filled at its end and emptied at its start.
+  /// The item that each operation changed: a queue, filled at its end and emptied at its start.
   static let events = Table("events", key: .int64, value: .int64)
   static var tables: [any TableDefinition] { [items, left, right, events] }
 
@@ -22,7 +22,7 @@ enum MixedState {
   }
 }
 
-/// The checks of a snapshot that are made while commits go on.
+/// The checks of a snapshot made while commits go on.
 struct MixedAudit {
   let view: Snapshot
   let plan: EndurancePlan
@@ -60,7 +60,7 @@ struct MixedAudit {
     }
   }
 
-  /// The row of an item, which no operation behind the position has written.
+  /// The row of an item, which no operation after the position has written.
   func item(_ number: UInt64) throws -> Item? {
     guard let item = try view.get(RecordKey(number: number), in: MixedState.items) else { return nil }
     try check(item)
@@ -72,7 +72,7 @@ struct MixedAudit {
     try require(item.version < position, "item \(item.number) of operation \(item.version)")
   }
 
-  /// Goes through rows from a key on: each is whole and in its place.
+  /// Scans rows from a key on: each is whole and in its place.
   func scanItems(from number: UInt64, count: Int) throws {
     var rows = try view.scan(MixedState.items, .from(RecordKey(number: number)))
     for _ in 0..<count {
@@ -80,7 +80,7 @@ struct MixedAudit {
     }
   }
 
-  /// What a row holds, if it is right.
+  /// The item in a row, if the row is right.
   func checkedItem(_ key: RawSpan, _ value: RawSpan) throws -> Item {
     let item = try ItemCodec().decode(value)
     try check(item)

@@ -20,7 +20,7 @@ struct MixedWriter: ~Copyable {
     transaction = try store.begin()
   }
 
-  /// Loads what isn't loaded, as fast as it goes.
+  /// Loads the missing items as fast as possible.
   mutating func load(from start: Int64) throws {
     var next = start
     while next < plan.items {
@@ -30,7 +30,7 @@ struct MixedWriter: ~Copyable {
     }
   }
 
-  /// Goes on without an end.
+  /// Runs without an end.
   mutating func run(from start: Int64) throws {
     var next = start
     let begin = now()
@@ -43,7 +43,7 @@ struct MixedWriter: ~Copyable {
     }
   }
 
-  /// Many commits are small; of some thousand operations there is one every few seconds.
+  /// Many commits are small; every few seconds there is one of some thousand operations.
   private mutating func drawSize() -> Int64 {
     func number(_ range: ClosedRange<Int64>) -> Int64 { .random(in: range, using: &random) }
     return switch random.next() % 1000 {

@@ -1,17 +1,17 @@
 import Foundation
 import Tidemark
 
-/// What the last check of an endurance run found; it throws where something isn't right.
+/// The results of the last check of an endurance run, which throws if something isn't right.
 struct WholeAudit: Codable {
   let position: Int64
-  /// Rows of all tables, each as the operations have left it.
+  /// Rows of all tables, each as the operations left it.
   var rows = 0
   /// Their keys and values.
   var bytes = 0
-  /// Of the replay that the store was compared with.
+  /// Records of the replay that the store was compared with.
   var replayedRecords = 0
 
-  /// Computes all rows again from the operations, compares each, and then the store with a replay of its changelog.
+  /// Recomputes and compares all rows from the operations, and then compares the store with a replay of its changelog.
   init(_ store: StateStore, _ plan: EndurancePlan) throws {
     let audit = MixedAudit(view: try store.snapshot(), plan: plan)
     position = audit.position
@@ -35,7 +35,7 @@ struct WholeAudit: Codable {
     replayedRecords = report.records
   }
 
-  /// Makes it in a process of its own.
+  /// Makes the audit in a process of its own.
   static func inProcess(_ plan: EndurancePlan) throws -> WholeAudit {
     let child = try ChildProcess(["endurance-worker", try plan.json, "--audit"])
     let line = child.line(until: .max) ?? ""
@@ -82,9 +82,9 @@ struct WholeAudit: Codable {
 private struct ExpectedState {
   var left: [Int64]
   var right: [Int64]
-  /// The last operation that wrote an item.
+  /// The last operation that wrote each item.
   var versions: [Int64]
-  /// How many did in turn; 0 where it was deleted.
+  /// The number of operations that wrote each item since it was last deleted; 0 if it is deleted.
   var counts: [Int64]
 
   init(_ position: Int64, _ plan: EndurancePlan) {

@@ -2,38 +2,38 @@ import Histogram
 import Synchronization
 import Tidemark
 
-/// What a worker says of one second.
+/// A worker's report of one second.
 struct WorkerReport: Codable, Sendable {
-  /// How the calls of one kind went; nanoseconds.
+  /// The latencies of the calls of one kind, in nanoseconds.
   struct Calls: Codable, Sendable {
     var count = 0
     var p50: UInt64 = 0
     var p99: UInt64 = 0
     var max: UInt64 = 0
 
-    /// `nil` where nothing was called.
+    /// `nil` if there was no call.
     var p50Milliseconds: Double? { count == 0 ? nil : Double(p50) / 1e6 }
     var p99Milliseconds: Double? { count == 0 ? nil : Double(p99) / 1e6 }
   }
 
   var commits = Calls()
   var reads = Calls()
-  /// Operations that were committed.
+  /// Committed operations.
   var operations = 0
-  /// Rows that were put or deleted by them.
+  /// Rows that these put or deleted.
   var changes = 0
   var scannedRows = 0
-  /// What the memory budget counts.
+  /// The bytes that the memory budget counts.
   var budgetUsedBytes = 0
-  /// How many changelog records a crash would replay.
+  /// The changelog records that would be replayed after a crash.
   var lagRecords: Int64 = 0
   /// Whether a checkpoint was being taken.
   var takesCheckpoint = false
-  /// How many this process has taken.
+  /// The checkpoints taken by this process.
   var checkpoints = 0
 }
 
-/// What a worker's threads count, until a second is over.
+/// The counters of a worker's threads for the current second.
 final class WorkerCounters: Sendable {
   private struct State: ~Copyable {
     var report = WorkerReport()
