@@ -109,6 +109,16 @@ struct CommandError: Error {
 }
 
 extension CommandError {
+  /// What an error of a row that came through a pipe means.
+  init(inPipe error: InputError) {
+    var message = error.description
+    if let remedy = error.remedy { message += "; " + remedy }
+    self.init(
+      ExitStatus(error),
+      message + "; the rows before it count: mend the producer and send again from that row on, or leave bad rows out"
+        + " with --skip-bad-rows")
+  }
+
   /// Converts an error of Foundation about a file, in one line.
   private init(foundation error: any Error) {
     var inner = error as NSError

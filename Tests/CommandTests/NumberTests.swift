@@ -55,6 +55,8 @@ import Testing
     }
     let outcome = try aggregate("g,x\na,1\na,-1e99999999999\n", "--group-by", "g", "--where", "x < 5")
     #expect(outcome.status == 81, "\(outcome.error)")
+    let literal = try aggregate("g,x\na,1\n", "--group-by", "g", "--where", "x < 1e400")
+    #expect(literal.status == 64 && literal.error.contains("out of range"), "\(literal.error)")
   }
 
   /// Seen to fail with: quotes that are ignored.

@@ -56,6 +56,13 @@ import Testing
     #expect(try rows() == "k,sum(v)\na,2\nb,12\n")
   }
 
+  /// Seen to fail with: rows that count again, or are missing, without a message.
+  @Test func theLogOfAPipeIsNoInput() throws {
+    #expect(try script("printf 'k,v\\na,1\\n' | job -").status == 0)
+    let outcome = try script("job s/input/stdin-1")
+    #expect(outcome.status == 64 && outcome.error.contains("would count twice"), "\(outcome.error)")
+  }
+
   /// Seen to fail with: a number of milliseconds that traps.
   @Test func aCommitMayBeFarAway() throws {
     let outcome = try script("printf 'k,v\\na,1\\n' | job - --commit-milliseconds 9223372036854775807 --wait 36500d")

@@ -92,6 +92,8 @@ import Testing
     let rejects = directory("rejects.ndjson")
     let outcome = try aggregate(text, "--window", "1d", "--sum", "n", "--skip-bad-rows", "--rejects", rejects)
     #expect(outcome.status == 0, "\(outcome.error)")
+    let itself = try aggregate(text, "--window", "1d", "--sum", "n", "--rejects", directory("in.csv"))
+    #expect(itself.status == 64 && itself.error.contains("name another file"), "\(itself.error)")
     let lines = try String(contentsOfFile: rejects, encoding: .utf8).split(separator: "\n")
     #expect(lines.count == 60)
     #expect(

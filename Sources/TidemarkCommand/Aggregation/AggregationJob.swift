@@ -79,11 +79,22 @@ struct AggregationJob {
 
   /// The inputs that a name stands for: for a pipe, unfinished logs of former runs, then the pipe.
   private func inputs(_ file: String, _ catalog: InputCatalog) throws -> [InputFile] {
-    guard let pipe = try InputPipe(file) else { return [InputFile(file)] }
+    guard let pipe = try InputPipe(file) else {
+      guard !realPath(file).hasPrefix(realPath(state.directory) + "/") else {
+        throw CommandError(
+          .usage, "\(file): is a file of the state; its rows have come through a pipe, and would count twice")
+      }
+      return [InputFile(file)]
+    }
     var inputs: [InputFile] = []
     for number in try InputLog.numbers(in: state.directory) {
       let input = InputFile(try InputLog(state.directory, number, reading: nil))
       if catalog.progress(input.key)?.hasEnded != true { inputs.append(input) }
+    }
+    for (number, bytes) in catalog.unfinishedLogs where !inputs.contains(where: { $0.key == "stdin:\(number)" }) {
+      printMessage(
+        "\(state.directory)/input/stdin-\(number) is gone: of what came through that pipe, only the first \(bytes) bytes"
+          + " count\n")
     }
     // The numbers of deleted logs aren't used again.
     let last = max(try InputLog.numbers(in: state.directory).last ?? 0, catalog.lastLogNumber)
@@ -99,11 +110,14 @@ private struct InputRun: ~Copyable {
   var records = 0
   var commits = 0
   var notices: [String] = []
+  /// Whether the input is read from its start on.
+  private let isFirstReading: Bool
   private var uncommitted = 0
   private var lastCommit = ContinuousClock.now
 
   init(job: AggregationJob, input: InputFile, entry: InputCatalog.Entry) {
     (self.job, self.input, self.entry) = (job, input, entry)
+    isFirstReading = entry.progress.bytes == 0
   }
 
   mutating func toItsEnd(
@@ -161,7 +175,7 @@ private struct InputRun: ~Copyable {
       if uncommitted > 0 || input.log != nil {
         try commit(&reader, isInRow ? reader.row : reader.position, &transaction, &catalog)
       }
-      throw error
+      throw input.log == nil ? error : CommandError(inPipe: error)
     }
     if Signals.pending == nil, input.log != nil { entry.progress.hasEnded = true }
     try commit(&reader, reader.position, &transaction, &catalog)
@@ -211,7 +225,7 @@ private struct InputRun: ~Copyable {
       }
       return
     }
-    if let column = reader.unseenColumn, entry.progress.record > 1 {
+    if isFirstReading, let column = reader.unseenColumn, entry.progress.record > 1 {
       notices.append("\(input.path): none of the rows that were read has the column \"\(column)\"")
     }
     guard reader.holdsBackOpenRow, fileSize(input.path) > reader.position.offset else { return }

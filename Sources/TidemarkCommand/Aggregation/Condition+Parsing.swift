@@ -51,6 +51,11 @@ extension Condition {
       guard !value.contains(where: { "=!<>".contains($0) }) else {
         throw ParseError(message: "a value with = ! < or > must be in quotes: \(value)")
       }
+      do throws(ExactDecimal.ParseError) { _ = try ExactNumber.parse(Array(value.utf8).rawSpan) } catch {
+        guard error == .notANumber else {
+          throw ParseError(message: "the number is out of range: \(value); put it in quotes if it is a text")
+        }
+      }
       return Condition(column: column, comparison: comparison, value: value)
     }
 

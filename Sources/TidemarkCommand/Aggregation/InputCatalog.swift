@@ -65,6 +65,14 @@ struct InputCatalog {
   /// The greatest number of a pipe's log, even if the log was deleted.
   var lastLogNumber: Int { inputs.values.compactMap { InputLog.number(ofKey: $0.key) }.max() ?? 0 }
 
+  /// The logs of pipes that weren't read to their end, and how many bytes of each were read.
+  var unfinishedLogs: [(number: Int, bytes: Int)] {
+    inputs.values.compactMap { key, progress in
+      guard progress.hasEnded != true, let number = InputLog.number(ofKey: key) else { return nil }
+      return (number, progress.bytes)
+    }.sorted { $0.number < $1.number }
+  }
+
   /// How far the input with this key was read.
   func progress(_ key: String) -> InputProgress? { inputs[Array(key.utf8)]?.progress }
 
@@ -97,8 +105,15 @@ struct InputCatalog {
   mutating func entry(for input: InputFile) throws -> Entry {
     if let known = progress(input.key) {
       if input.log != nil { return Entry(key: input.key, progress: known) }
-      if try isStart(known, of: input) { return Entry(key: input.key, progress: known) }
-      try makeWay(for: input, known)
+      if try isStart(known, of: input) {
+        // Another file may begin with the same rows; then the one that was read lies beside it.
+        guard let sibling = try rotatedSibling(of: input, known) else {
+          return Entry(key: input.key, progress: known)
+        }
+        try move(known, from: input.key, to: sibling)
+      } else {
+        try makeWay(for: input, known)
+      }
     }
     if let (key, known) = try inputElsewhere(input) {
       return Entry(key: input.key, progress: known, formerKey: key)
@@ -171,7 +186,7 @@ struct InputCatalog {
     // While the first file is in its place, a copy is another input; once that file is gone, it may be this one.
     for (count, keys) in keysByStart where count > 0 && count <= attributes.bytes {
       let start = try ContentChecksum.ofStart(of: input.path, byteCount: count)
-      for key in start.byteCount == count ? keys[start.crc] ?? [] : [] where isGone(key) {
+      for key in start.byteCount == count ? keys[start.crc] ?? [] : [] where try isGone(key) {
         // If no row was read, none can count twice.
         guard let known = progress(key), known.record > 1, try isStart(known, of: input) else { continue }
         if doubt == .otherFile { continue }
@@ -186,11 +201,11 @@ struct InputCatalog {
     return nil
   }
 
-  /// Whether an input's path has no file any more; checked once per run.
-  private mutating func isGone(_ key: String) -> Bool {
+  /// Whether an input's path has no file with its contents any more; checked once per run.
+  private mutating func isGone(_ key: String) throws -> Bool {
     let bytes = Array(key.utf8)
     if let known = gone[bytes] { return known }
-    let isGone = FileAttributes(key) == nil
+    let isGone = try FileAttributes(key) == nil || progress(key).map { try !isStart($0, of: InputFile(key)) } ?? true
     gone[bytes] = isGone
     return isGone
   }

@@ -6,15 +6,14 @@ final class InputPipe {
   private let isOwned: Bool
 
   /// `nil` if the name leads to a file.
-  ///
-  /// Waits for a named pipe's writer.
   init?(_ name: String) throws {
     if name == "-" {
       (descriptor, isOwned) = (STDIN_FILENO, false)
       return
     }
     guard InputPipe.isPipe(name) else { return nil }
-    let opened = unsafe open(name, O_RDONLY | O_CLOEXEC)
+    // Without blocking: a named pipe has no writer yet, and signals must be heeded meanwhile.
+    let opened = unsafe open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard opened >= 0 else {
       throw unsafe CommandError(
         errno == EACCES ? .noPermission : .inputOutput, "\(name): can't be opened: \(String(cString: strerror(errno)))")

@@ -246,6 +246,11 @@ struct AggregateCommand: ParsableCommand {
       let plan = try plan
       // Report bad files before making a state directory.
       for file in files where !InputPipe.isPipe(file) { try check(file, plan) }
+      if let rejects, let target = FileAttributes(rejects),
+        let file = files.first(where: { FileAttributes($0)?.isSameFile(as: target) == true })
+      {
+        throw CommandError(.usage, "--rejects \(rejects): is the input \(file); name another file")
+      }
       Signals.catchAll()
       let line = ProgressLine(progress.progress)
       let state = try open(plan, line)
