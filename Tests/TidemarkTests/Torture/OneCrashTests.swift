@@ -3,8 +3,9 @@ import Testing
 import Tidemark
 import TidemarkTesting
 
-/// The power is cut at every step of a short story: the smallest crash test. Read it before `CrashSweep`, which does
-/// the same to long histories and to the recoveries from them.
+/// The power is cut at every step of a short story: the smallest crash test.
+///
+/// Read it before `CrashSweep`, which does the same to long histories and to the recoveries from them.
 @Suite struct OneCrashTests {
   /// The model: the rows after none, one, two and three commits.
   private let model: [[String: Int64]] = [[:], ["anna": 1], ["anna": 2, "bert": 5], ["bert": 5]]
