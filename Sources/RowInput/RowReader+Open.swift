@@ -4,14 +4,16 @@ extension RowReader {
   /// Reads the header of a CSV file, with what separates its fields, and finds the wanted columns in it.
   mutating func readHeader(_ given: UInt8?) throws(InputError) {
     try takeSeparatorLine()
-    let start = (cursor, nextLine)
+    let (start, line) = (position.offset, nextLine)
     if let given {
       delimiter = given
       return try readHeader()
     }
     var first: InputError?
     for candidate in [Byte.comma, UInt8(ascii: ";"), Byte.tab, UInt8(ascii: "|")] {
-      (cursor, nextLine) = start
+      // The window may have moved on meanwhile, even past the place.
+      if start < window.offset { window.move(to: start) }
+      (cursor, nextLine) = (start - window.offset, line)
       delimiter = candidate
       do throws(InputError) { return try readHeader() } catch {
         // What a comma doesn't separate, another sign may.

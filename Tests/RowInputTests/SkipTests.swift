@@ -67,6 +67,21 @@ import Testing
     #expect(!found)
   }
 
+  /// Seen to fail with: a place in the window that is kept while the window moves on.
+  @Test(arguments: [1, 4, 1 << 16]) func aHeaderIsTakenApartAgainWhereItBegins(bufferBytes: Int) throws {
+    let file = try TemporaryFile("\u{FEFF}\n\na;b\r\n1;2\r\n")
+    var reader = try RowReader.open(file.path, columns: ["b", "a"], bufferBytes: bufferBytes)
+    let found = try reader.next()
+    let texts = found ? [reader.text(0), reader.text(1)] : []
+    #expect(texts == ["2", "1"])
+    for text in ["\u{FEFF}\u{5}", "\u{FEFF}a", "\u{FEFF}sep=;", "\n\n\na"] {
+      let broken = try TemporaryFile(text)
+      #expect(throws: InputError.self) {
+        _ = try RowReader.open(broken.path, columns: ["b"], bufferBytes: bufferBytes)
+      }
+    }
+  }
+
   /// Skipping needs the whole line; until that has arrived, each try would count the line again.
   @Test(arguments: [1, 1 << 16]) func halfABadRowIsLeftForLaterToo(bufferBytes: Int) throws {
     let file = try TemporaryFile("a,b\n\"x\"y,")
