@@ -90,14 +90,9 @@ struct CommandError: Error {
     switch error {
     case let error as CommandError: self = error
     case let error as InputError:
-      var message = error.description
-      if let remedy = error.remedy { message += "; " + remedy }
-      if error.isOfOneRow {
-        message +=
-          "; the rows before it count: fix it in this file, as a copy would count again, or leave bad rows out with"
-          + " --skip-bad-rows"
-      }
-      self.init(ExitStatus(error), message)
+      self.init(
+        error,
+        ofOneRow: error.isOfOneRow ? "fix it in this file, as a copy would count again, or leave bad rows out" : nil)
     case let error as StoreError:
       let status = ExitStatus(error)
       // An error that names the limit to raise needs no other remedy.
@@ -111,12 +106,21 @@ struct CommandError: Error {
 extension CommandError {
   /// What an error of a row that came through a pipe means.
   init(inPipe error: InputError) {
-    var message = error.description
-    if let remedy = error.remedy { message += "; " + remedy }
-    self.init(
-      ExitStatus(error),
-      message + "; the rows before it count: mend the producer and send again from that row on, or leave bad rows out"
-        + " with --skip-bad-rows")
+    self.init(error, ofOneRow: "mend the producer and send again from that row on, or leave bad rows out")
+  }
+
+  private init(_ error: InputError, ofOneRow remedy: String?) {
+    let parts = [
+      error.description, error.remedy, remedy.map { "the rows before it count: \($0) with --skip-bad-rows" },
+    ]
+    self.init(ExitStatus(error), parts.compactMap(\.self).joined(separator: "; "))
+  }
+
+  /// What a failed system call means for the command.
+  init(errno code: Int32, _ what: String, _ path: String? = nil) {
+    // Proof: `strerror` gives a C string, valid until this thread calls it again.
+    let reason = unsafe String(cString: strerror(code))
+    self.init(ExitStatus(errno: code), (path.map { $0 + ": " } ?? "") + (what.isEmpty ? "" : what + ": ") + reason)
   }
 
   /// Converts an error of Foundation about a file, in one line.
@@ -128,15 +132,7 @@ extension CommandError {
       self.init(.failed, "\(error)")
       return
     }
-    let code = Int32(inner.code)
-    let status: ExitStatus =
-      switch code {
-      case ENOSPC, EDQUOT, EFBIG: .outOfSpace
-      case EACCES, EPERM, EROFS: .noPermission
-      default: .inputOutput
-      }
-    let reason = unsafe String(cString: strerror(code))
-    self.init(status, path.map { "\($0): \(reason)" } ?? reason)
+    self.init(errno: Int32(inner.code), "", path)
   }
 
   /// Whether a process visible from here has a file in `directory` open.
@@ -186,6 +182,15 @@ func reportingErrors(_ body: () throws -> Void) throws {
 }
 
 extension ExitStatus {
+  fileprivate init(errno code: Int32) {
+    self =
+      switch code {
+      case ENOSPC, EDQUOT, EFBIG: .outOfSpace
+      case EACCES, EPERM, EROFS: .noPermission
+      default: .inputOutput
+      }
+  }
+
   fileprivate init(_ error: InputError) {
     self =
       switch error.kind {

@@ -72,6 +72,13 @@ import Testing
     #expect(plain.status == 78, "\(plain.error)")
   }
 
+  /// Seen to fail with: texts that are compared as `String` compares them.
+  @Test func twoSpellingsOfALetterAreTwoTexts() throws {
+    let text = "g,x\na,\u{212B}\nb,A\u{30A}\n"
+    #expect(try aggregate(text, "--group-by", "g", "--last", "x", "--null", "\u{212B}").status == 0)
+    #expect(try rows() == "g,last(x)\na,\nb,A\u{30A}\n")
+  }
+
   /// Seen to fail with: JSON that has the same name twice.
   @Test func eachColumnOfTheResultHasANameOfItsOwn() throws {
     #expect(try aggregate("count,a\nx,1\nx,2\n", "--group-by", "count", "--count", "--sum", "a").status == 0)

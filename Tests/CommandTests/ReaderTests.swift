@@ -46,7 +46,7 @@ import Testing
     let outcome = try script(
       "tidemark aggregate in.csv --group-by k --sum v --state disk/s && tidemark checkpoint disk/ck --state disk/s && mount -o remount,ro disk"
     )
-    guard outcome.status == 0 else { return }
+    try #require(outcome.status == 0, "\(outcome.error)")
     for command in ["get k1", "scan", "top --by sum(v)", "log --print"] {
       for state in ["disk/s", "disk/ck"] {
         let outcome = try shell(

@@ -53,7 +53,7 @@ struct AggregationJob {
     var catalog = try InputCatalog(state.store.snapshot(), doubt: doubt)
     var bytesBefore = 0
     for file in files {
-      for input in try inputs(file, catalog) {
+      for input in try inputs(file, catalog, &summary) {
         var run = InputRun(job: self, input: input, entry: try catalog.entry(for: input))
         defer {
           summary.records += run.records
@@ -78,7 +78,7 @@ struct AggregationJob {
   }
 
   /// The inputs that a name stands for: for a pipe, unfinished logs of former runs, then the pipe.
-  private func inputs(_ file: String, _ catalog: InputCatalog) throws -> [InputFile] {
+  private func inputs(_ file: String, _ catalog: InputCatalog, _ summary: inout Summary) throws -> [InputFile] {
     guard let pipe = try InputPipe(file) else {
       guard !realPath(file).hasPrefix(realPath(state.directory) + "/") else {
         throw CommandError(
@@ -92,9 +92,9 @@ struct AggregationJob {
       if catalog.progress(input.key)?.hasEnded != true { inputs.append(input) }
     }
     for (number, bytes) in catalog.unfinishedLogs where !inputs.contains(where: { $0.key == "stdin:\(number)" }) {
-      printMessage(
+      summary.notices.append(
         "\(state.directory)/input/stdin-\(number) is gone: of what came through that pipe, only the first \(bytes) bytes"
-          + " count\n")
+          + " count")
     }
     // The numbers of deleted logs aren't used again.
     let last = max(try InputLog.numbers(in: state.directory).last ?? 0, catalog.lastLogNumber)
@@ -129,7 +129,10 @@ private struct InputRun: ~Copyable {
       throw error
     }
     guard var reader = opened else { return }
-    if let former = entry.formerKey { notices.append("\(input.path): is \(former), which was read before") }
+    // After a swap of two names it has the key already.
+    if let former = entry.formerKey, former != entry.key {
+      notices.append("\(input.path): is \(former), which was read before")
+    }
     var rows = RowAggregator(job.state.plan, latestTime: job.latestTime)
     // Whether the reader's row was read but not yet counted.
     var isInRow = false

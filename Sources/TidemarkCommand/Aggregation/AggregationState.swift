@@ -93,7 +93,7 @@ struct AggregationState {
     }
   }
 
-  fileprivate static func isEmpty(_ directory: String) -> Bool {
+  private static func isEmpty(_ directory: String) -> Bool {
     (try? FileManager.default.contentsOfDirectory(atPath: directory))?.isEmpty ?? false
   }
 

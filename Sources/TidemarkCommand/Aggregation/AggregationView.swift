@@ -14,7 +14,7 @@ struct AggregationView {
     try AggregationState.check(directory, toBeMade: false)
     let log = try AggregationState.changelog(of: directory)
     switch try Self.look(at: directory, log) {
-    case .current: try self.init(readOnly: directory)
+    case .current(let store): try self.init(store, directory)
     case .locked: try self.init(opening: directory, wait)
     case .behind(let offset):
       do { try self.init(opening: directory, wait) } catch let error as StoreError {
@@ -22,14 +22,14 @@ struct AggregationView {
         printMessage(
           "\(directory): shown as of offset \(offset); the commits up to \(try log.offsets().end) are only in the"
             + " changelog, as nothing can be written here\n")
-        try self.init(readOnly: directory)
+        try self.init(try Self.openReadOnly(directory), directory)
       }
     }
   }
 
   /// How a state on disk relates to its changelog.
   private enum Standing {
-    case current
+    case current(ReadOnlyStore)
     case behind(Offset)
     /// In use, or not readable read-only.
     case locked
@@ -38,10 +38,12 @@ struct AggregationView {
   private static func look(at directory: String, _ log: FileLog) throws -> Standing {
     do throws(StoreError) {
       let store = try openReadOnly(directory)
-      defer { store.close() }
       // If the changelog is another store's, opening the store refuses it.
-      guard try log.receipt(endingAt: store.offset) == store.receipt else { return .locked }
-      return try store.offset == log.offsets().end ? .current : .behind(store.offset)
+      let isOwn = try log.receipt(endingAt: store.offset) == store.receipt
+      if isOwn, try store.offset == log.offsets().end { return .current(store) }
+      // A job, or the other way to open it, needs the lock.
+      store.close()
+      return isOwn ? .behind(store.offset) : .locked
     } catch {
       guard error.kind == .locked || error.kind == .invalidArgument else { throw error }
       return .locked
@@ -54,9 +56,9 @@ struct AggregationView {
       options: AggregationState.options)
   }
 
-  private init(readOnly directory: String) throws {
-    // The snapshot keeps it open.
-    snapshot = try Self.openReadOnly(directory).snapshot()
+  private init(_ readOnly: ReadOnlyStore, _ directory: String) throws {
+    // The snapshot keeps the store open.
+    snapshot = try readOnly.snapshot()
     guard let plan = try snapshot.get(AggregationState.planKey, in: AggregationState.plans) else {
       throw AggregationState.nothingAggregated(directory)
     }

@@ -154,7 +154,8 @@ struct InputCatalog {
   /// An input that already has the new key is moved on first, as when rotated logs are numbered.
   private mutating func move(_ known: InputProgress, from key: String, to path: String?) throws {
     remove(key)
-    let target = path ?? "\(key) (\(known.partition))"
+    // A path begins with a slash.
+    let target = path ?? "moved:\(known.partition):\(key)"
     if let path, let next = progress(path) {
       try move(next, from: path, to: try rotatedSibling(of: InputFile(path), next))
     }

@@ -39,12 +39,14 @@ final class InputLog {
         atPath: Self.directory(directory), withIntermediateDirectories: true,
         attributes: [.posixPermissions: 0o700])
       descriptor = unsafe Foundation.open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o600)
-      guard descriptor >= 0 else { throw Self.failure("the input log can't be made", path) }
-      for name in [path, Self.directory(directory)] { try Self.syncDirectory(of: name) }
+      guard descriptor >= 0 else { throw CommandError(errno: errno, "the input log can't be made", path) }
+      for name in [path, Self.directory(directory)] { try StateCopy.sync(StateCopy.parent(of: name)) }
     } else {
       descriptor = -1
       var status = stat()
-      guard unsafe lstat(path, &status) == 0 else { throw Self.failure("the input log can't be looked at", path) }
+      guard unsafe lstat(path, &status) == 0 else {
+        throw CommandError(errno: errno, "the input log can't be looked at", path)
+      }
       guard status.st_mode & S_IFMT != S_IFLNK else {
         throw CommandError(
           .inputOutput, "\(path): a symbolic link is in the place of the input log; put the file itself there")
@@ -85,7 +87,7 @@ final class InputLog {
     let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(pipe.descriptor, $0.baseAddress!, $0.count) }
     if count < 0 {
       if errno == EINTR || errno == EAGAIN { return .nothing }
-      throw Self.failure("the pipe can't be read", path)
+      throw CommandError(errno: errno, "the pipe can't be read", path)
     }
     if count == 0 {
       hasEnded = true
@@ -100,38 +102,13 @@ final class InputLog {
   /// Syncs the appended bytes, so that they survive a loss of power.
   func sync() throws {
     if isSynced { return }
-    guard fdatasync(descriptor) == 0 else { throw Self.failure("the input log can't be synced", path) }
+    guard fdatasync(descriptor) == 0 else { throw CommandError(errno: errno, "the input log can't be synced", path) }
     isSynced = true
   }
 
   private func append(_ bytes: ArraySlice<UInt8>) throws {
     isSynced = false
-    var written = 0
-    while written < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes {
-        unsafe write(descriptor, $0.baseAddress! + written, $0.count - written)
-      }
-      guard count >= 0 || errno == EINTR else { throw Self.failure("the input log can't be written", path) }
-      written += max(0, count)
-    }
-  }
-
-  private static func syncDirectory(of path: String) throws {
-    let parent = (path as NSString).deletingLastPathComponent
-    let descriptor = unsafe Foundation.open(parent.isEmpty ? "." : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw failure("a directory can't be opened", parent) }
-    defer { close(descriptor) }
-    if fsync(descriptor) != 0 { throw failure("a directory can't be synced", parent) }
-  }
-
-  private static func failure(_ what: String, _ path: String) -> CommandError {
-    let code = errno
-    let status: ExitStatus =
-      switch code {
-      case ENOSPC, EDQUOT, EFBIG: .outOfSpace
-      case EACCES, EPERM, EROFS: .noPermission
-      default: .inputOutput
-      }
-    return unsafe CommandError(status, "\(path): \(what): \(String(cString: strerror(code)))")
+    let code = StandardStreams.write(bytes, to: descriptor)
+    if code != 0 { throw CommandError(errno: code, "the input log can't be written", path) }
   }
 }

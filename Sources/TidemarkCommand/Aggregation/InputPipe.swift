@@ -14,10 +14,7 @@ final class InputPipe {
     guard InputPipe.isPipe(name) else { return nil }
     // Without blocking: a named pipe has no writer yet, and signals must be heeded meanwhile.
     let opened = unsafe open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard opened >= 0 else {
-      throw unsafe CommandError(
-        errno == EACCES ? .noPermission : .inputOutput, "\(name): can't be opened: \(String(cString: strerror(errno)))")
-    }
+    guard opened >= 0 else { throw CommandError(errno: errno, "can't be opened", name) }
     (descriptor, isOwned) = (opened, true)
   }
 

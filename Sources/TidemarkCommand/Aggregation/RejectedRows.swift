@@ -16,7 +16,7 @@ final class RejectedRows {
   init(_ path: String) throws {
     self.path = path
     descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw Self.failure(path) }
+    guard descriptor >= 0 else { throw Self.failure(errno, path) }
   }
 
   deinit { close(descriptor) }
@@ -43,26 +43,19 @@ final class RejectedRows {
     try flush()
     if isSynced { return }
     // A pipe or a terminal can't be synced, and needn't be.
-    if fdatasync(descriptor) != 0, errno != EINVAL, errno != EROFS { throw Self.failure(path) }
+    if fdatasync(descriptor) != 0, errno != EINVAL, errno != EROFS { throw Self.failure(errno, path) }
     isSynced = true
   }
 
   private func flush() throws {
     if buffer.isEmpty { return }
     isSynced = false
-    let code = StandardStreams.write(buffer, to: descriptor)
+    let code = StandardStreams.write(buffer[...], to: descriptor)
     buffer.removeAll(keepingCapacity: true)
-    if code != 0 {
-      errno = code
-      throw Self.failure(path)
-    }
+    if code != 0 { throw Self.failure(code, path) }
   }
 
-  private static func failure(_ path: String) -> CommandError {
-    let code = errno
-    return unsafe CommandError(
-      [ENOSPC, EDQUOT, EFBIG].contains(code)
-        ? .outOfSpace : [EACCES, EPERM, EROFS].contains(code) ? .noPermission : .inputOutput,
-      "\(path): rejected rows can't be written: \(String(cString: strerror(code)))")
+  private static func failure(_ code: Int32, _ path: String) -> CommandError {
+    CommandError(errno: code, "rejected rows can't be written", path)
   }
 }

@@ -107,7 +107,7 @@ extension AggregationPlan {
   func isNull(_ row: borrowing RowReader, _ column: Int) -> Bool {
     let count = row.field(column).byteCount
     guard count > 0, let null, null.utf8.count == count else { return count == 0 }
-    return row.text(column) == null
+    return row.text(column).utf8.elementsEqual(null.utf8)
   }
 
   private func cell(_ row: borrowing RowReader, _ column: Int, _ aggregate: Aggregate) throws -> AggregateCell {

@@ -41,21 +41,23 @@ enum StateCopy {
   /// Syncs a file, or the names in a directory, so that they survive a loss of power.
   static func sync(_ path: String) throws {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw failure("can't be opened", path) }
+    guard descriptor >= 0 else { throw CommandError(errno: errno, "can't be opened", path) }
     defer { close(descriptor) }
-    if fsync(descriptor) != 0 { throw failure("can't be synced", path) }
+    if fsync(descriptor) != 0 { throw CommandError(errno: errno, "can't be synced", path) }
   }
 
   /// Gives a complete directory its final name.
   static func rename(_ path: String, to name: String) throws {
-    guard unsafe Foundation.rename(path, name) == 0 else { throw failure("can't be given its name", name) }
+    guard unsafe Foundation.rename(path, name) == 0 else {
+      throw CommandError(errno: errno, "can't be given its name", name)
+    }
     try sync(parent(of: name))
   }
 
   /// Locks a file until the returned descriptor is closed.
   static func lock(_ path: String) throws -> Int32 {
     let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else { throw failure("can't be opened", path) }
+    guard descriptor >= 0 else { throw CommandError(errno: errno, "can't be opened", path) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       close(descriptor)
       throw CommandError(.locked, "\(path): the same is being made by another process; wait until it is done")
@@ -76,9 +78,5 @@ enum StateCopy {
   private static func file(_ source: String, _ target: String) throws {
     try FileManager.default.copyItem(atPath: source, toPath: target)
     try sync(target)
-  }
-
-  private static func failure(_ what: String, _ path: String) -> CommandError {
-    unsafe CommandError(.inputOutput, "\(path): \(what): \(String(cString: strerror(errno)))")
   }
 }

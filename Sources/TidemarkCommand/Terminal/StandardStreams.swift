@@ -18,7 +18,7 @@ enum StandardStreams {
   /// Writes all bytes; waits if a nonblocking descriptor has no room.
   ///
   /// Returns the error that stopped the writing, or 0.
-  static func write(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
+  static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Int32 {
     var written = 0
     while written < bytes.count {
       let count = unsafe bytes.withUnsafeBytes {
@@ -41,7 +41,7 @@ enum StandardStreams {
 }
 
 /// Prints a message on standard error; if that fails, the command goes on, and only its exit status reports the result.
-func printMessage(_ text: String) { _ = StandardStreams.write(Array(text.utf8), to: STDERR_FILENO) }
+func printMessage(_ text: String) { _ = StandardStreams.write(Array(text.utf8)[...], to: STDERR_FILENO) }
 
 /// Prints a line on standard output.
 func printLine(_ text: String) throws {
@@ -60,12 +60,10 @@ struct Output: ~Copyable {
   }
 
   mutating func flush() throws {
-    let code = StandardStreams.write(buffer, to: STDOUT_FILENO)
+    let code = StandardStreams.write(buffer[...], to: STDOUT_FILENO)
     buffer.removeAll(keepingCapacity: true)
     if code == 0 { return }
     if code == EPIPE { throw ExitCode.success }
-    throw unsafe CommandError(
-      code == ENOSPC ? .outOfSpace : .inputOutput,
-      "standard output can't be written: \(String(cString: strerror(code)))")
+    throw CommandError(errno: code, "standard output can't be written")
   }
 }
